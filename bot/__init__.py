@@ -1,0 +1,1 @@
+"""Spotter's Discord bot and run service."""
