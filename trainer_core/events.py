@@ -1,0 +1,242 @@
+"""What a run reports: versioned events, one JSON object a line.
+
+`trainer.job.*` tells the life of a run, `trainer.metrics.*` what training measured. A worker appends its events to
+`events.jsonl` with a contiguous `seq` that starts at 1 in each attempt. Life-cycle facts that only the run service
+knows (queued, stalled, lost) carry the attempt they speak of, too.
+
+Wire names are fixed: a change of meaning is a new version in the name.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Self, TypeGuard
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from trainer_core.errors import Code
+
+Phase = Literal["reading", "tokenizer", "tokens", "model", "preflight", "training", "saving"]
+
+
+class _Event(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    run: str = ""
+    attempt: int = Field(default=0, ge=0)
+    seq: int = Field(default=0, ge=0)
+    time: float = 0.0
+    """Seconds since the epoch, UTC. For people to read: no decision is made from it."""
+
+    def stamped(self, run: str, attempt: int, seq: int, time: float) -> Self:
+        """The same event with its origin and place, as it is written. Code that makes events leaves these out."""
+        return self.model_copy(update={"run": run, "attempt": attempt, "seq": seq, "time": time})
+
+
+class JobQueued(_Event):
+    type: Literal["trainer.job.queued.v1"] = "trainer.job.queued.v1"
+    position: int = Field(ge=1)
+
+
+class JobStarted(_Event):
+    type: Literal["trainer.job.started.v1"] = "trainer.job.started.v1"
+    pid: int
+    host: str
+    device: str
+    """For a person: `CPU (2 threads)`, `NVIDIA H100`."""
+    resumed_step: int = Field(default=0, ge=0)
+    """The checkpoint's step this attempt goes on from; 0 for a fresh start."""
+
+
+class JobProgress(_Event):
+    """What the run is busy with before the first step and after the last."""
+
+    type: Literal["trainer.job.progress.v1"] = "trainer.job.progress.v1"
+    phase: Phase
+    message: str = ""
+
+
+class Summary(BaseModel):
+    """What a run came to. Losses are in nats per token on the held-out text."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    steps: int = Field(ge=0)
+    tokens: int = Field(ge=0)
+    seconds: float = Field(ge=0)
+    """Time spent in training steps, over all attempts."""
+    parameters: int = Field(ge=0)
+    first_loss: float | None = None
+    first_bits_per_byte: float | None = None
+    loss: float | None = None
+    bits_per_byte: float | None = None
+    sample: str = ""
+    model: str = ""
+    """Folder of the finished model, relative to the run directory."""
+
+
+class JobCompleted(_Event):
+    type: Literal["trainer.job.completed.v1"] = "trainer.job.completed.v1"
+    summary: Summary
+
+
+class JobFailed(_Event):
+    type: Literal["trainer.job.failed.v1"] = "trainer.job.failed.v1"
+    code: Code
+    message: str
+    next_step: str
+    step: int = Field(default=0, ge=0)
+
+
+class JobStopped(_Event):
+    type: Literal["trainer.job.stopped.v1"] = "trainer.job.stopped.v1"
+    control_seq: int
+    """`seq` of the control that asked for it."""
+    summary: Summary
+
+
+class JobPaused(_Event):
+    type: Literal["trainer.job.paused.v1"] = "trainer.job.paused.v1"
+    control_seq: int
+    step: int = Field(ge=0)
+
+
+class JobStalled(_Event):
+    type: Literal["trainer.job.stalled.v1"] = "trainer.job.stalled.v1"
+    step: int = Field(ge=0)
+    seconds: float
+
+
+class JobLost(_Event):
+    type: Literal["trainer.job.lost.v1"] = "trainer.job.lost.v1"
+    code: Code
+    message: str
+
+
+class MetricsConfig(_Event):
+    """What was decided before step 1, each with its reason."""
+
+    type: Literal["trainer.metrics.config.v1"] = "trainer.metrics.config.v1"
+    parameters: int
+    vocabulary: int
+    context: int
+    tokens_per_step: int
+    micro_batch: int
+    accumulation: int
+    learning_rate: float
+    train_tokens: int
+    validation_tokens: int
+    precision: str
+    reasons: dict[str, str] = {}
+
+
+class MetricsProgress(_Event):
+    type: Literal["trainer.metrics.progress.v1"] = "trainer.metrics.progress.v1"
+    step: int = Field(ge=0)
+    steps_total: int = Field(ge=1)
+    """Planned steps; an estimate while the budget is a time."""
+    fraction: float = Field(ge=0, le=1)
+    """Share of the budget used."""
+    tokens: int = Field(ge=0)
+    loss: float
+    """Mean training loss, nats per token, over the steps since the last progress event."""
+    learning_rate: float
+    gradient_norm: float
+    tokens_per_second: float
+    elapsed: float
+    """Seconds of training in all attempts."""
+    remaining: float
+    """Seconds expected until the end."""
+    coalesced: int = Field(default=0, ge=0)
+    """Progress events folded into this one."""
+
+
+class MetricsEval(_Event):
+    type: Literal["trainer.metrics.eval.v1"] = "trainer.metrics.eval.v1"
+    step: int = Field(ge=0)
+    loss: float
+    """Nats per token on the held-out text."""
+    bits_per_byte: float
+
+
+class MetricsSample(_Event):
+    type: Literal["trainer.metrics.sample.v1"] = "trainer.metrics.sample.v1"
+    step: int = Field(ge=0)
+    text: str
+
+
+class MetricsCheckpoint(_Event):
+    type: Literal["trainer.metrics.checkpoint.v1"] = "trainer.metrics.checkpoint.v1"
+    step: int = Field(ge=0)
+    path: str
+    """Relative to the run directory."""
+    bytes: int
+    seconds: float
+
+
+class MetricsGuard(_Event):
+    type: Literal["trainer.metrics.guard.v1"] = "trainer.metrics.guard.v1"
+    step: int = Field(ge=0)
+    action: Literal["skip", "rollback", "ask"]
+    reason: str
+
+
+class MetricsCompleted(_Event):
+    type: Literal["trainer.metrics.completed.v1"] = "trainer.metrics.completed.v1"
+    summary: Summary
+
+
+JobEvent = (
+    JobQueued | JobStarted | JobProgress | JobCompleted | JobFailed | JobStopped | JobPaused | JobStalled | JobLost
+)
+MetricsEvent = (
+    MetricsConfig | MetricsProgress | MetricsEval | MetricsSample | MetricsCheckpoint | MetricsGuard | MetricsCompleted
+)
+Event = JobEvent | MetricsEvent
+
+_ADAPTER: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="type")])
+COALESCED = frozenset({"trainer.metrics.progress.v1"})
+"""Types of which only about two a second are written; every other event always is, and is fsynced."""
+
+
+class UnreadableEventError(ValueError):
+    """A line that is not an event this version knows."""
+
+
+def encode(event: Event) -> bytes:
+    """`event` as one JSON line, newline included."""
+    return event.model_dump_json().encode() + b"\n"
+
+
+def decode(line: bytes | str) -> Event:
+    """The event in one JSON line. Raises `UnreadableEventError` naming the unknown type, field or bad value."""
+    try:
+        event = _ADAPTER.validate_json(line)
+    except ValidationError as error:
+        raise UnreadableEventError(_why(error.errors()[0])) from error
+    if not (event.run and event.seq):
+        raise UnreadableEventError(f"{event.type}: without its run or seq")
+    return event
+
+
+def _why(first: Any) -> str:  # Any: pydantic's ErrorDetails is generated at run time
+    if first["type"] == "union_tag_invalid":
+        return f"unknown event type {first['ctx']['tag']!r}"
+    if first["type"] == "union_tag_not_found":
+        return "an event without a type"
+    where = ".".join(str(part) for part in first["loc"][1:])
+    if first["type"] == "extra_forbidden":
+        return f"{first['loc'][0]}: unknown field {where!r}"
+    return f"{first['loc'][0]}: {where}: {first['msg']}" if first["loc"] else str(first["msg"])
+
+
+def is_job(event: Event) -> TypeGuard[JobEvent]:
+    return event.type.startswith("trainer.job.")
+
+
+def is_metrics(event: Event) -> TypeGuard[MetricsEvent]:
+    return event.type.startswith("trainer.metrics.")
+
+
+def ends_attempt(event: Event) -> TypeGuard[JobCompleted | JobFailed | JobStopped | JobPaused]:
+    """Whether the worker says nothing more after this."""
+    return isinstance(event, JobCompleted | JobFailed | JobStopped | JobPaused)

@@ -1,0 +1,120 @@
+"""Where everything lies: the home folder, a run's directory, an attempt's. Paths only, no I/O but `mkdir`."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+_SAFE = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+
+
+def _confined(name: str) -> str:
+    """`name` if it can only be a folder right under its parent. Raises ValueError otherwise."""
+    if not _SAFE.fullmatch(name) or ".." in name:
+        raise ValueError(f"{name!r} is not a plain name")
+    return name
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptDirectory:
+    """`attempts/<n>/`: one worker process' doings."""
+
+    path: Path
+
+    @property
+    def number(self) -> int:
+        return int(self.path.name)
+
+    @property
+    def events(self) -> Path:
+        return self.path / "events.jsonl"
+
+    @property
+    def log(self) -> Path:
+        return self.path / "worker.log"
+
+    @property
+    def control(self) -> Path:
+        return self.path / "control.json"
+
+    @property
+    def exit(self) -> Path:
+        return self.path / "exit.json"
+
+    @property
+    def lock(self) -> Path:
+        return self.path / "run.lock"
+
+
+@dataclass(frozen=True, slots=True)
+class RunDirectory:
+    """`runs/<run>/`: the truth about one run."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    @property
+    def home(self) -> Home:
+        return Home(self.path.parent.parent)
+
+    @property
+    def spec(self) -> Path:
+        return self.path / "spec.json"
+
+    @property
+    def manifest(self) -> Path:
+        return self.path / "manifest.json"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.path / "checkpoints"
+
+    @property
+    def export(self) -> Path:
+        return self.path / "export"
+
+    @property
+    def card(self) -> Path:
+        return self.path / "card.md"
+
+    def attempt(self, number: int) -> AttemptDirectory:
+        return AttemptDirectory(self.path / "attempts" / str(number))
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """`$SPOTTER_HOME`."""
+
+    path: Path
+
+    @property
+    def database(self) -> Path:
+        return self.path / "spotter.db"
+
+    @property
+    def datasets(self) -> Path:
+        return self.path / "datasets"
+
+    @property
+    def tokenizers(self) -> Path:
+        return self.path / "tokenizers"
+
+    @property
+    def runs(self) -> Path:
+        return self.path / "runs"
+
+    def dataset(self, name: str) -> Path:
+        """Raises ValueError if `name` could leave the folder."""
+        return self.datasets / _confined(name)
+
+    def tokenizer(self, name: str) -> Path:
+        """Raises ValueError if `name` could leave the folder."""
+        return self.tokenizers / _confined(name)
+
+    def run(self, name: str) -> RunDirectory:
+        """Raises ValueError if `name` could leave the folder."""
+        return RunDirectory(self.runs / _confined(name))
