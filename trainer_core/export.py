@@ -1,0 +1,49 @@
+"""A finished model's folder: written whole, and checked without torch by whoever hands it on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+from trainer_core.atomic import write_atomic
+
+SUMS = "sums.json"
+REQUIRED = ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json")
+
+
+def write_sums(folder: Path) -> dict[str, str]:
+    """Record the SHA-256 of every file in `folder` in its `sums.json`. Returns them by name. Raises OSError."""
+    sums = {file.name: sha256(file) for file in sorted(folder.iterdir()) if file.is_file() and file.name != SUMS}
+    write_atomic(folder / SUMS, json.dumps(sums, indent=2).encode())
+    return sums
+
+
+def problems_with_sums(folder: Path) -> list[str]:
+    """What is wrong with the files of a summed folder, a sentence each; empty if it verifies."""
+    try:
+        sums = json.loads((folder / SUMS).read_bytes())
+    except (OSError, ValueError):
+        return [f"{SUMS} is missing or unreadable"]
+    if not isinstance(sums, dict) or not sums:
+        return [f"{SUMS} lists no files"]
+    problems = []
+    for name, expected in sums.items():
+        file = folder / name
+        if Path(name).name != name or not file.is_file():
+            problems.append(f"{name} is missing")
+        elif sha256(file) != expected:
+            problems.append(f"{name} is not the file that was written")
+    return problems
+
+
+def verify(folder: Path) -> list[str]:
+    """What keeps `folder` from being a finished model, a sentence each; empty if it verifies."""
+    missing = [f"{name} is missing" for name in REQUIRED if not (folder / name).is_file()]
+    return missing or problems_with_sums(folder)
+
+
+def sha256(file: Path) -> str:
+    """Hex digest of a file's bytes. Raises OSError."""
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,0 +1,41 @@
+"""The sizes on offer: one dial gives the shape of the model and the recipe that suits it. Needs no torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from trainer_core.spec import Size
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """A decoder-only transformer and its default recipe."""
+
+    layers: int
+    width: int
+    heads: int
+    context: int
+    """Tokens the model sees at once."""
+    learning_rate: float
+    """Peak learning rate of AdamW."""
+    tokens_per_step: int
+
+    def __post_init__(self) -> None:
+        if self.width % self.heads:
+            raise ValueError(f"width {self.width} is not a multiple of {self.heads} heads")
+
+
+SIZES: dict[Size, Shape] = {
+    "tiny": Shape(layers=4, width=128, heads=4, context=128, learning_rate=3e-3, tokens_per_step=2048),
+    "mini": Shape(layers=4, width=256, heads=4, context=256, learning_rate=2e-3, tokens_per_step=4096),
+    "small": Shape(layers=6, width=384, heads=6, context=256, learning_rate=1e-3, tokens_per_step=8192),
+    "medium": Shape(layers=12, width=768, heads=12, context=512, learning_rate=6e-4, tokens_per_step=16384),
+}
+
+
+def parameters(size: Size, vocabulary: int) -> int:
+    """Number of trainable numbers in a GPT-2 of this size; the output layer shares the token embedding's."""
+    shape = SIZES[size]
+    width = shape.width
+    block = 12 * width * width + 13 * width
+    return (vocabulary + shape.context) * width + shape.layers * block + 2 * width
