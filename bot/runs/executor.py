@@ -1,0 +1,81 @@
+"""Where runs execute. Nothing else under `runs/` may assume that a worker is on this machine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from trainer_core.control import Verb
+from trainer_core.spec import RunSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One attempt at one run. `run-attempt` is its name everywhere."""
+
+    run: str
+    attempt: int
+
+    def __str__(self) -> str:
+        return f"{self.run}-{self.attempt}"
+
+
+class Ending(StrEnum):
+    EXITED = "exited"
+    """The worker ended by itself; its exit status tells how."""
+    KILLED = "killed"
+    """A signal ended it."""
+    LOST = "lost"
+    """It is gone and nobody saw how, or it never began."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """How an attempt's process ended."""
+
+    ending: Ending
+    status: int | None = None
+    """Exit status, or the signal's number if it was killed."""
+
+
+class ExecutorError(Exception):
+    """The executor could not do what was asked; the message says why."""
+
+
+class Executor(Protocol):
+    """Runs attempts, each in a process that outlives whoever asked for it."""
+
+    @property
+    def slots(self) -> int:
+        """How many attempts may run at once."""
+        ...
+
+    @property
+    def ready(self) -> bool:
+        """Whether an attempt handed over now would start."""
+        ...
+
+    async def start(self) -> None: ...
+
+    async def close(self) -> None:
+        """Let go of everything. Attempts that run go on."""
+        ...
+
+    async def submit(self, job: Job, spec: RunSpec) -> None:
+        """Start `job`. Raises ExecutorError if it certainly did not start."""
+        ...
+
+    async def read_events(self, job: Job, offset: int, limit: int) -> bytes:
+        """At most `limit` bytes of the job's journal from `offset`; empty if there is nothing yet."""
+        ...
+
+    async def wait(self, job: Job, offset: int) -> Exit | None:
+        """Return None when the journal is longer than `offset`, or how the job ended if it is not and never will be."""
+        ...
+
+    async def control(self, job: Job, verb: Verb) -> None: ...
+
+    async def kill(self, job: Job, *, force: bool) -> None:
+        """Ask the job's whole process group to end, or with `force` end it. Nothing happens if it is gone."""
+        ...

@@ -1,0 +1,180 @@
+"""What the product knows about a run: its states, which may follow which, and what can be seen of it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from trainer_core.errors import Code
+from trainer_core.events import (
+    Event,
+    JobProgress,
+    JobStarted,
+    MetricsConfig,
+    MetricsEval,
+    MetricsProgress,
+    MetricsSample,
+    Phase,
+    Summary,
+)
+from trainer_core.spec import RunSpec
+
+
+class RunState(StrEnum):
+    QUEUED = "queued"
+    STARTING = "starting"
+    RUNNING = "running"
+    PAUSING = "pausing"
+    PAUSED = "paused"
+    STOPPING = "stopping"
+    LOST = "lost"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    STOPPED = "stopped"
+
+    @property
+    def is_terminal(self) -> bool:
+        return self in TERMINAL
+
+    @property
+    def has_worker(self) -> bool:
+        """Whether a worker process may be alive for the run's current attempt."""
+        return self in WITH_WORKER
+
+
+TERMINAL = frozenset({RunState.SUCCEEDED, RunState.FAILED, RunState.STOPPED})
+WITH_WORKER = frozenset({RunState.STARTING, RunState.RUNNING, RunState.PAUSING, RunState.STOPPING})
+
+_S = RunState
+NEXT: dict[RunState, frozenset[RunState]] = {
+    _S.QUEUED: frozenset({_S.STARTING, _S.STOPPED, _S.FAILED}),
+    _S.STARTING: frozenset({_S.RUNNING, _S.STOPPING, _S.LOST, _S.FAILED}),
+    _S.RUNNING: frozenset({_S.SUCCEEDED, _S.FAILED, _S.STOPPING, _S.PAUSING, _S.LOST}),
+    _S.PAUSING: frozenset({_S.PAUSED, _S.STOPPING, _S.SUCCEEDED, _S.FAILED, _S.LOST}),
+    _S.PAUSED: frozenset({_S.QUEUED, _S.STOPPED}),
+    _S.STOPPING: frozenset({_S.STOPPED, _S.SUCCEEDED, _S.FAILED}),
+    _S.LOST: frozenset({_S.QUEUED, _S.FAILED}),
+    _S.SUCCEEDED: frozenset(),
+    _S.FAILED: frozenset(),
+    _S.STOPPED: frozenset(),
+}
+
+
+class IllegalTransitionError(Exception):
+    """A state that may not follow the run's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunError:
+    """Why a run failed, in words for a person."""
+
+    code: Code
+    message: str
+    next_step: str
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One row of `runs`. Times are seconds since the epoch."""
+
+    name: str
+    owner_id: int
+    state: RunState
+    attempt: int
+    """The current attempt's number; 0 before the first. Reports of any other attempt count for nothing."""
+    spec: RunSpec
+    created_at: float
+    queued_at: float
+    started_at: float | None = None
+    ended_at: float | None = None
+    priority: int = 0
+    error: RunError | None = None
+    summary: Summary | None = None
+
+    def moved(
+        self,
+        to: RunState,
+        at: float,
+        *,
+        error: RunError | None = None,
+        summary: Summary | None = None,
+    ) -> Run:
+        """The run in state `to` since `at`. Raises IllegalTransitionError."""
+        if to not in NEXT[self.state]:
+            raise IllegalTransitionError(f"{self.name}: {self.state} -> {to}")
+        return replace(
+            self,
+            state=to,
+            attempt=self.attempt + 1 if to is RunState.STARTING else self.attempt,
+            queued_at=at if to is RunState.QUEUED else self.queued_at,
+            started_at=at if to is RunState.RUNNING and self.started_at is None else self.started_at,
+            ended_at=at if to.is_terminal else None,
+            error=error or self.error,
+            summary=summary or self.summary,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """Losses over steps, nats per token: of training batches, and on the held-out text."""
+
+    train: tuple[tuple[int, float], ...] = ()
+    validation: tuple[tuple[int, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RunStatus:
+    """Everything a view of a run shows, read from the store in one go."""
+
+    run: Run
+    position: int | None = None
+    """Place in the queue, from 1; None if the run does not wait."""
+    watchers: frozenset[int] = frozenset()
+    phase: Phase | None = None
+    message: str = ""
+    """What the run is busy with, in words, before and after the steps."""
+    device: str = ""
+    config: MetricsConfig | None = None
+    progress: MetricsProgress | None = None
+    first_eval: MetricsEval | None = None
+    last_eval: MetricsEval | None = None
+    sample: MetricsSample | None = None
+    curve: Curve = Curve()
+
+
+def status_of(
+    run: Run, events: Iterable[Event], *, position: int | None = None, watchers: frozenset[int] = frozenset()
+) -> RunStatus:
+    """`run` as its events tell it, given in the order they were reported.
+
+    An attempt that goes on from a checkpoint takes back what an earlier one measured after that step.
+    """
+    status = RunStatus(run, position=position, watchers=watchers)
+    train: list[tuple[int, float]] = []
+    validation: list[MetricsEval] = []
+    for event in events:
+        match event:
+            case JobStarted():
+                train = [point for point in train if point[0] <= event.resumed_step]
+                validation = [e for e in validation if e.step <= event.resumed_step]
+                status = replace(status, device=event.device)
+            case JobProgress():
+                status = replace(status, phase=event.phase, message=event.message)
+            case MetricsConfig():
+                status = replace(status, config=event)
+            case MetricsProgress():
+                train.append((event.step, event.loss))
+                status = replace(status, progress=event)
+            case MetricsEval():
+                validation.append(event)
+            case MetricsSample():
+                status = replace(status, sample=event)
+            case _:
+                pass
+    return replace(
+        status,
+        first_eval=validation[0] if validation else None,
+        last_eval=validation[-1] if validation else None,
+        curve=Curve(tuple(train), tuple((e.step, e.loss) for e in validation)),
+    )

@@ -1,0 +1,145 @@
+"""Runs, their attempts, events and watchers, as rows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Sequence
+
+from bot.runs.model import Run, RunError, RunState
+from bot.store.db import Row, Transaction
+from trainer_core.errors import Code
+from trainer_core.events import Event, Summary, decode, encode
+from trainer_core.spec import parse_spec
+
+
+def _run(row: Row) -> Run:
+    error = json.loads(row["error"]) if row["error"] else None
+    return Run(
+        name=row["name"],
+        owner_id=row["owner_id"],
+        state=RunState(row["state"]),
+        attempt=row["attempt"],
+        spec=parse_spec(row["spec"]),
+        created_at=row["created_at"],
+        queued_at=row["queued_at"],
+        started_at=row["started_at"],
+        ended_at=row["ended_at"],
+        priority=row["priority"],
+        error=RunError(Code(error["code"]), error["message"], error["next_step"]) if error else None,
+        summary=Summary.model_validate_json(row["summary"]) if row["summary"] else None,
+    )
+
+
+async def insert(tx: Transaction, run: Run, request_key: str | None) -> None:
+    await tx.execute(
+        "INSERT INTO runs (name, owner_id, request_key, state, attempt, priority, spec, created_at, queued_at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            run.name,
+            run.owner_id,
+            request_key,
+            run.state,
+            run.attempt,
+            run.priority,
+            run.spec.model_dump_json(),
+            run.created_at,
+            run.queued_at,
+        ),
+    )
+
+
+async def find(tx: Transaction, name: str) -> Run | None:
+    row = await tx.one("SELECT * FROM runs WHERE name = ?", (name,))
+    return _run(row) if row else None
+
+
+async def find_by_request(tx: Transaction, request_key: str) -> Run | None:
+    row = await tx.one("SELECT * FROM runs WHERE request_key = ?", (request_key,))
+    return _run(row) if row else None
+
+
+async def in_states(tx: Transaction, states: Collection[RunState]) -> list[Run]:
+    marks = ", ".join("?" * len(states))
+    rows = await tx.all(f"SELECT * FROM runs WHERE state IN ({marks}) ORDER BY queued_at", [*states])  # noqa: S608 only question marks
+    return [_run(row) for row in rows]
+
+
+async def owned_by(tx: Transaction, owner_id: int, limit: int) -> list[Run]:
+    """The person's runs, newest first."""
+    rows = await tx.all("SELECT * FROM runs WHERE owner_id = ? ORDER BY created_at DESC LIMIT ?", (owner_id, limit))
+    return [_run(row) for row in rows]
+
+
+async def update(tx: Transaction, before: Run, after: Run, at: float) -> None:
+    """Store what changed between `before` and `after`, and note the transition."""
+    error = after.error
+    await tx.execute(
+        "UPDATE runs SET state = ?, attempt = ?, error = ?, summary = ?, queued_at = ?, started_at = ?, ended_at = ?"
+        " WHERE name = ?",
+        (
+            after.state,
+            after.attempt,
+            json.dumps({"code": error.code, "message": error.message, "next_step": error.next_step}) if error else None,
+            after.summary.model_dump_json() if after.summary else None,
+            after.queued_at,
+            after.started_at,
+            after.ended_at,
+            after.name,
+        ),
+    )
+    await tx.execute(
+        "INSERT INTO transitions (run, attempt, from_state, to_state, at) VALUES (?, ?, ?, ?, ?)",
+        (after.name, after.attempt, before.state, after.state, at),
+    )
+
+
+async def insert_attempt(tx: Transaction, run: str, number: int, at: float) -> None:
+    await tx.execute("INSERT INTO attempts (run, number, started_at) VALUES (?, ?, ?)", (run, number, at))
+
+
+async def end_attempt(tx: Transaction, run: str, number: int, at: float, exit_: str) -> None:
+    await tx.execute(
+        "UPDATE attempts SET ended_at = ?, exit = ? WHERE run = ? AND number = ?", (at, exit_, run, number)
+    )
+
+
+async def journal_position(tx: Transaction, run: str, number: int) -> tuple[int, int]:
+    """(byte offset, last seq) up to which the attempt's journal is in the store."""
+    row = await tx.one("SELECT offset, seq FROM attempts WHERE run = ? AND number = ?", (run, number))
+    return (row["offset"], row["seq"]) if row else (0, 0)
+
+
+async def append_events(tx: Transaction, run: str, number: int, events: Sequence[Event], offset: int) -> None:
+    """Add `events`, and note that the attempt's journal is read up to byte `offset`."""
+    await tx.execute_many(
+        "INSERT INTO events (run, attempt, seq, type, payload) VALUES (?, ?, ?, ?, ?)",
+        [(run, number, event.seq, event.type, encode(event).decode()) for event in events],
+    )
+    last = events[-1].seq if events else None
+    await tx.execute(
+        "UPDATE attempts SET offset = ?, seq = coalesce(?, seq) WHERE run = ? AND number = ?",
+        (offset, last, run, number),
+    )
+
+
+async def events_of(tx: Transaction, run: str) -> list[Event]:
+    """Everything the run reported, in order."""
+    rows = await tx.all("SELECT payload FROM events WHERE run = ? ORDER BY attempt, seq", (run,))
+    return [decode(row["payload"]) for row in rows]
+
+
+async def watchers(tx: Transaction, run: str) -> frozenset[int]:
+    return frozenset(row["user_id"] for row in await tx.all("SELECT user_id FROM watches WHERE run = ?", (run,)))
+
+
+async def add_watcher(tx: Transaction, run: str, user_id: int, at: float) -> bool:
+    """Returns False if the person watched already."""
+    changed = await tx.execute(
+        "INSERT INTO watches (run, user_id, since) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", (run, user_id, at)
+    )
+    return changed > 0
+
+
+async def remove_watcher(tx: Transaction, run: str, user_id: int) -> bool:
+    """Returns False if the person did not watch."""
+    return await tx.execute("DELETE FROM watches WHERE run = ? AND user_id = ?", (run, user_id)) > 0
