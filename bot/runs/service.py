@@ -15,8 +15,8 @@ from bot.runs.model import WITH_WORKER, Run, RunState, RunStatus, status_of
 from bot.runs.names import new_name
 from bot.store import runs as rows
 from bot.store.db import Database, Transaction
-from trainer_core.data import intake
-from trainer_core.data.cards import DatasetCard
+from trainer_core.data import corpus
+from trainer_core.data.corpus import DatasetCard
 from trainer_core.errors import Code, SpotterError
 from trainer_core.layout import Home
 from trainer_core.spec import RunSpec, parse_spec
@@ -80,9 +80,12 @@ class RunService:
         announce: Announce,
         dispatch: Dispatch,
         *,
+        upload_limit: int,
         now: Callable[[], float] = time.time,
         random: Random | None = None,
     ) -> None:
+        """`upload_limit` is the most bytes an attached file may have."""
+        self._upload_limit = upload_limit
         self._database = database
         self._home = home
         self._announce = announce
@@ -98,7 +101,7 @@ class RunService:
         """
         async with self._submitting:
             if request_key is not None and (earlier := await self._by_request(request_key)):
-                card = await asyncio.to_thread(intake.read_card, self._home, earlier.spec.data.dataset)
+                card = await asyncio.to_thread(corpus.read_card, self._home, earlier.spec.data.dataset)
                 return Submitted(earlier, card, await self._position(earlier.name))
             draft = _draft(submission)
             taken = await self._names()
@@ -211,19 +214,31 @@ class RunService:
 
     async def datasets(self, person: Person) -> list[DatasetCard]:
         """The data sets the person may train on: built-in ones and their own."""
-        cards = await asyncio.to_thread(intake.list_cards, self._home)
-        return [card for card in cards if _may_use(person, card)]
+        return await asyncio.to_thread(self._usable, person)
+
+    def _usable(self, person: Person) -> list[DatasetCard]:
+        builtin = [corpus.add_builtin(self._home, name) for name in corpus.BUILTINS]
+        return builtin + [card for card in corpus.list_cards(self._home) if card.added_by == str(person.id)]
 
     def _dataset(self, person: Person, submission: Submission) -> DatasetCard:
         """The data set to train on, taken in first if it comes as a file."""
         if submission.file is not None and submission.data is not None:
             raise SpotterError(Code.CONFIG_INVALID, "give a data set's name or a file, not both", field="data")
         if submission.file is not None:
-            return intake.add_file(self._home, submission.file.filename, submission.file.data, added_by=str(person.id))
+            return corpus.add_file(
+                self._home,
+                submission.file.filename,
+                submission.file.data,
+                added_by=str(person.id),
+                limit=self._upload_limit,
+            )
         if submission.data is None:
             raise SpotterError(Code.CONFIG_INVALID, "name a data set, or attach a file to train on", field="data")
-        usable = [card.name for card in intake.list_cards(self._home) if _may_use(person, card)]
-        return intake.choose_card(self._home, submission.data, usable)
+        wanted = submission.data.strip().lower()
+        usable = {card.name: card for card in self._usable(person)}
+        if wanted not in usable:
+            raise corpus.not_found(submission.data.strip(), list(usable))
+        return usable[wanted]
 
     async def _names(self) -> set[str]:
         async with self._database.snapshot() as tx:
@@ -243,10 +258,6 @@ class RunService:
             shown = name.strip()[:48].replace("`", "'")
             raise SpotterError(Code.RUN_NOT_FOUND, f"you have no run called `{shown}`", field="run")
         return run
-
-
-def _may_use(person: Person, card: DatasetCard) -> bool:
-    return card.builtin or card.added_by == str(person.id)
 
 
 def _draft(submission: Submission) -> RunSpec:

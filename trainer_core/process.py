@@ -1,0 +1,150 @@
+"""Which process is which, who holds a lock, and what only Linux can do. Standard library only.
+
+A pid alone names nobody: pids are used again. A process is (boot id, pid, start time), and a zombie that nobody
+reaps is dead whatever `kill(pid, 0)` says.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import fcntl
+import json
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+
+_LINUX = sys.platform.startswith("linux")
+_PR_SET_PDEATHSIG = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """One process, and no other that ever had its pid."""
+
+    boot: str
+    pid: int
+    start: str
+
+
+@cache
+def boot_id() -> str:
+    """Differs after each start of the machine."""
+    if _LINUX:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    return _output("sysctl", "-n", "kern.bootsessionuuid") or _output("sysctl", "-n", "kern.boottime")
+
+
+def identify(pid: int) -> Identity | None:
+    """Who has `pid` now; None if nobody alive."""
+    if _LINUX:
+        try:
+            stat = Path(f"/proc/{pid}/stat").read_text()
+        except (FileNotFoundError, ProcessLookupError):
+            return None
+        # The second field is the command in parentheses and may itself hold any character.
+        fields = stat[stat.rindex(")") + 2 :].split()
+        state, start = fields[0], fields[19]
+    else:
+        line = _output("ps", "-o", "state=,lstart=", "-p", str(pid))
+        if not line:
+            return None
+        state, start = line.split(maxsplit=1)
+    return None if state.startswith(("Z", "X")) else Identity(boot_id(), pid, start)
+
+
+def is_alive(identity: Identity) -> bool:
+    return identify(identity.pid) == identity
+
+
+def signal_group(leader: Identity, number: signal.Signals) -> bool:
+    """Signal the process group that `leader` leads; False, and nothing is signalled, if it is gone."""
+    if not is_alive(leader):
+        return False
+    try:
+        os.killpg(leader.pid, number)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def die_with_parent() -> None:
+    """Have the kernel end this process when its parent ends (Linux; nothing elsewhere).
+
+    The parent may be gone already: who calls this checks `os.getppid()` afterwards.
+    """
+    if _LINUX:
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def detach() -> None:
+    """Go on as a grandchild in a session of its own; the process that was started ends at once with status 0.
+
+    Whoever waits for that process, or closes its transport, no longer has a hold on this one.
+    """
+    if os.fork():
+        os._exit(0)
+    os.setsid()
+    if os.fork():
+        os._exit(0)
+
+
+class Lock:
+    """A file locked by this process until it ends; its content says who holds it.
+
+    POSIX locks (`lockf`), because `flock` stays held by a forked grandchild. They drop when *any* descriptor of the
+    file is closed in this process, so the file is opened here only, once.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    @classmethod
+    def take(cls, path: Path) -> Lock | None:
+        """The lock on `path`, or None if another process holds it. Raises OSError."""
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            return None
+        return cls(descriptor)
+
+    def write(self, holders: dict[str, Identity]) -> None:
+        """Say in the file who holds it."""
+        text = json.dumps({role: asdict(identity) for role, identity in holders.items()})
+        os.ftruncate(self._descriptor, 0)
+        os.pwrite(self._descriptor, text.encode(), 0)
+
+    def release(self) -> None:
+        os.close(self._descriptor)
+
+
+def is_locked(path: Path) -> bool:
+    """Whether another process holds the lock on `path`. A lock this process holds does not count."""
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        os.lockf(descriptor, os.F_TEST, 0)
+    except OSError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def read_holders(path: Path) -> dict[str, Identity]:
+    """Who the lock file says holds it, by role; empty if it says nothing that can be read."""
+    try:
+        return {role: Identity(**fields) for role, fields in json.loads(path.read_text()).items()}
+    except (FileNotFoundError, ValueError, TypeError, AttributeError):
+        return {}
+
+
+def _output(*command: str) -> str:
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()

@@ -1,0 +1,102 @@
+"""The parent of one worker: it holds the attempt's lock and records how the worker ended. Standard library only.
+
+    shim (own session, detached from the bot; single-threaded)
+     └─ worker (own process group; imports torch while it waits)
+
+The bot writes one line to the shim's standard input, `{"attempt": FOLDER}`; the shim takes `run.lock` there, passes
+the folder on to the worker and answers on its standard output. If the line never comes because the bot is gone, both
+end. Once it came, neither needs the bot again.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from trainer_core.atomic import write_atomic
+from trainer_core.process import Identity, Lock, detach, identify
+
+WORKER = "trainer_core.worker"
+
+
+def main() -> int:
+    detach()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    worker = subprocess.Popen(
+        [sys.executable, "-m", WORKER, str(os.getpid())],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        process_group=0,
+        restore_signals=True,
+        preexec_fn=_default_signals,  # noqa: PLW1509 the shim has one thread
+    )
+    assert worker.stdin is not None and worker.stdout is not None
+    if not worker.stdout.readline():
+        _say(refused=f"the worker ended with status {worker.wait()} before it was ready")
+        return 1
+    _say(ready=True)
+
+    order = sys.stdin.buffer.readline()
+    if not order:
+        worker.stdin.close()
+        worker.wait()
+        return 0
+    attempt = Path(json.loads(order)["attempt"])
+    lock = Lock.take(attempt / "run.lock")
+    refusal = _refusal(lock, attempt, worker)
+    if lock is None or refusal:
+        _say(refused=refusal)
+        worker.stdin.close()
+        worker.wait()
+        return 1
+    started = time.time()
+    lock.write(_holders(worker.pid))
+    worker.stdin.write(order)
+    worker.stdin.close()
+    _say(accepted=True)
+
+    status = worker.wait()
+    exit_ = {"status": status if status >= 0 else None, "signal": -status if status < 0 else None}
+    write_atomic(attempt / "exit.json", json.dumps({**exit_, "started": started, "ended": time.time()}).encode())
+    return 0
+
+
+def _default_signals() -> None:
+    """Ignored signals stay ignored over exec: the worker must end when it is told to."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
+def _refusal(lock: Lock | None, attempt: Path, worker: subprocess.Popen[bytes]) -> str:
+    """Why the attempt must not start here; empty if it may."""
+    if lock is None:
+        return "another worker holds this attempt"
+    if (attempt / "exit.json").exists():
+        return "this attempt has ended"
+    status = worker.poll()
+    return "" if status is None else f"the worker ended with status {status} while it waited"
+
+
+def _holders(worker_pid: int) -> dict[str, Identity]:
+    found = {"shim": identify(os.getpid()), "worker": identify(worker_pid)}
+    return {role: identity for role, identity in found.items() if identity is not None}
+
+
+def _say(**answer: object) -> None:
+    """Tell the bot. It may be gone: then nobody needs to know."""
+    try:
+        sys.stdout.write(json.dumps(answer) + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Python flushes again at exit and would complain there.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,75 @@
+"""The process that trains: imports what is slow, waits for one attempt, runs it, ends.
+
+The shim gives its own pid as the argument. Standard input brings `{"attempt": FOLDER}`, or ends: then nobody needs
+this worker any more.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import json
+import logging
+import os
+import signal
+import sys
+from pathlib import Path
+
+from trainer_core.control import ControlReader
+from trainer_core.events import JobFailed
+from trainer_core.layout import AttemptDirectory, RunDirectory
+from trainer_core.process import die_with_parent
+from trainer_core.reporter import Reporter
+
+_NICENESS = 5
+"""Chat stays quick while training uses every core."""
+
+log = logging.getLogger("trainer_core.worker")
+
+
+def main() -> int:
+    die_with_parent()
+    if os.getppid() != int(sys.argv[1]):
+        return 0
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.nice(_NICENESS)
+    import trainer_core.run  # noqa: F401  torch and transformers take seconds: they are loaded while nobody waits
+
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
+    order = sys.stdin.readline()
+    if not order:
+        return 0
+    return work(AttemptDirectory(Path(json.loads(order)["attempt"])))
+
+
+def work(attempt: AttemptDirectory) -> int:
+    """Run one attempt. Returns the exit status: 0 if the run came to an end it was meant to come to."""
+    _log_to(attempt.log)
+    directory = RunDirectory(attempt.path.parent.parent)
+    from trainer_core import failures, run
+
+    with Reporter(attempt, directory.name) as report:
+        try:
+            run.run(directory, attempt.number, report, ControlReader(attempt.control))
+        except BaseException as error:
+            log.exception("run %s failed", directory.name)
+            failure = failures.classify(error)
+            report(JobFailed(code=failure.code, message=failure.message, next_step=failure.next_step))
+            return 1
+    return 0
+
+
+def _log_to(path: Path) -> None:
+    """Send everything this process prints, also from C, to the attempt's log."""
+    file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    for stream in (1, 2):
+        os.dup2(file, stream)
+    os.close(file)
+    faulthandler.enable()
+    logging.basicConfig(
+        level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
