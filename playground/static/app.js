@@ -1,0 +1,199 @@
+// The page: state from the playground goes to the views, what the person does goes back.
+
+import { Composer } from "./composer.js";
+import { Connection } from "./connection.js";
+import { avatar, displayName, el } from "./dom.js";
+import { MessageList } from "./messages.js";
+import { openModal } from "./modal.js";
+import { Typing, toast } from "./notices.js";
+import { Pending } from "./pending.js";
+
+const STARTERS = 4;
+
+const byId = (id) => document.getElementById(id);
+const asked = new URLSearchParams(location.search).get("person");
+const dismissed = new Set(JSON.parse(sessionStorage.getItem("dismissed") ?? "[]"));
+let person = null;
+let bot = null;
+let commands = [];
+
+const connection = new Connection(asked, receive, (connected) => {
+  byId("banner").hidden = connected;
+});
+const typing = new Typing(byId("typing"));
+const pending = new Pending(byId("pending"));
+const messages = new MessageList(byId("scroller"), byId("messages"), byId("unseen"), {
+  click: (message, customId) => interact("click", { message: message.id, custom_id: customId }),
+  select: (message, customId, values) => interact("select", { message: message.id, custom_id: customId, values }),
+  dismiss: (message) => {
+    dismissed.add(message.id);
+    sessionStorage.setItem("dismissed", JSON.stringify([...dismissed]));
+    messages.remove(message.id);
+    byId("composer-text").focus();
+  },
+});
+const composer = new Composer(
+  {
+    form: byId("composer"),
+    text: byId("composer-text"),
+    slot: byId("composer-slot"),
+    choices: byId("composer-choices"),
+    problem: byId("composer-problem"),
+    staged: byId("composer-staged"),
+    attach: byId("composer-attach"),
+    picker: byId("composer-picker"),
+  },
+  {
+    write: async (text, file) => {
+      messages.toEnd();
+      await connection.call("write", { text, upload: file ? await connection.upload(file) : null });
+    },
+    slash,
+    autocomplete: async (command, option, typed, options) =>
+      (await connection.call("autocomplete", { command, option, typed, options })).choices,
+  },
+);
+
+function receive(event) {
+  switch (event.type) {
+    case "state":
+      return showState(event);
+    case "message":
+      return showMessage(event.message, event);
+    case "message_delete":
+      messages.remove(event.id);
+      return showStarters();
+    case "commands":
+      return showCommands(event.commands);
+    case "typing":
+      return typing.start(bot);
+    case "bot":
+      return showBot(event.bot, event.online);
+  }
+}
+
+function showState(state) {
+  ({ person } = state);
+  showBot(state.bot, state.online);
+  showPeople(state.people);
+  typing.stop();
+  const names = Object.fromEntries([...state.people, state.bot].map((user) => [user.id, displayName(user)]));
+  messages.reset(state.messages.filter((message) => !dismissed.has(message.id)), names);
+  showCommands(state.commands);
+}
+
+function showMessage(message, { created, notify }) {
+  if (dismissed.has(message.id)) return;
+  if (message.author.id === bot.id && created) typing.stop();
+  const { interaction } = message;
+  if (created && interaction && interaction.user.id === person.id) pending.answered(interaction.name);
+  messages.put(message, { seen: !created || message.author.id === person.id });
+  if (notify) toast(byId("toasts"), message);
+  showStarters();
+}
+
+function showBot(user, online) {
+  bot = user;
+  document.title = `${displayName(bot)} · Playground`;
+  for (const node of document.querySelectorAll("[data-bot-name]")) node.textContent = displayName(bot);
+  for (const node of document.querySelectorAll("[data-bot-avatar]")) node.replaceChildren(avatar(bot));
+  for (const node of document.querySelectorAll("[data-online]")) {
+    node.dataset.online = String(online);
+    node.querySelector("[data-online-text]")?.replaceChildren(online ? "Online" : "Offline");
+  }
+  byId("composer-text").placeholder = `Message @${displayName(bot)}`;
+}
+
+function showPeople(people) {
+  byId("me").replaceChildren(avatar(person), el("div", {}, el("strong", {}, displayName(person)), el("span", {}, person.username)));
+  byId("people").replaceChildren(
+    ...people.map((other) =>
+      el("li", {}, el("a", { href: `?${new URLSearchParams({ person: other.id })}`, "aria-current": other.id === person.id ? "page" : null }, avatar(other), displayName(other))),
+    ),
+  );
+}
+
+function showCommands(registered) {
+  commands = registered;
+  composer.commands = commands;
+  showStarters();
+}
+
+/** In an empty conversation: what a newcomer can type, each to be begun with a click. */
+function showStarters() {
+  const starters = byId("starters");
+  starters.hidden = !messages.empty;
+  if (starters.hidden) return;
+  const rows = commands.slice(0, STARTERS).map((command) =>
+    el(
+      "li",
+      {},
+      el(
+        "button",
+        { type: "button", class: "starter", on: { click: () => composer.begin(command) } },
+        el("span", { class: "starter-name" }, `/${command.name}`),
+        el("span", {}, command.description),
+      ),
+    ),
+  );
+  byId("starters-hint").replaceChildren(
+    ...(commands.length
+      ? ["Type ", el("kbd", {}, "/"), " to see everything it can do, or begin with one of these:"]
+      : ["It has not registered any command yet. Start the bot, and they appear here."]),
+  );
+  byId("starters-list").replaceChildren(...rows);
+}
+
+async function slash(command, options, files) {
+  const row = pending.add(person, command);
+  messages.toEnd();
+  try {
+    const uploads = {};
+    for (const [option, file] of Object.entries(files)) uploads[option] = await connection.upload(file);
+    await interact("slash", { command, options, uploads });
+    pending.remove(row);
+  } catch (error) {
+    pending.fail(row, error.message);
+    messages.toEnd();
+  }
+}
+
+/** Do what a bot may answer with a form, and show the form. */
+async function interact(op, fields) {
+  const { modal } = await connection.call(op, fields);
+  if (modal) openModal(modal.form, (values) => interact("fill", { modal: modal.id, values }));
+}
+
+function dropTarget() {
+  const veil = byId("drop");
+  let depth = 0;
+  const show = (by) => {
+    depth = Math.max(0, depth + by);
+    veil.hidden = depth === 0;
+  };
+  const carriesFiles = (event) => event.dataTransfer?.types.includes("Files");
+  addEventListener("dragenter", (event) => carriesFiles(event) && show(1));
+  addEventListener("dragleave", (event) => carriesFiles(event) && show(-1));
+  addEventListener("dragover", (event) => carriesFiles(event) && event.preventDefault());
+  addEventListener("drop", (event) => {
+    if (!carriesFiles(event)) return;
+    event.preventDefault();
+    depth = 0;
+    show(0);
+    composer.addFiles(event.dataTransfer.files);
+  });
+}
+
+function drawer() {
+  const button = byId("menu");
+  const set = (open) => {
+    document.body.classList.toggle("drawer-open", open);
+    button.setAttribute("aria-expanded", String(open));
+  };
+  button.addEventListener("click", () => set(!document.body.classList.contains("drawer-open")));
+  byId("drawer-veil").addEventListener("click", () => set(false));
+  addEventListener("keydown", (event) => event.key === "Escape" && set(false));
+}
+
+dropTarget();
+drawer();

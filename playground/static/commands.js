@@ -1,0 +1,60 @@
+// What the options of a command offer, and what a person's input means for them. Pure: no DOM.
+
+export const OptionType = { STRING: 3, INTEGER: 4, BOOLEAN: 5, NUMBER: 10, ATTACHMENT: 11 };
+
+const BOOLEANS = [
+  { name: "True", value: true },
+  { name: "False", value: false },
+];
+
+/** Those of `items` whose `name` has what was typed, the ones that begin with it first. */
+export function matching(items, typed) {
+  const wanted = typed.trim().toLowerCase();
+  const rank = (item) => {
+    const name = item.name.toLowerCase();
+    if (name.startsWith(wanted)) return 0;
+    return name.split(/[\s_-]/).some((word) => word.startsWith(wanted)) ? 1 : name.includes(wanted) ? 2 : 3;
+  };
+  return items
+    .map((item) => [rank(item), item])
+    .filter(([order]) => order < 3)
+    .sort(([one], [other]) => one - other)
+    .map(([, item]) => item);
+}
+
+/** The fixed choices of an option, or null where anything may be written. */
+export function fixedChoices(option) {
+  if (option.type === OptionType.BOOLEAN) return BOOLEANS;
+  return option.choices?.length ? option.choices : null;
+}
+
+/** What `text` means for `option`: {value}, or {problem} as a sentence. */
+export function interpret(option, text) {
+  const { name, type } = option;
+  const choices = fixedChoices(option);
+  if (text === "") return { problem: `${name}: this option is required. Give it a value.` };
+  if (choices) {
+    const choice = choices.find((one) => one.name.toLowerCase() === text.trim().toLowerCase());
+    return choice ? { value: choice.value } : { problem: `${name}: pick one of the choices.` };
+  }
+  switch (type) {
+    case OptionType.STRING:
+      return lengthOf(option, text);
+    case OptionType.INTEGER:
+      return /^-?\d{1,15}$/.test(text.trim()) ? range(option, Number(text)) : { problem: `${name}: write a whole number.` };
+    case OptionType.NUMBER:
+      return Number.isFinite(Number(text)) ? range(option, Number(text)) : { problem: `${name}: write a number.` };
+    default:
+      return { problem: `${name}: options of type ${type} cannot be given here.` };
+  }
+}
+
+function lengthOf({ name, min_length: least = 0, max_length: most = 6000 }, text) {
+  if (text.length < least) return { problem: `${name}: write at least ${least} characters.` };
+  return text.length > most ? { problem: `${name}: write at most ${most} characters.` } : { value: text };
+}
+
+function range({ name, min_value: least = -Infinity, max_value: most = Infinity }, value) {
+  if (value < least) return { problem: `${name}: give at least ${least}.` };
+  return value > most ? { problem: `${name}: give at most ${most}.` } : { value };
+}

@@ -1,0 +1,47 @@
+// What the page says beside the conversation: notifications that would have buzzed, typing, the state of the line.
+
+import { avatar, displayName, el, icon } from "./dom.js";
+import { dots } from "./messages.js";
+
+const TOAST_MS = 6000;
+const TYPING_MS = 10000;
+const MOST_TOASTS = 3;
+
+/** Show what a phone would have shown for `message`. */
+export function toast(root, message) {
+  const { content, embeds, attachments, author } = message;
+  const text = content || embeds?.[0]?.title || embeds?.[0]?.description || attachments?.[0]?.filename || "New message";
+  const close = el("button", { class: "round", type: "button", "aria-label": "Dismiss notification" }, icon("close"));
+  const node = el(
+    "div",
+    { class: "toast" },
+    avatar(author),
+    el("div", { class: "toast-text" }, el("strong", {}, icon("bell"), displayName(author)), el("div", {}, text.replace(/[*_`~|#>]+/g, "").slice(0, 140))),
+    close,
+  );
+  close.addEventListener("click", () => node.remove());
+  root.append(node);
+  while (root.children.length > MOST_TOASTS) root.firstChild.remove();
+  setTimeout(() => node.remove(), TOAST_MS);
+}
+
+/** "Spotter is typing…" in `root`, until a message comes or ten seconds pass. */
+export class Typing {
+  #root;
+  #timer = 0;
+
+  constructor(root) {
+    this.#root = root;
+  }
+
+  start(user) {
+    clearTimeout(this.#timer);
+    this.#root.replaceChildren(dots(), el("span", {}, el("strong", {}, displayName(user)), " is typing…"));
+    this.#timer = setTimeout(() => this.stop(), TYPING_MS);
+  }
+
+  stop() {
+    clearTimeout(this.#timer);
+    this.#root.replaceChildren();
+  }
+}
