@@ -75,7 +75,7 @@ def _readable(job: Job, data: bytes, seq: int) -> list[Event]:
         try:
             event = decode(line)
         except UnreadableEventError as error:
-            log.error("%s: a line of its journal is left out: %s", job, error)
+            log.warning("%s: a line of its journal is left out: %s", job, error)
             continue
         if (event.run, event.attempt) != (job.run, job.attempt) or event.seq <= seq:
             log.error("%s: its journal has an event that is not its own (seq %d after %d)", job, event.seq, seq)

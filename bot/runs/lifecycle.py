@@ -35,6 +35,16 @@ def _ended(run: Run, to: RunState, at: float, event: JobCompleted | JobStopped) 
 
 def after_exit(run: Run, exit_: Exit, at: float) -> tuple[Run, ...]:
     """The states the run passes through when its worker is gone, after everything it reported has been counted."""
+    return _without_worker(run, _reason(exit_, run.attempt), at)
+
+
+def after_refusal(run: Run, reason: str, at: float) -> tuple[Run, ...]:
+    """The states the run passes through when no worker could be started for it."""
+    sentence = f"No worker could be started: {reason}."
+    return _without_worker(run, RunError(Code.WORKER_LOST, sentence, "Run `spotter doctor` and try again."), at)
+
+
+def _without_worker(run: Run, error: RunError, at: float) -> tuple[Run, ...]:
     if not run.state.has_worker:
         return ()
     if run.state is RunState.STOPPING:
@@ -42,15 +52,6 @@ def after_exit(run: Run, exit_: Exit, at: float) -> tuple[Run, ...]:
     lost = run.moved(RunState.LOST, at)
     if run.attempt < MAX_ATTEMPTS:
         return (lost, lost.moved(RunState.QUEUED, at))
-    return (lost, lost.moved(RunState.FAILED, at, error=_reason(exit_, run.attempt)))
-
-
-def after_refusal(run: Run, reason: str, at: float) -> tuple[Run, ...]:
-    """The states the run passes through when no worker could be started for it."""
-    lost = run.moved(RunState.LOST, at)
-    if run.attempt < MAX_ATTEMPTS:
-        return (lost, lost.moved(RunState.QUEUED, at))
-    error = RunError(Code.WORKER_LOST, f"No worker could be started: {reason}.", "Run `spotter doctor` and try again.")
     return (lost, lost.moved(RunState.FAILED, at, error=error))
 
 

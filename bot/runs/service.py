@@ -166,7 +166,10 @@ class RunService:
         """Send no more reports. The flag is False if the person did not watch. Raises SpotterError."""
         async with self._database.transaction() as tx:
             run = await self._find(tx, person, name)
-            return run, await rows.remove_watcher(tx, run.name, person.id)
+            removed = await rows.remove_watcher(tx, run.name, person.id)
+            if removed:
+                await self._announce(tx, Change(run, run))
+            return run, removed
 
     async def status(self, person: Person, name: str | None = None) -> RunStatus:
         """A run as it stands; without a name the person's newest that has not ended, else their newest.
@@ -287,5 +290,5 @@ async def _position(tx: Transaction, name: str) -> int | None:
 async def load_status(tx: Transaction, run: Run) -> RunStatus:
     """Read everything a view of `run` shows."""
     position = await _position(tx, run.name) if run.state is RunState.QUEUED else None
-    watching = await rows.watchers(tx, run.name)
+    watching = frozenset(await rows.watches(tx, run.name))
     return status_of(run, await rows.events_of(tx, run.name), position=position, watchers=watching)

@@ -128,8 +128,10 @@ async def events_of(tx: Transaction, run: str) -> list[Event]:
     return [decode(row["payload"]) for row in rows]
 
 
-async def watchers(tx: Transaction, run: str) -> frozenset[int]:
-    return frozenset(row["user_id"] for row in await tx.all("SELECT user_id FROM watches WHERE run = ?", (run,)))
+async def watches(tx: Transaction, run: str) -> dict[int, float]:
+    """Who watches the run, and since when."""
+    rows = await tx.all("SELECT user_id, since FROM watches WHERE run = ? ORDER BY user_id", (run,))
+    return {row["user_id"]: row["since"] for row in rows}
 
 
 async def add_watcher(tx: Transaction, run: str, user_id: int, at: float) -> bool:

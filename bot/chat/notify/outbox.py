@@ -1,0 +1,38 @@
+"""Writes what a change of a run calls for into the outbox, in the change's own transaction."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from bot.chat.notify import policy
+from bot.chat.notify.kinds import Kind
+from bot.runs.announce import Change
+from bot.store import outbox
+from bot.store import runs as rows
+from bot.store.db import Transaction
+
+
+class Outbox:
+    """The run service's `Announce`."""
+
+    def __init__(self, wake: Callable[[], None], *, now: Callable[[], float] = time.time) -> None:
+        """`wake` is called when there is something to send."""
+        self._wake = wake
+        self._now = now
+
+    async def __call__(self, tx: Transaction, change: Change) -> None:
+        watches = await rows.watches(tx, change.after.name)
+        notices = policy.notices(change, watches)
+        for notice in notices:
+            await self.put(tx, notice)
+            if change.before.state is not change.after.state:
+                await outbox.hasten(tx, notice.key)
+        current = [notice.key for notice in notices]
+        await outbox.supersede(tx, Kind.LIVE, change.after.name, current)
+        tx.after_commit["send"] = self._wake
+
+    async def put(self, tx: Transaction, notice: policy.Notice) -> None:
+        kind = notice.kind
+        await outbox.put(tx, notice.key, kind, notice.user_id, notice.run, kind.priority, self._now())
+        tx.after_commit["send"] = self._wake
