@@ -1,0 +1,130 @@
+"""Attachments, and the signed links under which they can be fetched for a day."""
+
+import hashlib
+import hmac
+import mimetypes
+import secrets
+import struct
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from aiohttp import web
+
+from playground.clock import Clock
+from playground.wire import Wire
+
+LINK_LIFE = 24 * 3600
+_PNG = b"\x89PNG\r\n\x1a\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A file on its way in."""
+
+    filename: str
+    content: bytes
+    content_type: str | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Attachment:
+    """A stored file. `url` is signed anew each time it is read."""
+
+    id: int
+    channel_id: int
+    filename: str
+    content: bytes
+    content_type: str
+    ephemeral: bool
+    cdn: "Cdn"
+
+    @property
+    def size(self) -> int:
+        return len(self.content)
+
+    @property
+    def url(self) -> str:
+        return self.cdn.sign(self)
+
+    def to_dict(self) -> Wire:
+        url = self.url
+        wire: Wire = {
+            "id": str(self.id),
+            "filename": self.filename,
+            "size": self.size,
+            "url": url,
+            "proxy_url": url,
+            "content_type": self.content_type,
+        }
+        if (size := png_size(self.content)) is not None:
+            wire["width"], wire["height"] = size
+        if self.ephemeral:
+            wire["ephemeral"] = True
+        return wire
+
+
+class Cdn:
+    """Keeps every attachment and serves it while its link is valid."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.origin = ""
+        self._clock = clock
+        self._key = secrets.token_bytes(32)
+        self._files: dict[tuple[int, int, str], Attachment] = {}
+
+    def store(self, attachment_id: int, channel_id: int, upload: Upload, *, ephemeral: bool = False) -> Attachment:
+        guessed = upload.content_type or mimetypes.guess_type(upload.filename)[0] or "application/octet-stream"
+        filename = _safe_name(upload.filename)
+        attachment = Attachment(attachment_id, channel_id, filename, upload.content, guessed, ephemeral, self)
+        self._files[channel_id, attachment_id, filename] = attachment
+        return attachment
+
+    def sign(self, attachment: Attachment) -> str:
+        """A link that works for a day from now."""
+        now = int(self._clock.now())
+        path = f"/cdn/attachments/{attachment.channel_id}/{attachment.id}/{quote(attachment.filename)}"
+        life = f"ex={now + LINK_LIFE:x}&is={now:x}"
+        return f"{self.origin}{path}?{life}&hm={self._signature(path, life)}"
+
+    def mount(self, app: web.Application) -> None:
+        app.router.add_get("/cdn/attachments/{channel}/{attachment}/{filename}", self._serve)
+
+    async def _serve(self, request: web.Request) -> web.Response:
+        query = request.query
+        life = f"ex={query.get('ex', '')}&is={query.get('is', '')}"
+        if not hmac.compare_digest(self._signature(request.rel_url.raw_path, life), query.get("hm", "")):
+            return _gone()
+        if int(query["ex"], 16) < self._clock.now():
+            return _gone()
+        info = request.match_info
+        attachment = self._files.get((int(info["channel"]), int(info["attachment"]), info["filename"]))
+        if attachment is None:
+            return _gone()
+        headers = {"Content-Type": attachment.content_type, "X-Content-Type-Options": "nosniff"}
+        if not attachment.content_type.startswith("image/"):
+            # what a person uploaded must never run as a page of this origin
+            headers["Content-Disposition"] = "attachment"
+        headers["Content-Security-Policy"] = "sandbox"
+        return web.Response(body=attachment.content, headers=headers)
+
+    def _signature(self, path: str, life: str) -> str:
+        return hmac.new(self._key, f"{path}?{life}".encode(), hashlib.sha256).hexdigest()
+
+
+def _gone() -> web.Response:
+    return web.Response(status=404, text="This content is no longer available.")
+
+
+def _safe_name(filename: str) -> str:
+    """The name as Discord keeps it: no folders, spaces become underscores, nothing but plain characters."""
+    base = filename.replace("\\", "/").rsplit("/", 1)[-1].replace(" ", "_")
+    kept = "".join(letter for letter in base if letter.isalnum() or letter in "._-").lstrip(".")
+    return kept or "unknown"
+
+
+def png_size(content: bytes) -> tuple[int, int] | None:
+    """(width, height) in pixels, or None if it is not a PNG."""
+    if not content.startswith(_PNG) or len(content) < 24:
+        return None
+    width, height = struct.unpack(">II", content[16:24])
+    return width, height

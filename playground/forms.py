@@ -1,0 +1,69 @@
+"""Reading of requests: pydantic models in, Discord's error tree out."""
+
+from typing import TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import ErrorDetails
+
+from playground.errors import Problem, invalid_form
+from playground.wire import Wire
+
+
+class WireModel(BaseModel):
+    """A request from a client. Fields that the playground does not know are ignored, as Discord does."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    def to_dict(self) -> Wire:
+        """The JSON form; what is null or was left out is left out."""
+        return self.model_dump(mode="json", exclude_none=True)
+
+
+Model = TypeVar("Model", bound=WireModel)
+
+
+def parse(model: type[Model], payload: object, at: tuple[str | int, ...] = ()) -> Model:
+    """`payload` as a `model`; `at` is where it lies in the request. Raises ApiError 50035 that names every bad field."""
+    try:
+        return model.model_validate(payload)
+    except ValidationError as failure:
+        details = failure.errors(include_url=False)
+        raise invalid_form(
+            Problem((*at, *_path(detail["loc"], payload)), *_in_discords_words(detail)) for detail in details
+        ) from None
+
+
+def _path(location: tuple[str | int, ...], payload: object) -> list[str | int]:
+    """pydantic's location without the union tags that it puts between the field names."""
+    path: list[str | int] = []
+    for place, part in enumerate(location):
+        if isinstance(payload, dict) and isinstance(part, str) and part in payload:
+            payload = payload[part]
+        elif isinstance(payload, list) and isinstance(part, int) and part < len(payload):
+            payload = payload[part]
+        elif not (isinstance(payload, dict) and isinstance(part, str) and place == len(location) - 1):
+            continue
+        path.append(part)
+    return path
+
+
+def _in_discords_words(detail: ErrorDetails) -> tuple[str, str]:
+    limits = detail.get("ctx", {})
+    match detail["type"]:
+        case "missing":
+            return "BASE_TYPE_REQUIRED", "This field is required"
+        case "string_too_long" | "too_long":
+            return "BASE_TYPE_MAX_LENGTH", f"Must be {limits['max_length']} or fewer in length."
+        case "string_too_short" | "too_short":
+            return "BASE_TYPE_MIN_LENGTH", f"Must be {limits['min_length']} or more in length."
+        case "less_than_equal":
+            return "NUMBER_TYPE_MAX", f"Value should be less than or equal to {limits['le']}."
+        case "greater_than_equal":
+            return "NUMBER_TYPE_MIN", f"Value should be greater than or equal to {limits['ge']}."
+        case "literal_error" | "union_tag_invalid":
+            expected = limits.get("expected", limits.get("expected_tags"))
+            return "BASE_TYPE_CHOICES", f"Value must be one of ({expected})."
+        case code if code.isupper():
+            return code, detail["msg"]
+        case _:
+            return "BASE_TYPE_INVALID", f"Could not interpret the value: {detail['msg']}."

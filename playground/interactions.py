@@ -1,0 +1,321 @@
+"""Interactions: from a person's action, through the bot's answer within three seconds, to the end of its token."""
+
+import asyncio
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import IntEnum
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from playground.cdn import Upload
+from playground.clock import Timer
+from playground.commands import Choice
+from playground.components import Modal, ModalForm
+from playground.errors import (
+    ALREADY_ACKNOWLEDGED,
+    INVALID_WEBHOOK_TOKEN,
+    TOO_MANY_FOLLOWUPS,
+    UNKNOWN_INTERACTION,
+    UNKNOWN_MESSAGE,
+    UNKNOWN_WEBHOOK,
+    ApiError,
+    Problem,
+    invalid_form,
+)
+from playground.forms import WireModel, parse
+from playground.messages import EPHEMERAL, LOADING, SUPPRESS_NOTIFICATIONS, Message, Origin, User
+from playground.wire import Wire
+from playground.world import Event, InteractionCreated, InteractionFailed, MessageUpdated, ModalOpened, World
+
+RESPONSE_DEADLINE = 3.0
+TOKEN_LIFE = 15 * 60.0
+MAX_FOLLOWUPS = 5
+FILE_LIMIT = 10 * 1024 * 1024
+NO_RESPONSE = "The application did not respond"
+_PERMISSIONS = "562949953863680"
+_DM_CONTEXT = 1
+_KEPT_FLAGS = EPHEMERAL | SUPPRESS_NOTIFICATIONS
+
+
+class Kind(IntEnum):
+    """Why an interaction was created."""
+
+    COMMAND = 2
+    COMPONENT = 3
+    AUTOCOMPLETE = 4
+    MODAL = 5
+
+
+class Callback(IntEnum):
+    """The bot's first response."""
+
+    MESSAGE = 4
+    DEFERRED_MESSAGE = 5
+    DEFERRED_UPDATE = 6
+    UPDATE = 7
+    CHOICES = 8
+    MODAL = 9
+
+
+_ALLOWED = {
+    Kind.COMMAND: {Callback.MESSAGE, Callback.DEFERRED_MESSAGE, Callback.MODAL},
+    Kind.AUTOCOMPLETE: {Callback.CHOICES},
+    Kind.COMPONENT: set(Callback) - {Callback.CHOICES},
+    Kind.MODAL: set(Callback) - {Callback.CHOICES, Callback.MODAL},
+}
+
+
+class CallbackBody(WireModel):
+    type: Literal[4, 5, 6, 7, 8, 9]
+    data: Wire | None = None
+
+
+class ChoicesData(WireModel):
+    choices: Annotated[list[Choice], Field(max_length=25)]
+
+
+@dataclass(slots=True, eq=False)
+class Interaction:
+    """One interaction. `settled` is set once the person has their answer, or knows that there is none (`failure`)."""
+
+    id: int
+    kind: Kind
+    token: str
+    person: User
+    channel_id: int
+    name: str
+    created: float
+    source_id: int | None = None
+    response: Callback | None = None
+    original_id: int | None = None
+    followup_ids: list[int] = field(default_factory=list)
+    modal: Modal | None = None
+    choices: tuple[Choice, ...] = ()
+    failure: str | None = None
+    settled: asyncio.Event = field(default_factory=asyncio.Event)
+    # set by the first response, or when it is too late for one
+    answered: asyncio.Event = field(default_factory=asyncio.Event)
+    opener: "Interaction | None" = None
+    timer: Timer | None = None
+
+    @property
+    def origin(self) -> Origin:
+        opener = None if self.opener is None else self.opener.origin
+        return Origin(self.id, int(self.kind), self.name, self.person, self.source_id, opener)
+
+
+class Interactions:
+    """All interactions by id and by token."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._by_id: dict[int, Interaction] = {}
+        self._by_token: dict[str, Interaction] = {}
+        world.listen(self._on_event)
+
+    def start(
+        self,
+        kind: Kind,
+        person: User,
+        name: str,
+        data: Wire,
+        *,
+        source: Message | None = None,
+        opener: Interaction | None = None,
+    ) -> Interaction:
+        """Create an interaction and hand it to the bot.
+
+        `source` is the message whose component was used; `opener` is the interaction whose modal was filled in.
+        """
+        world, channel = self._world, self._world.open_dm(person.id)
+        source_id = None if source is None else source.id
+        token = secrets.token_urlsafe(96)
+        now = world.clock.now()
+        interaction = Interaction(
+            world.snowflake(), kind, token, person, channel.id, name, now, source_id, opener=opener
+        )
+        self._by_id[interaction.id] = self._by_token[token] = interaction
+        interaction.timer = world.clock.call_at(now + RESPONSE_DEADLINE, lambda: self._deadline(interaction))
+        payload: Wire = {
+            "id": str(interaction.id),
+            "application_id": str(world.application_id),
+            "type": int(kind),
+            "data": data,
+            "channel_id": str(channel.id),
+            "channel": {"id": str(channel.id), "type": 1, "flags": 0},
+            "user": person.to_dict(),
+            "token": token,
+            "version": 1,
+            "locale": "en-US",
+            "context": _DM_CONTEXT,
+            "authorizing_integration_owners": {"1": str(person.id)},
+            "entitlements": [],
+            "app_permissions": _PERMISSIONS,
+            "attachment_size_limit": FILE_LIMIT,
+        }
+        if source is not None:
+            payload["message"] = source.to_dict()
+        world.emit(InteractionCreated(person.id, payload))
+        return interaction
+
+    def opener_of(self, modal: Modal) -> Interaction:
+        """The interaction that the modal answered."""
+        return self._by_id[modal.interaction_id]
+
+    def respond(self, interaction_id: int, token: str, payload: object, uploads: Mapping[int, Upload]) -> Wire:
+        """The first response. Returns the callback's answer.
+
+        Raises ApiError: 10062 if there is no such interaction or its three seconds are over, 40060 if it was already
+        acknowledged, 50035 for a response that does not fit, and those of `World.drafted`.
+        """
+        interaction = self._by_id.get(interaction_id)
+        if interaction is None or interaction.token != token or interaction.failure is not None:
+            raise ApiError(UNKNOWN_INTERACTION)
+        if interaction.response is not None:
+            raise ApiError(ALREADY_ACKNOWLEDGED)
+        body = parse(CallbackBody, payload)
+        callback = Callback(body.type)
+        updates = callback in (Callback.UPDATE, Callback.DEFERRED_UPDATE)
+        if callback not in _ALLOWED[interaction.kind] or (updates and interaction.source_id is None):
+            message = f"An interaction of type {int(interaction.kind)} cannot be answered with type {int(callback)}"
+            raise invalid_form([Problem(("type",), "INTERACTION_CALLBACK_TYPE_INVALID", message)])
+        resource = self._apply(interaction, callback, body.data or {}, uploads)
+        interaction.response = callback
+        interaction.answered.set()
+        self._rearm(interaction)
+        if callback not in (Callback.DEFERRED_MESSAGE, Callback.DEFERRED_UPDATE):
+            interaction.settled.set()
+        return self._answer(interaction, resource)
+
+    def _apply(
+        self, interaction: Interaction, callback: Callback, data: Wire, uploads: Mapping[int, Upload]
+    ) -> Message | None:
+        """Do what the response asks for. Returns the message that it made or changed."""
+        world = self._world
+        match callback:
+            case Callback.MESSAGE:
+                message = world.post(world.drafted(self._blank(interaction, data), data, uploads, ("data",)))
+                interaction.original_id = message.id
+                return message
+            case Callback.DEFERRED_MESSAGE:
+                blank = self._blank(interaction, data)
+                interaction.original_id = world.post(replace(blank, flags=blank.flags | LOADING)).id
+            case Callback.UPDATE:
+                interaction.original_id = interaction.source_id
+                return world.update(world.drafted(self._original(interaction), data, uploads, ("data",)))
+            case Callback.DEFERRED_UPDATE:
+                interaction.original_id = interaction.source_id
+            case Callback.CHOICES:
+                interaction.choices = tuple(parse(ChoicesData, data, ("data",)).choices)
+            case Callback.MODAL:
+                interaction.modal = Modal(interaction.id, parse(ModalForm, data, ("data",)))
+                world.emit(ModalOpened(interaction.person.id, interaction.modal))
+        return None
+
+    def _answer(self, interaction: Interaction, resource: Message | None) -> Wire:
+        about: Wire = {
+            "id": str(interaction.id),
+            "type": int(interaction.kind),
+            "channel_id": str(interaction.channel_id),
+        }
+        if interaction.original_id is not None:
+            original = self._original(interaction)
+            about["response_message_id"] = str(original.id)
+            about["response_message_loading"] = original.loading
+            about["response_message_ephemeral"] = original.ephemeral
+        answer: Wire = {"interaction": about}
+        if resource is not None and interaction.response is not None:
+            answer["resource"] = {"type": int(interaction.response), "message": resource.to_dict()}
+        return answer
+
+    def follow_up(self, application_id: int, token: str, payload: Wire, uploads: Mapping[int, Upload]) -> Message:
+        """A further message. The first one after a deferral takes the place of "is thinking…".
+
+        Raises ApiError: 10015 before the first response, 50027 after fifteen minutes, 40094 after five follow-ups, and
+        those of `World.drafted`.
+        """
+        interaction = self._answered(application_id, token)
+        world = self._world
+        if interaction.response is Callback.DEFERRED_MESSAGE and self._original(interaction).loading:
+            return self._edit(interaction, self._original(interaction), payload, uploads)
+        if len(interaction.followup_ids) >= MAX_FOLLOWUPS:
+            raise ApiError(TOO_MANY_FOLLOWUPS)
+        message = world.post(world.drafted(self._blank(interaction, payload), payload, uploads))
+        interaction.followup_ids.append(message.id)
+        interaction.settled.set()
+        return message
+
+    def message(self, application_id: int, token: str, which: str) -> Message:
+        """The message `which`: "@original" or an id. Raises ApiError 10008 and those of `follow_up`."""
+        interaction = self._answered(application_id, token)
+        if which == "@original":
+            return self._original(interaction)
+        if not which.isdecimal() or int(which) not in (interaction.original_id, *interaction.followup_ids):
+            raise ApiError(UNKNOWN_MESSAGE)
+        return self._world.message(interaction.channel_id, int(which))
+
+    def edit(
+        self, application_id: int, token: str, which: str, payload: Wire, uploads: Mapping[int, Upload]
+    ) -> Message:
+        interaction = self._answered(application_id, token)
+        return self._edit(interaction, self.message(application_id, token, which), payload, uploads)
+
+    def delete(self, application_id: int, token: str, which: str) -> None:
+        interaction = self._answered(application_id, token)
+        self._world.delete(self.message(application_id, token, which))
+        interaction.settled.set()
+
+    def _edit(
+        self, interaction: Interaction, message: Message, payload: Wire, uploads: Mapping[int, Upload]
+    ) -> Message:
+        loading = message.loading
+        drafted = self._world.drafted(message, payload, uploads)
+        if loading:
+            drafted = replace(drafted, flags=drafted.flags & ~LOADING)
+        message = self._world.update(drafted, visible_edit=not loading)
+        interaction.settled.set()
+        return message
+
+    def _answered(self, application_id: int, token: str) -> Interaction:
+        interaction = self._by_token.get(token)
+        if interaction is None or application_id != self._world.application_id or interaction.response is None:
+            raise ApiError(UNKNOWN_WEBHOOK)
+        if self._world.clock.now() > interaction.created + TOKEN_LIFE:
+            raise ApiError(INVALID_WEBHOOK_TOKEN)
+        return interaction
+
+    def _original(self, interaction: Interaction) -> Message:
+        if interaction.original_id is None:
+            raise ApiError(UNKNOWN_MESSAGE)
+        return self._world.message(interaction.channel_id, interaction.original_id)
+
+    def _blank(self, interaction: Interaction, data: Wire) -> Message:
+        world = self._world
+        flags = data.get("flags")
+        kept = flags & _KEPT_FLAGS if isinstance(flags, int) else 0
+        now = world.clock.now()
+        return Message(world.snowflake(), interaction.channel_id, world.bot, now, flags=kept, origin=interaction.origin)
+
+    def _rearm(self, interaction: Interaction) -> None:
+        if interaction.timer is not None:
+            interaction.timer.cancel()
+        clock = self._world.clock
+        interaction.timer = clock.call_at(interaction.created + TOKEN_LIFE, lambda: self._deadline(interaction))
+
+    def _deadline(self, interaction: Interaction) -> None:
+        """Three seconds without a response, or fifteen minutes of "is thinking…"."""
+        if interaction.settled.is_set():
+            return
+        interaction.failure = NO_RESPONSE
+        interaction.answered.set()
+        interaction.settled.set()
+        self._world.emit(InteractionFailed(interaction.person.id, interaction.id, NO_RESPONSE))
+
+    def _on_event(self, event: Event) -> None:
+        """A deferred update is settled by any edit of its message, also by one that does not use the token."""
+        if isinstance(event, MessageUpdated):
+            for interaction in self._by_id.values():
+                if interaction.response is Callback.DEFERRED_UPDATE and interaction.source_id == event.message.id:
+                    interaction.settled.set()

@@ -1,0 +1,310 @@
+"""Scripted people: they type commands, press buttons, fill in forms, and read what the bot sent."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+from playground import commands, filling
+from playground.cdn import Upload
+from playground.commands import ATTACHMENT, USER, Choice, Option, Refused, Target, Value
+from playground.components import LINK_STYLE, Modal, find
+from playground.interactions import FILE_LIMIT, Callback, Interaction, Interactions, Kind
+from playground.messages import Message, User
+from playground.wire import Wire
+from playground.world import MessageCreated, MessageUpdated, World
+from playground.world import Event as WorldEvent
+
+File: TypeAlias = Path | tuple[str, bytes]
+OptionValue: TypeAlias = "Value | File | Person"
+FieldValue: TypeAlias = "Value | Sequence[str] | Sequence[File]"
+
+
+class NoResponse(Exception):
+    """The bot did not answer an interaction. The text is what the person reads."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """A message that made the person's phone buzz. `time` is Unix seconds."""
+
+    time: float
+    message: Message
+
+
+class Reply:
+    """What came of an interaction. Its messages are looked up when read: it shows their newest state."""
+
+    def __init__(self, world: World, interaction: Interaction) -> None:
+        self._world = world
+        self._interaction = interaction
+
+    @property
+    def messages(self) -> list[Message]:
+        """The answer (or the message that was updated), then the follow-ups; deleted ones are gone."""
+        ids = [self._interaction.original_id, *self._interaction.followup_ids]
+        present = {message.id: message for message in self._world.messages(self._interaction.channel_id)}
+        return [present[message_id] for message_id in ids if message_id in present]
+
+    @property
+    def message(self) -> Message | None:
+        """The bot's answer; where it only updated the message that was clicked, its first follow-up or else that message."""
+        messages = self.messages
+        updated = self._interaction.response in (Callback.UPDATE, Callback.DEFERRED_UPDATE)
+        return next(iter(messages[1:] if updated and len(messages) > 1 else messages), None)
+
+    @property
+    def text(self) -> str:
+        return "" if self.message is None else self.message.content
+
+    @property
+    def embeds(self) -> list[Wire]:
+        return [] if self.message is None else self.message.embeds
+
+    @property
+    def ephemeral(self) -> bool:
+        return self.message is not None and self.message.ephemeral
+
+    @property
+    def modal(self) -> Modal | None:
+        return self._interaction.modal
+
+    @property
+    def choices(self) -> Sequence[Choice]:
+        return self._interaction.choices
+
+
+class Person:
+    """One person with an account, who has the bot installed.
+
+    Every action waits for the bot's answer: at most `patience` seconds; after a deferred update, which shows the person
+    nothing to wait for, at most `grace` seconds. `upload_limit` is in bytes.
+    """
+
+    def __init__(self, world: World, interactions: Interactions, user: User) -> None:
+        self.user = user
+        self.patience = 30.0
+        self.grace = 2.0
+        self.upload_limit = FILE_LIMIT
+        self._world = world
+        self._interactions = interactions
+        self._notifications: list[Notification] = []
+        world.listen(self._on_event)
+
+    @property
+    def id(self) -> int:
+        return self.user.id
+
+    @property
+    def name(self) -> str:
+        return self.user.name
+
+    @property
+    def blocked(self) -> bool:
+        """Whether the person's direct messages are closed to the bot."""
+        return self.id in self._world.blocked
+
+    @blocked.setter
+    def blocked(self, blocked: bool) -> None:
+        (self._world.blocked.add if blocked else self._world.blocked.discard)(self.id)
+
+    async def slash(self, command: str, /, *, file: File | None = None, **options: OptionValue) -> Reply:
+        """Call a slash command, as in `slash("trainer train", data="python-docs")`, and wait for the complete answer.
+
+        `file` goes to the option of that name, or else to the command's first attachment option.
+        Raises Refused if Discord's client would not send it, NoResponse if the bot is late, TimeoutError if it deferred and
+        then sent nothing.
+        """
+        target = commands.target(self._world.commands, command)
+        if file is not None:
+            options[_attachment_option(target).name] = file
+        data = await self._command_data(target, options)
+        return await self._answer(self._interactions.start(Kind.COMMAND, self.user, target.name, data))
+
+    async def autocomplete(self, command: str, option: str, typed: str, /, **options: OptionValue) -> list[Choice]:
+        """What the bot suggests for `option` once `typed` has been typed and `options` are filled in.
+
+        Raises Refused if the option has no autocomplete, NoResponse if the bot is late.
+        """
+        target = commands.target(self._world.commands, command)
+        focused = next((known for known in target.options if known.name == option), None)
+        if focused is None or not focused.autocomplete:
+            raise Refused(f"{option}: /{target.name} has no such option with suggestions.")
+        values: list[Wire] = []
+        for known in target.options:
+            if known is focused:
+                values.append({"type": known.type, "name": known.name, "value": typed, "focused": True})
+            elif isinstance(value := options.get(known.name), str | int | float):
+                values.append({"type": known.type, "name": known.name, "value": value})
+        data = {"id": target.command.id, "name": target.command.name, "type": 1, "options": target.nest(values)}
+        interaction = self._interactions.start(Kind.AUTOCOMPLETE, self.user, target.name, data)
+        return list((await self._answer(interaction)).choices)
+
+    async def click(self, message: Message | Reply, label_or_custom_id: str) -> Reply:
+        """Press a button. Raises Refused if it is not there, disabled or a link; NoResponse, TimeoutError as `slash`."""
+        shown, button = self._component(message, label_or_custom_id, kind=2)
+        if button["style"] == LINK_STYLE:
+            raise Refused(f"{label_or_custom_id}: this button opens {button['url']} and does not reach the bot.")
+        data = {"component_type": 2, "custom_id": button["custom_id"], "id": button["id"]}
+        return await self._answer(self._interactions.start(Kind.COMPONENT, self.user, "", data, source=shown))
+
+    async def select(self, message: Message | Reply, custom_id: str, values: Sequence[str]) -> Reply:
+        """Choose `values` in a select. Raises Refused if it does not offer them; NoResponse, TimeoutError as `slash`."""
+        shown, menu = self._component(message, custom_id, kind=3)
+        filling.check_choices(menu["custom_id"], values, [option["value"] for option in menu["options"]])
+        filling.check_count(menu["custom_id"], len(values), menu["min_values"], menu["max_values"])
+        data = {"component_type": 3, "custom_id": menu["custom_id"], "id": menu["id"], "values": list(values)}
+        return await self._answer(self._interactions.start(Kind.COMPONENT, self.user, "", data, source=shown))
+
+    async def fill(
+        self, modal: Modal, answers: Mapping[str, FieldValue] | None = None, /, **values: FieldValue
+    ) -> Reply:
+        """Fill in and submit a form. Fields go by custom id or label, through `answers` where that is no Python name.
+
+        Raises Refused if the form would not let itself be sent; NoResponse, TimeoutError as `slash`.
+        """
+        given = {name: await self._stored(value) for name, value in {**(answers or {}), **values}.items()}
+        opener = self._interactions.opener_of(modal)
+        source = None if opener.source_id is None else self._world.message(opener.channel_id, opener.source_id)
+        data = filling.submission(modal.form, given)
+        return await self._answer(
+            self._interactions.start(Kind.MODAL, self.user, "", data, source=source, opener=opener)
+        )
+
+    async def write(self, text: str, file: File | None = None) -> Message:
+        """Send an ordinary message to the bot. Raises Refused if it is empty, over 2000 characters, or its file too large."""
+        if not text.strip() and file is None:
+            raise Refused("A message needs text or a file.")
+        if len(text) > 2000:
+            raise Refused(f"Your message is too long: {len(text)} characters, and 2000 are the most.")
+        world = self._world
+        channel = world.open_dm(self.id)
+        files = () if file is None else (world.store(channel.id, await self._upload(file)),)
+        return world.post(Message(world.snowflake(), channel.id, self.user, world.clock.now(), text, files=files))
+
+    def dismiss(self, message: Message) -> None:
+        """Make an ephemeral message go away. Raises Refused for any other."""
+        if not message.ephemeral:
+            raise Refused("Only a message that nobody else can see can be dismissed.")
+        self._world.delete(message)
+
+    def inbox(self) -> list[Message]:
+        """All messages of the direct message with the bot, oldest first, in their newest state."""
+        channel = self._world.dm_of(self.id)
+        return [] if channel is None else self._world.messages(channel.id)
+
+    def notifications(self) -> list[Notification]:
+        """What has buzzed: the bot's new messages, but not silent ones, edits, or answers to what the person just did."""
+        return list(self._notifications)
+
+    async def until(self, predicate: Callable[[Message], bool], timeout: float = 10.0) -> Message:
+        """The first message that fits, present ones first. Raises TimeoutError after `timeout` seconds."""
+        for message in self.inbox():
+            if predicate(message):
+                return message
+        waiter: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
+
+        def on_event(event: WorldEvent) -> None:
+            if isinstance(event, MessageCreated | MessageUpdated) and event.person_id == self.id:
+                if not waiter.done() and predicate(event.message):
+                    waiter.set_result(event.message)
+
+        stop_listening = self._world.listen(on_event)
+        try:
+            return await asyncio.wait_for(waiter, timeout)
+        finally:
+            stop_listening()
+
+    async def _answer(self, interaction: Interaction) -> Reply:
+        try:
+            async with asyncio.timeout(self.patience):
+                await interaction.answered.wait()
+                if interaction.response is not Callback.DEFERRED_UPDATE:
+                    await interaction.settled.wait()
+        except TimeoutError:
+            what = f"/{interaction.name}" if interaction.name else "The interaction"
+            raise TimeoutError(f"{what} was not answered within {self.patience:g} s.") from None
+        if interaction.response is Callback.DEFERRED_UPDATE:
+            await asyncio.wait([asyncio.ensure_future(interaction.settled.wait())], timeout=self.grace)
+        if interaction.failure is not None:
+            raise NoResponse(interaction.failure)
+        return Reply(self._world, interaction)
+
+    async def _command_data(self, target: Target, options: Mapping[str, OptionValue]) -> Wire:
+        types = {option.name: option.type for option in target.options}
+        resolved: Wire = {}
+        values: dict[str, Value] = {}
+        for name, value in options.items():
+            if isinstance(value, Person):
+                _check_type(name, types.get(name), USER, "a person")
+                values[name] = str(value.id)
+                resolved.setdefault("users", {})[str(value.id)] = value.user.to_dict()
+            elif isinstance(value, Path | tuple):
+                _check_type(name, types.get(name), ATTACHMENT, "a file")
+                channel = self._world.open_dm(self.id)
+                attachment = self._world.store(channel.id, await self._upload(value), ephemeral=True)
+                values[name] = str(attachment.id)
+                resolved.setdefault("attachments", {})[str(attachment.id)] = attachment.to_dict()
+            elif types.get(name) == ATTACHMENT:
+                raise Refused(f"{name}: Attach a file.")
+            else:
+                values[name] = value
+        bound = commands.bind(target.options, values)
+        data: Wire = {"id": target.command.id, "name": target.command.name, "type": 1, "options": target.nest(bound)}
+        if resolved:
+            data["resolved"] = resolved
+        return data
+
+    async def _stored(self, value: FieldValue) -> filling.Given:
+        """A form's value with its files stored."""
+        if isinstance(value, str | int | float):
+            return value
+        channel = self._world.open_dm(self.id)
+        given: list[filling.Item] = []
+        for item in value:
+            if isinstance(item, str):
+                given.append(item)
+            else:
+                given.append(self._world.store(channel.id, await self._upload(item), ephemeral=True))
+        return given
+
+    async def _upload(self, file: File) -> Upload:
+        if isinstance(file, Path):
+            upload = Upload(file.name, await asyncio.to_thread(file.read_bytes))
+        else:
+            upload = Upload(*file)
+        if len(upload.content) > self.upload_limit:
+            mebibytes = self.upload_limit / 2**20
+            raise Refused(f"Your files are too powerful: {upload.filename} is over {mebibytes:g} MiB.")
+        return upload
+
+    def _component(self, message: Message | Reply, key: str, kind: int) -> tuple[Message, Wire]:
+        shown = message.message if isinstance(message, Reply) else message
+        newest = next((known for known in self.inbox() if shown is not None and known.id == shown.id), None)
+        if newest is None:
+            raise Refused(f"{key}: the message is no longer there.")
+        component = find(newest.components, key)
+        if component is None or component["type"] != kind:
+            raise Refused(f"{key}: the message shows nothing of that name.")
+        if component.get("disabled"):
+            raise Refused(f"{key}: this is disabled.")
+        return newest, component
+
+    def _on_event(self, event: WorldEvent) -> None:
+        if isinstance(event, MessageCreated) and event.person_id == self.id:
+            message = event.message
+            if message.author.bot and message.origin is None and not message.silent:
+                self._notifications.append(Notification(message.created, message))
+
+
+def _attachment_option(target: Target) -> Option:
+    attachments = [option for option in target.options if option.type == ATTACHMENT]
+    if not attachments:
+        raise Refused(f"file: /{target.name} takes no file.")
+    return next((option for option in attachments if option.name == "file"), attachments[0])
+
+
+def _check_type(name: str, actual: int | None, wanted: int, what: str) -> None:
+    if actual is not None and actual != wanted:
+        raise Refused(f"{name}: this option does not take {what}.")

@@ -1,0 +1,74 @@
+"""A record of every REST request and its answer, for assertions and for validation against Discord's description."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One request and its answer. `time` is Unix seconds at the request's arrival.
+
+    `template` is the route with its parameters named as Discord's description names them, None if there is no such route.
+    `payload` is the JSON body, or a multipart body's `payload_json`; `files` are the multipart's (file name, bytes).
+    `status` is None if the connection was aborted instead of answered.
+    """
+
+    time: float
+    method: str
+    path: str
+    template: str | None
+    query: Mapping[str, str]
+    payload: Any  # any JSON value, as it was sent
+    files: Sequence[tuple[str, int]]
+    status: int | None
+    answer: Any  # any JSON value, as it was answered; None without a body
+    headers: Mapping[str, str]
+
+
+@dataclass(slots=True, eq=False)
+class Traffic:
+    """All exchanges, in the order in which they ended."""
+
+    exchanges: list[Exchange] = field(default_factory=list)
+    _waiting: list[tuple[Callable[[Exchange], bool], asyncio.Future[Exchange]]] = field(default_factory=list)
+
+    def __iter__(self) -> Iterator[Exchange]:
+        return iter(self.exchanges)
+
+    def __len__(self) -> int:
+        return len(self.exchanges)
+
+    def record(self, exchange: Exchange) -> None:
+        self.exchanges.append(exchange)
+        if exchange.template is None:
+            _log.error("The playground does not know %s %s; it answered 404.", exchange.method, exchange.path)
+        for predicate, waiter in self._waiting:
+            if not waiter.done() and predicate(exchange):
+                waiter.set_result(exchange)
+
+    def matching(self, method: str, template: str) -> list[Exchange]:
+        """The exchanges of one route, as in `matching("POST", "/channels/{channel_id}/messages")`."""
+        return [exchange for exchange in self.exchanges if (exchange.method, exchange.template) == (method, template)]
+
+    @property
+    def unknown(self) -> list[Exchange]:
+        """Requests to routes that the playground does not have."""
+        return [exchange for exchange in self.exchanges if exchange.template is None]
+
+    async def until(self, predicate: Callable[[Exchange], bool], timeout: float = 10.0) -> Exchange:
+        """The first exchange that fits, past ones first. Raises TimeoutError after `timeout` seconds."""
+        for exchange in self.exchanges:
+            if predicate(exchange):
+                return exchange
+        waiter: asyncio.Future[Exchange] = asyncio.get_running_loop().create_future()
+        entry = (predicate, waiter)
+        self._waiting.append(entry)
+        try:
+            return await asyncio.wait_for(waiter, timeout)
+        finally:
+            self._waiting.remove(entry)
