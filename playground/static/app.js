@@ -12,7 +12,6 @@ const STARTERS = 4;
 
 const byId = (id) => document.getElementById(id);
 const asked = new URLSearchParams(location.search).get("person");
-const dismissed = new Set(JSON.parse(sessionStorage.getItem("dismissed") ?? "[]"));
 let person = null;
 let bot = null;
 let commands = [];
@@ -25,12 +24,7 @@ const pending = new Pending(byId("pending"));
 const messages = new MessageList(byId("scroller"), byId("messages"), byId("unseen"), {
   click: (message, customId) => interact("click", { message: message.id, custom_id: customId }),
   select: (message, customId, values) => interact("select", { message: message.id, custom_id: customId, values }),
-  dismiss: (message) => {
-    dismissed.add(message.id);
-    sessionStorage.setItem("dismissed", JSON.stringify([...dismissed]));
-    messages.remove(message.id);
-    byId("composer-text").focus();
-  },
+  dismiss: (message) => connection.call("dismiss", { message: message.id }),
 });
 const composer = new Composer(
   {
@@ -78,12 +72,11 @@ function showState(state) {
   showPeople(state.people);
   typing.stop();
   const names = Object.fromEntries([...state.people, state.bot].map((user) => [user.id, displayName(user)]));
-  messages.reset(state.messages.filter((message) => !dismissed.has(message.id)), names);
+  messages.reset(state.messages, names);
   showCommands(state.commands);
 }
 
 function showMessage(message, { created, notify }) {
-  if (dismissed.has(message.id)) return;
   if (message.author.id === bot.id && created) typing.stop();
   const { interaction } = message;
   if (created && interaction && interaction.user.id === person.id) pending.answered(interaction.name);

@@ -120,7 +120,6 @@ function listOf(item, siblings) {
   return list;
 }
 
-
 /** Inline nodes of one paragraph. `links: false` leaves addresses as text, for the label of a link. */
 export function parseInline(text, { links = true } = {}) {
   const nodes = [];

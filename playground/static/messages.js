@@ -27,7 +27,7 @@ export class MessageList {
 
   /**
    * `scroller` is the box that scrolls, `list` the <ol> in it, `pill` the button that leads to new messages. `actions`:
-   * click(message, customId), select(message, customId, values) (promises that reject with what to show), dismiss(message).
+   * click(message, customId), select(message, customId, values), dismiss(message): promises that reject with what to show.
    */
   constructor(scroller, list, pill, actions) {
     this.#scroller = scroller;
@@ -141,7 +141,16 @@ class Row {
     this.#draw("attachments", message.attachments, (files, old) => files.map((file, index) => attachment(file, old[index])));
     this.#draw("embeds", message.embeds, (embeds, old) => embeds.map((embed, index) => embedCard(embed, names, old[index])));
     this.#drawComponents(message.components ?? []);
-    this.#draw("note", flags & EPHEMERAL, (ephemeral) => ephemeral && ephemeralNote(() => this.#actions.dismiss(this.message)));
+    this.#draw("note", flags & EPHEMERAL, (ephemeral) => ephemeral && ephemeralNote(() => this.#attempt(this.#actions.dismiss(this.message))));
+  }
+
+  /** Wait for `work`, and show under the message why it failed. */
+  #attempt(work) {
+    this.#problem.hidden = true;
+    return work.catch((error) => {
+      this.#problem.textContent = error.message;
+      this.#problem.hidden = false;
+    });
   }
 
   /** Fold the row into the one before it where the same author wrote both, and begin a new day where it is one. */
@@ -169,16 +178,9 @@ class Row {
 
   #drawComponents(components) {
     const focused = this.#parts.components.node.contains(document.activeElement) ? document.activeElement.dataset.customId : null;
-    const attempt = (work) => {
-      this.#problem.hidden = true;
-      return work.catch((error) => {
-        this.#problem.textContent = error.message;
-        this.#problem.hidden = false;
-      });
-    };
     const act = {
-      click: (customId) => attempt(this.#actions.click(this.message, customId)),
-      select: (customId, values) => attempt(this.#actions.select(this.message, customId, values)),
+      click: (customId) => this.#attempt(this.#actions.click(this.message, customId)),
+      select: (customId, values) => this.#attempt(this.#actions.select(this.message, customId, values)),
     };
     this.#draw("components", components, (rows) => componentRows(rows, act));
     if (focused) this.#parts.components.node.querySelector(`[data-custom-id="${CSS.escape(focused)}"]`)?.focus();
