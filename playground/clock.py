@@ -24,7 +24,7 @@ class Timer:
 class Clock:
     """Unix time in seconds.
 
-    It runs with the system's clock and is ahead of it by what `advance` added; with `frozen_at` it starts there and moves
+    It runs with the system's clock, ahead of it by what `advance` added; with `frozen_at` it starts there and moves
     only when advanced. Token expiry, message age and rate limits all read it, so an hour passes in one call.
     """
 

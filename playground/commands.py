@@ -22,7 +22,7 @@ _NAME = re.compile(r"[-_'\w]{1,32}")
 Value: TypeAlias = str | int | float | bool
 
 
-class Refused(Exception):
+class Refused(Exception):  # noqa: N818 - it names what happened to a person, not a fault of the program
     """Discord did not let the person do this; nothing was sent to the bot. The text is what the person would read."""
 
 
@@ -152,7 +152,8 @@ def targets(commands: Iterable[Command]) -> list[Target]:
     """Everything that a person can call in a direct message with the bot."""
     found: list[Target] = []
     for command in commands:
-        if BOT_DM in (command.contexts or [BOT_DM]) and USER_INSTALL in (command.integration_types or [USER_INSTALL]):
+        contexts, installs = command.contexts, command.integration_types
+        if (contexts is None or BOT_DM in contexts) and (installs is None or USER_INSTALL in installs):
             found += [Target(command, path) for path in _paths(command.options)]
     return found
 
@@ -165,7 +166,7 @@ def _paths(options: Sequence[Option] | None) -> list[tuple[Option, ...]]:
 
 
 def target(commands: Iterable[Command], name: str) -> Target:
-    """The command of that full name, as in "trainer train". Raises Refused if the bot has registered no such command."""
+    """The command of that full name, as in "trainer train". Raises Refused if there is no such command."""
     callable_now = targets(commands)
     for candidate in callable_now:
         if candidate.name == name.removeprefix("/"):
@@ -175,7 +176,7 @@ def target(commands: Iterable[Command], name: str) -> Target:
 
 
 def bind(options: Sequence[Option], values: Mapping[str, Value]) -> list[Wire]:
-    """The option values in wire form, in the order in which the command declares them. Raises Refused as Discord's client would."""
+    """The values in wire form, in the order of the command's options. Raises Refused as Discord's client would."""
     by_name = {option.name: option for option in options}
     for name in values:
         if name not in by_name:

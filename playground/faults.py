@@ -104,7 +104,7 @@ class Faults:
     def refused(
         self, method: str, route_pattern: str, status: int, code: int, message: str, *, times: int = 1
     ) -> Fault:
-        """Answer with one of Discord's JSON errors, as in `refused("POST", ..., 403, 50278, "Cannot send messages…")`."""
+        """Answer with a JSON error, as in `refused("POST", ..., 403, 50278, "Cannot send messages to this user")`."""
         return self.add(method, route_pattern, times=times, status=status, body={"message": message, "code": code})
 
     def clear(self) -> None:

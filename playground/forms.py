@@ -23,7 +23,7 @@ Model = TypeVar("Model", bound=WireModel)
 
 
 def parse(model: type[Model], payload: object, at: tuple[str | int, ...] = ()) -> Model:
-    """`payload` as a `model`; `at` is where it lies in the request. Raises ApiError 50035 that names every bad field."""
+    """`payload`, which lies at `at` in the request, as a `model`. Raises ApiError 50035 that names every bad field."""
     try:
         return model.model_validate(payload)
     except ValidationError as failure:
@@ -36,13 +36,16 @@ def parse(model: type[Model], payload: object, at: tuple[str | int, ...] = ()) -
 def _path(location: tuple[str | int, ...], payload: object) -> list[str | int]:
     """pydantic's location without the union tags that it puts between the field names."""
     path: list[str | int] = []
-    for place, part in enumerate(location):
-        if isinstance(payload, dict) and isinstance(part, str) and part in payload:
-            payload = payload[part]
-        elif isinstance(payload, list) and isinstance(part, int) and part < len(payload):
-            payload = payload[part]
-        elif not (isinstance(payload, dict) and isinstance(part, str) and place == len(location) - 1):
-            continue
+    for place, part in enumerate(location, start=1):
+        match payload:
+            case dict() if part in payload:
+                payload = payload[part]
+            case list() if isinstance(part, int):
+                payload = payload[part]
+            case dict() if isinstance(part, str) and place == len(location):
+                pass
+            case _:
+                continue
         path.append(part)
     return path
 

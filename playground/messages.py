@@ -209,7 +209,7 @@ def _linked(embed: Wire, files: Mapping[str, Attachment]) -> Wire:
 
 
 def with_draft(message: Message, draft: Draft, new_files: Mapping[int, Attachment]) -> Message:
-    """`message` as `draft` changes it; a field that was not sent stays. `new_files` are the stored uploads by part number.
+    """`message` as `draft` changes it; a field that was not sent stays. `new_files` are the uploads by part number.
 
     Raises ApiError: 30015 over ten files, 50006 if nothing would be left to see, 50035 for an unknown attachment.
     """

@@ -13,15 +13,15 @@ from playground.components import LINK_STYLE, Modal, find
 from playground.interactions import FILE_LIMIT, Callback, Interaction, Interactions, Kind
 from playground.messages import Message, User
 from playground.wire import Wire
-from playground.world import MessageCreated, MessageUpdated, World
 from playground.world import Event as WorldEvent
+from playground.world import MessageCreated, MessageUpdated, World
 
 File: TypeAlias = Path | tuple[str, bytes]
 OptionValue: TypeAlias = "Value | File | Person"
 FieldValue: TypeAlias = "Value | Sequence[str] | Sequence[File]"
 
 
-class NoResponse(Exception):
+class NoResponse(Exception):  # noqa: N818 - it names what happened to a person, not a fault of the program
     """The bot did not answer an interaction. The text is what the person reads."""
 
 
@@ -49,7 +49,7 @@ class Reply:
 
     @property
     def message(self) -> Message | None:
-        """The bot's answer; where it only updated the message that was clicked, its first follow-up or else that message."""
+        """The bot's answer; where it only updated the clicked message, its first follow-up or else that message."""
         messages = self.messages
         updated = self._interaction.response in (Callback.UPDATE, Callback.DEFERRED_UPDATE)
         return next(iter(messages[1:] if updated and len(messages) > 1 else messages), None)
@@ -113,8 +113,8 @@ class Person:
         """Call a slash command, as in `slash("trainer train", data="python-docs")`, and wait for the complete answer.
 
         `file` goes to the option of that name, or else to the command's first attachment option.
-        Raises Refused if Discord's client would not send it, NoResponse if the bot is late, TimeoutError if it deferred and
-        then sent nothing.
+        Raises Refused if Discord's client would not send it, NoResponse if the bot is late, TimeoutError if it deferred
+        and then sent nothing.
         """
         target = commands.target(self._world.commands, command)
         if file is not None:
@@ -142,7 +142,7 @@ class Person:
         return list((await self._answer(interaction)).choices)
 
     async def click(self, message: Message | Reply, label_or_custom_id: str) -> Reply:
-        """Press a button. Raises Refused if it is not there, disabled or a link; NoResponse, TimeoutError as `slash`."""
+        """Press a button. Raises Refused if it is absent, disabled or a link; NoResponse, TimeoutError as `slash`."""
         shown, button = self._component(message, label_or_custom_id, kind=2)
         if button["style"] == LINK_STYLE:
             raise Refused(f"{label_or_custom_id}: this button opens {button['url']} and does not reach the bot.")
@@ -150,7 +150,7 @@ class Person:
         return await self._answer(self._interactions.start(Kind.COMPONENT, self.user, "", data, source=shown))
 
     async def select(self, message: Message | Reply, custom_id: str, values: Sequence[str]) -> Reply:
-        """Choose `values` in a select. Raises Refused if it does not offer them; NoResponse, TimeoutError as `slash`."""
+        """Choose `values` in a select. Raises Refused if they are not offered; NoResponse, TimeoutError as `slash`."""
         shown, menu = self._component(message, custom_id, kind=3)
         filling.check_choices(menu["custom_id"], values, [option["value"] for option in menu["options"]])
         filling.check_count(menu["custom_id"], len(values), menu["min_values"], menu["max_values"])
@@ -173,7 +173,7 @@ class Person:
         )
 
     async def write(self, text: str, file: File | None = None) -> Message:
-        """Send an ordinary message to the bot. Raises Refused if it is empty, over 2000 characters, or its file too large."""
+        """Send an ordinary message. Raises Refused if it is empty, over 2000 characters, or its file too large."""
         if not text.strip() and file is None:
             raise Refused("A message needs text or a file.")
         if len(text) > 2000:
@@ -195,10 +195,14 @@ class Person:
         return [] if channel is None else self._world.messages(channel.id)
 
     def notifications(self) -> list[Notification]:
-        """What has buzzed: the bot's new messages, but not silent ones, edits, or answers to what the person just did."""
+        """What has buzzed: the bot's new messages, but no silent ones, edits, or answers to the person's own action."""
         return list(self._notifications)
 
-    async def until(self, predicate: Callable[[Message], bool], timeout: float = 10.0) -> Message:
+    async def until(
+        self,
+        predicate: Callable[[Message], bool],
+        timeout: float = 10.0,  # noqa: ASYNC109 - a script gives every step its limit
+    ) -> Message:
         """The first message that fits, present ones first. Raises TimeoutError after `timeout` seconds."""
         for message in self.inbox():
             if predicate(message):
@@ -206,9 +210,10 @@ class Person:
         waiter: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
 
         def on_event(event: WorldEvent) -> None:
-            if isinstance(event, MessageCreated | MessageUpdated) and event.person_id == self.id:
-                if not waiter.done() and predicate(event.message):
-                    waiter.set_result(event.message)
+            if not isinstance(event, MessageCreated | MessageUpdated) or event.person_id != self.id:
+                return
+            if not waiter.done() and predicate(event.message):
+                waiter.set_result(event.message)
 
         stop_listening = self._world.listen(on_event)
         try:

@@ -44,7 +44,7 @@ class Standing:
         }
 
 
-class RateLimited(Exception):
+class RateLimitedError(Exception):
     """A request over its limit. `kind` is given where the limit has an error code of its own."""
 
     def __init__(self, standing: Standing, scope: Scope = "user", kind: Kind | None = None) -> None:

@@ -13,7 +13,7 @@ _log = logging.getLogger(__name__)
 class Exchange:
     """One request and its answer. `time` is Unix seconds at the request's arrival.
 
-    `template` is the route with its parameters named as Discord's description names them, None if there is no such route.
+    `template` is the route with its parameters named as in Discord's description, None if there is no such route.
     `payload` is the JSON body, or a multipart body's `payload_json`; `files` are the multipart's (file name, bytes).
     `status` is None if the connection was aborted instead of answered.
     """
@@ -60,7 +60,11 @@ class Traffic:
         """Requests to routes that the playground does not have."""
         return [exchange for exchange in self.exchanges if exchange.template is None]
 
-    async def until(self, predicate: Callable[[Exchange], bool], timeout: float = 10.0) -> Exchange:
+    async def until(
+        self,
+        predicate: Callable[[Exchange], bool],
+        timeout: float = 10.0,  # noqa: ASYNC109 - a script gives every step its limit
+    ) -> Exchange:
         """The first exchange that fits, past ones first. Raises TimeoutError after `timeout` seconds."""
         for exchange in self.exchanges:
             if predicate(exchange):

@@ -167,7 +167,7 @@ class World:
         return next(iter(self.users.values()), None) or self.add_user("owner")
 
     def open_dm(self, user_id: int) -> Channel:
-        """The direct message with that person, made if need be. Raises ApiError 50033 for someone who does not exist."""
+        """The direct message with that person, made if need be. Raises ApiError 50033 for one who does not exist."""
         if user_id not in self.users:
             raise ApiError(INVALID_RECIPIENT)
         if user_id not in self._channel_of:
@@ -232,7 +232,7 @@ class World:
         self.emit(MessageDeleted(self.channels[message.channel_id].person.id, message))
 
     def drafted(self, message: Message, payload: object, uploads: Mapping[int, Upload], at: Path = ()) -> Message:
-        """`message` as the request changes it, its files stored; it is not posted yet. `at` is the draft's place in the request.
+        """`message` as the draft at `at` of a request changes it, its files stored. It is not posted yet.
 
         Raises ApiError 50035 for a bad form and those of `messages.with_draft`.
         """
