@@ -60,7 +60,7 @@ class DatasetCard(BaseModel):
 def add_builtin(home: Home, name: str) -> DatasetCard:
     """The card of a text that ships with Spotter, written on first use. Raises CORPUS_NOT_FOUND, OSError."""
     if name not in BUILTINS:
-        raise _not_found(name, BUILTINS)
+        raise not_found(name, BUILTINS)
     existing = _load(home.dataset(name))
     if existing:
         return existing
@@ -111,7 +111,7 @@ def read_card(home: Home, name: str) -> DatasetCard:
     except ValueError:
         card = None
     if card is None:
-        raise _not_found(name, [*BUILTINS, *(known.name for known in list_cards(home))])
+        raise not_found(name, [*BUILTINS, *(known.name for known in list_cards(home))])
     return card
 
 
@@ -203,7 +203,7 @@ def _wished(name: str) -> str:
     return name
 
 
-def _not_found(name: str, known: list[str] | tuple[str, ...]) -> SpotterError:
+def not_found(name: str, known: list[str] | tuple[str, ...]) -> SpotterError:
     near = difflib.get_close_matches(name.lower(), known, n=1)
     hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(dict.fromkeys(known))}"
     return SpotterError(Code.CORPUS_NOT_FOUND, f"there is no data set {name[:64]!r}; {hint}", field="data")

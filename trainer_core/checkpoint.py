@@ -1,0 +1,132 @@
+"""Checkpoints: folders that are whole or absent, and count only while every file is the one that was written."""
+
+from __future__ import annotations
+
+import logging
+import re
+import shutil
+import tempfile
+import time
+from pathlib import Path
+
+import torch
+from pydantic import BaseModel, ConfigDict, ValidationError
+from safetensors.torch import load_model
+
+from trainer_core.atomic import sync_folder, write_atomic
+from trainer_core.errors import Code, SpotterError
+from trainer_core.events import MetricsCheckpoint
+from trainer_core.export import problems_with_sums, sync_files, write_sums
+from trainer_core.state import LoopState
+from trainer_core.training import Training
+
+_FOLDER = re.compile(r"step-(\d{8,})")
+
+log = logging.getLogger(__name__)
+
+
+class _Record(BaseModel):
+    """`state.json`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    version: int = 1
+    loop: LoopState
+    cpu_random: str
+    """State of torch's CPU generator, in hex."""
+    device_random: str = ""
+
+
+class Checkpoints:
+    """The checkpoints of one run."""
+
+    def __init__(self, folder: Path, keep: int) -> None:
+        """`keep` is how many of the newest stay."""
+        self._folder = folder
+        self._keep = keep
+
+    def save(self, training: Training) -> MetricsCheckpoint:
+        """Write a checkpoint of `training` and drop the oldest over the limit. Raises OSError; then none was added."""
+        started = time.monotonic()
+        self._folder.mkdir(parents=True, exist_ok=True)
+        target = self._folder / f"step-{training.state.step:08d}"
+        aside = Path(tempfile.mkdtemp(prefix=".saving-", dir=self._folder))
+        try:
+            _write(aside, training)
+            if target.exists():
+                shutil.rmtree(target)
+            aside.rename(target)
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
+        sync_folder(self._folder)
+        for old in self._newest_first()[self._keep :]:
+            shutil.rmtree(old)
+        return MetricsCheckpoint(
+            step=training.state.step,
+            path=f"{self._folder.name}/{target.name}",
+            bytes=sum(file.stat().st_size for file in target.iterdir()),
+            seconds=time.monotonic() - started,
+        )
+
+    def newest_good(self) -> Path | None:
+        """The newest checkpoint that verifies, or None if the run has saved none. Corrupt ones are passed over.
+
+        Raises CHECKPOINT_CORRUPT if there are some and none verifies.
+        """
+        saved = self._newest_first()
+        for folder in saved:
+            problems = problems_with_sums(folder)
+            if not problems:
+                return folder
+            log.warning("checkpoint %s is passed over: %s", folder.name, "; ".join(problems))
+        if saved:
+            raise SpotterError(Code.CHECKPOINT_CORRUPT)
+        return None
+
+    def _newest_first(self) -> list[Path]:
+        if not self._folder.is_dir():
+            return []
+        found = [(int(match[1]), path) for path in self._folder.iterdir() if (match := _FOLDER.fullmatch(path.name))]
+        return [path for _, path in sorted(found, reverse=True)]
+
+
+def step_of(checkpoint: Path | None) -> int:
+    """The step a checkpoint was saved after; 0 for none."""
+    match = _FOLDER.fullmatch(checkpoint.name) if checkpoint else None
+    return int(match[1]) if match else 0
+
+
+def restore(training: Training, checkpoint: Path) -> None:
+    """Put weights, optimizer, random generators and loop state back. Raises CHECKPOINT_CORRUPT."""
+    try:
+        record = _Record.model_validate_json((checkpoint / "state.json").read_bytes())
+        load_model(training.model, checkpoint / "model.safetensors", device=training.device.kind)
+        optimizer = torch.load(checkpoint / "optim.pt", weights_only=True, map_location=training.device.kind)
+        training.optimizer.load_state_dict(optimizer)
+    except (OSError, ValidationError, RuntimeError, ValueError, KeyError) as error:
+        raise SpotterError(Code.CHECKPOINT_CORRUPT, f"the checkpoint {checkpoint.name} is not of this model") from error
+    training.state = record.loop
+    torch.set_rng_state(_from_hex(record.cpu_random))
+    if training.device.kind == "cuda" and record.device_random:
+        torch.cuda.set_rng_state(_from_hex(record.device_random))
+
+
+def _write(folder: Path, training: Training) -> None:
+    training.model.save_pretrained(folder)
+    torch.save(training.optimizer.state_dict(), folder / "optim.pt")
+    record = _Record(
+        loop=training.state,
+        cpu_random=_to_hex(torch.get_rng_state()),
+        device_random=_to_hex(torch.cuda.get_rng_state()) if training.device.kind == "cuda" else "",
+    )
+    write_atomic(folder / "state.json", record.model_dump_json().encode())
+    write_sums(folder)
+    sync_files(folder)
+
+
+def _to_hex(state: torch.Tensor) -> str:
+    return bytes(state.tolist()).hex()
+
+
+def _from_hex(text: str) -> torch.Tensor:
+    return torch.tensor(list(bytes.fromhex(text)), dtype=torch.uint8)

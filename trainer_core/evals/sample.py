@@ -1,0 +1,41 @@
+"""A text sample: what the model writes when it starts a document."""
+
+from __future__ import annotations
+
+import torch
+
+from trainer_core.training import Training
+
+_TEMPERATURE = 0.8
+_TOP_K = 50
+
+
+@torch.inference_mode()
+def sample(training: Training, tokens: int, seed: int) -> str:
+    """At most `tokens` tokens (and at most the context) from the start of a document, fixed by weights and `seed`."""
+    random = torch.Generator().manual_seed(seed)
+    end_of_text = training.tokenizer.end_of_text
+    written: list[int] = []
+    cache, token = None, end_of_text
+    training.model.train(False)
+    try:
+        while len(written) < min(tokens, training.model.config.n_positions):
+            inputs = torch.tensor([[token]], device=training.device.kind)
+            output = training.model(input_ids=inputs, past_key_values=cache, use_cache=True)
+            cache = output.past_key_values
+            token = _draw(output.logits[0, -1].float().cpu(), end_of_text if not written else None, random)
+            if token == end_of_text:
+                break
+            written.append(token)
+    finally:
+        training.model.train()
+    return training.tokenizer.decode(written)
+
+
+def _draw(logits: torch.Tensor, banned: int | None, random: torch.Generator) -> int:
+    """A token drawn from the likeliest, never `banned`. `logits` has shape (vocabulary,)."""
+    if banned is not None:
+        logits[banned] = -torch.inf
+    values, indices = logits.topk(min(_TOP_K, len(logits)))
+    choice = torch.multinomial(torch.softmax(values / _TEMPERATURE, dim=-1), 1, generator=random)
+    return int(indices[choice])

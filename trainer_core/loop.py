@@ -1,0 +1,142 @@
+"""The training loop: one step after another, and once in a while evaluate, write a sample, save."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator, Iterator
+from dataclasses import replace
+
+import torch
+
+from trainer_core.checkpoint import Checkpoints
+from trainer_core.control import Control, ControlReader
+from trainer_core.errors import Code, SpotterError
+from trainer_core.evals.held_out import evaluate
+from trainer_core.evals.sample import sample
+from trainer_core.events import (
+    Event,
+    JobPaused,
+    JobStopped,
+    MetricsEval,
+    MetricsGuard,
+    MetricsProgress,
+    MetricsSample,
+    Summary,
+)
+from trainer_core.guard import judge, recent
+from trainer_core.optim import set_learning_rate
+from trainer_core.schedule import learning_rate, progress, repaced
+from trainer_core.training import Training
+
+
+def train(training: Training, checkpoints: Checkpoints, control: ControlReader) -> Generator[Event]:
+    """Train to the end of the budget, or until `control` asks otherwise; then the last event ends the attempt.
+
+    Between two events `training` is at a step's edge, and resuming from a checkpoint saved there gives the same
+    weights as going on. Raises SpotterError (TRAINING_NAN_LOSS) when the guard gives up, OSError from saving.
+    """
+    spec, state = training.spec, training.state
+    began = saved = time.monotonic()
+    elapsed_before, step_before = state.elapsed, state.step
+    training.model.train()
+
+    if state.first is None:
+        yield from _look(training)
+        state = training.state
+
+    while progress(state.step, state.paces) < 1:
+        if request := control.poll():
+            yield checkpoints.save(training)
+            yield _ending(request, training)
+            return
+
+        # A single training step.
+        rate = learning_rate(state.step, state.paces, training.peak_learning_rate, spec.optimizer)
+        set_learning_rate(training.optimizer, rate)
+        loss = training.forward_backward(training.batch(state.cursor, training.batching.sequences))
+        norm = float(torch.nn.utils.clip_grad_norm_(training.model.parameters(), spec.optimizer.clip_norm))
+        verdict = judge(state.step + 1, loss, norm, state.skipped)
+        if verdict.action == "take":
+            training.optimizer.step()
+        training.optimizer.zero_grad(set_to_none=True)
+
+        elapsed = elapsed_before + time.monotonic() - began
+        before = progress(state.step, state.paces)
+        state = replace(
+            state,
+            step=state.step + 1,
+            cursor=state.cursor + training.batching.sequences,
+            tokens=state.tokens + training.batching.tokens_per_step,
+            elapsed=elapsed,
+            skipped=recent(state.step + 1, state.skipped),
+        )
+        if verdict.action != "take":
+            state = replace(state, skipped=(*state.skipped, state.step))
+        if spec.budget.unit == "seconds" and (pace := repaced(state.paces, state.step, elapsed, spec.budget.amount)):
+            state = replace(state, paces=(*state.paces, pace))
+        training.state = state
+
+        if verdict.action == "fail":
+            raise SpotterError(Code.TRAINING_NAN_LOSS, f"The loss stopped being a number: {verdict.reason}.")
+        if verdict.action == "skip":
+            yield MetricsGuard(step=state.step, action="skip", reason=verdict.reason)
+            continue
+
+        done, total = progress(state.step, state.paces), state.paces[-1].total
+        pace_now = (elapsed - elapsed_before) / (state.step - step_before)
+        yield MetricsProgress(
+            step=state.step,
+            steps_total=max(total, state.step),
+            fraction=done,
+            tokens=state.tokens,
+            loss=loss,
+            learning_rate=rate,
+            gradient_norm=norm,
+            tokens_per_second=training.batching.tokens_per_step / pace_now,
+            elapsed=elapsed,
+            remaining=max(0.0, (total - state.step) * pace_now),
+        )
+
+        # Once in a while.
+        if int(done * spec.evaluation.times) > int(before * spec.evaluation.times):
+            yield from _look(training)
+            state = training.state
+        if done < 1 and time.monotonic() - saved >= spec.checkpoint.every_seconds:
+            yield checkpoints.save(training)
+            saved = time.monotonic()
+
+    yield checkpoints.save(training)
+
+
+def summary(training: Training, model: str = "") -> Summary:
+    """What the run has come to so far; `model` is the finished model's folder, once there is one."""
+    state = training.state
+    return Summary(
+        steps=state.step,
+        tokens=state.tokens,
+        seconds=state.elapsed,
+        parameters=training.parameters,
+        first_loss=state.first.loss if state.first else None,
+        first_bits_per_byte=state.first.bits_per_byte if state.first else None,
+        loss=state.last.loss if state.last else None,
+        bits_per_byte=state.last.bits_per_byte if state.last else None,
+        sample=state.sample,
+        model=model,
+    )
+
+
+def _look(training: Training) -> Iterator[Event]:
+    """Evaluate, write a sample, and remember both in the state."""
+    state, spec = training.state, training.spec.evaluation
+    evaluation = evaluate(training, spec.max_tokens)
+    text = sample(training, spec.sample_tokens, seed=training.spec.seed + state.step) if spec.sample_tokens else ""
+    training.state = replace(state, first=state.first or evaluation, last=evaluation, sample=text)
+    yield MetricsEval(step=state.step, loss=evaluation.loss, bits_per_byte=evaluation.bits_per_byte)
+    if text:
+        yield MetricsSample(step=state.step, text=text)
+
+
+def _ending(request: Control, training: Training) -> JobStopped | JobPaused:
+    if request.verb == "pause":
+        return JobPaused(control_seq=request.seq, step=training.state.step)
+    return JobStopped(control_seq=request.seq, summary=summary(training))

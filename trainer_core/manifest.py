@@ -1,0 +1,140 @@
+"""Where a model came from: `manifest.json` for programs, `card.md` for people. Neither names a path of this machine."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import subprocess
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from trainer_core.atomic import write_atomic
+from trainer_core.data.corpus import DatasetCard
+from trainer_core.events import Summary
+from trainer_core.layout import RunDirectory
+from trainer_core.spec import RunSpec
+
+_PACKAGES = ("spotter-trainer", "torch", "transformers", "tokenizers", "safetensors", "numpy")
+
+
+class Manifest(BaseModel):
+    """One run: what it was made from, how, on what, and the sums of what it made."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    version: int = 1
+    run: str
+    attempts: int
+    spec: RunSpec
+    dataset: DatasetCard
+    tokenizer: str
+    versions: dict[str, str]
+    git_commit: str | None
+    """Of the checkout that Spotter runs from; None if it was installed."""
+    system: str
+    device: str
+    precision: str
+    decisions: dict[str, str]
+    """What was chosen for the run, each with its reason."""
+    durations: dict[str, float]
+    """Seconds of each phase of the last attempt."""
+    summary: Summary
+    sums: dict[str, str]
+    """SHA-256 of each file of the finished model."""
+
+    def write(self, directory: RunDirectory) -> None:
+        """Raises OSError."""
+        write_atomic(directory.manifest, self.model_dump_json(indent=2).encode())
+        write_atomic(directory.card, self.card().encode())
+
+    def card(self) -> str:
+        """The model card, in Markdown."""
+        made, spec = self.summary, self.spec
+        return _CARD.format(
+            run=self.run,
+            family=spec.model.family,
+            size=spec.model.size,
+            parameters=made.parameters,
+            dataset=self.dataset.name,
+            characters=self.dataset.characters,
+            steps=made.steps,
+            tokens=made.tokens,
+            seconds=made.seconds,
+            device=self.device,
+            first_loss=_number(made.first_loss),
+            loss=_number(made.loss),
+            first_bits=_number(made.first_bits_per_byte),
+            bits=_number(made.bits_per_byte),
+            sample="\n".join(f"    {line}" for line in made.sample.splitlines()),
+            model=made.model,
+            spec=spec.model_dump_json(indent=2),
+        )
+
+
+_CARD = """---
+library_name: transformers
+pipeline_tag: text-generation
+---
+# {run}
+
+A {family} of size {size} ({parameters:,} parameters), trained from scratch by Spotter on `{dataset}`
+({characters:,} characters): {steps:,} steps, {tokens:,} tokens, {seconds:,.0f} s on {device}.
+
+| on held-out text | before | after |
+|---|---|---|
+| loss (nats per token) | {first_loss} | {loss} |
+| bits per byte | {first_bits} | {bits} |
+
+## A sample
+
+{sample}
+
+## Use
+
+```python
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+tokenizer = AutoTokenizer.from_pretrained("{model}")
+model = AutoModelForCausalLM.from_pretrained("{model}")
+prompt = tokenizer("The ", return_tensors="pt")
+print(tokenizer.decode(model.generate(**prompt, max_new_tokens=60)[0]))
+```
+
+## Specification
+
+```json
+{spec}
+```
+"""
+
+
+def versions() -> dict[str, str]:
+    """Of Python and of the packages that decide what comes out."""
+    found = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def git_commit() -> str | None:
+    """The commit of the checkout this code runs from, marked `-dirty` if it was changed since; None outside of one."""
+    git = shutil.which("git")
+    if git is None:
+        return None
+    command = [git, "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=10)
+    return result.stdout.strip() or None
+
+
+def system() -> str:
+    """Operating system and processor architecture: `Linux x86_64`."""
+    return f"{platform.system()} {platform.machine()}"
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"

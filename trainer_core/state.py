@@ -1,0 +1,36 @@
+"""The state of the loop: with the weights, the optimizer and the random generators, all that a resumed run needs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from trainer_core.schedule import Pace
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """How well the held-out text is predicted."""
+
+    loss: float
+    """Nats per token."""
+    bits_per_byte: float
+
+
+@dataclass(frozen=True, slots=True)
+class LoopState:
+    """Where a run is. Learning rate and data order are pure functions of this."""
+
+    step: int = 0
+    cursor: int = 0
+    """Training sequences taken so far, over all epochs."""
+    tokens: int = 0
+    elapsed: float = 0.0
+    """Seconds of training, evaluation included, in all attempts."""
+    paces: tuple[Pace, ...] = ()
+    """The steering log; its first entry is the plan the run began with."""
+    skipped: tuple[int, ...] = ()
+    """Steps that the guard skipped of late."""
+    first: Evaluation | None = None
+    """Before step 1."""
+    last: Evaluation | None = None
+    sample: str = ""
