@@ -1,0 +1,131 @@
+"""The Discord client: what is put together here is served until it is closed."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import discord
+from discord.gateway import DiscordWebSocket
+from discord.http import Route
+from yarl import URL
+
+from bot.chat.access import Access
+from bot.chat.plot import Plotter
+from bot.chat.render.message import Button
+from bot.chat.reply import Interaction
+from bot.chat.tree import SpotterTree
+from bot.chat.ui.buttons import RunButton
+from bot.chat.ui.presses import press
+from bot.runs.service import RunService
+
+_log = logging.getLogger(__name__)
+
+_HEARTBEAT_ACK = 11
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """How the connection is. Times are `time.monotonic()`; None before the first."""
+
+    ready: bool
+    """Logged in, and not disconnected since."""
+    last_frame: float | None
+    last_acknowledged: float | None
+    """When a heartbeat was last answered. The library does not notice lost answers while any other frame arrives."""
+    latency: float
+    """Seconds between a heartbeat and its answer; not finite before the first."""
+
+
+class SpotterClient(discord.Client):
+    """Serves the commands and buttons. Reports are sent through it by others."""
+
+    def __init__(
+        self,
+        *,
+        service: RunService,
+        access: Access,
+        plotter: Plotter,
+        read_mark: Callable[[str], Awaitable[str | None]],
+        write_mark: Callable[[str, str], Awaitable[None]],
+        upload_limit: int,
+        guilds: bool = False,
+        now: Callable[[], float] = time.time,
+        heartbeat_timeout: float = 60.0,
+    ) -> None:
+        """`upload_limit` in bytes; `guilds`: whether the commands may be used outside of direct messages."""
+        super().__init__(
+            intents=discord.Intents.none(),
+            allowed_mentions=discord.AllowedMentions.none(),
+            max_messages=None,
+            guild_ready_timeout=0,
+            heartbeat_timeout=heartbeat_timeout,
+            enable_debug_events=True,  # for `on_socket_raw_receive`
+        )
+        self.service = service
+        self.access = access
+        self.plotter = plotter
+        self.upload_limit = upload_limit
+        self.now = now
+        self.tree = SpotterTree(self, guilds=guilds)
+        self._read_mark = read_mark
+        self._write_mark = write_mark
+        self._connected = False
+        self._last_frame: float | None = None
+        self._last_acknowledged: float | None = None
+
+    def health(self) -> Health:
+        return Health(
+            ready=self._connected and self.is_ready() and not self.is_closed(),
+            last_frame=self._last_frame,
+            last_acknowledged=self._last_acknowledged,
+            latency=self.latency,
+        )
+
+    async def pressed(self, interaction: Interaction, button: Button) -> None:
+        """Somebody pressed a button under any message of ours, old ones too."""
+        await press(interaction, button)
+
+    async def sync_commands(self, *, force: bool = False) -> bool:
+        """Register the commands if they changed, or Discord has lost them. Returns whether it was done."""
+        key, digest = f"commands:{self.application_id}", self.tree.digest()
+        if not force and await self._read_mark(key) == digest:
+            known = {command.name for command in await self.tree.fetch_commands()}
+            if known == {command.name for command in self.tree.get_commands()}:
+                return False
+        await self.tree.sync()
+        await self._write_mark(key, digest)
+        _log.info("registered the commands")
+        return True
+
+    async def setup_hook(self) -> None:
+        self.add_dynamic_items(RunButton)
+        try:
+            await self.sync_commands()
+        except discord.DiscordServerError:
+            _log.exception("Discord did not take the commands; those it knows stay until the next start")
+
+    async def on_ready(self) -> None:
+        """Comes again after each new session; nothing is set up here."""
+        self._connected = True
+        _log.info("connected as %s", self.user)
+
+    async def on_resumed(self) -> None:
+        self._connected = True
+
+    async def on_disconnect(self) -> None:
+        self._connected = False
+
+    async def on_socket_raw_receive(self, frame: str) -> None:
+        self._last_frame = time.monotonic()
+        if json.loads(frame).get("op") == _HEARTBEAT_ACK:
+            self._last_acknowledged = self._last_frame
+
+
+def point_at(api: str, gateway: str) -> None:
+    """Use another server that speaks Discord's protocol, for every client made after: `http://…/api/v10`, `ws://…/`."""
+    Route.BASE = api
+    DiscordWebSocket.DEFAULT_GATEWAY = URL(gateway)

@@ -1,0 +1,35 @@
+"""`/trainer status`, `runs` and `stop`."""
+
+from __future__ import annotations
+
+from discord import app_commands
+
+from bot.chat.commands.options import any_run, given, going_run, named_run
+from bot.chat.render import answers
+from bot.chat.reply import Interaction, acknowledge, answer, person_of
+
+
+@app_commands.command(description="How a run is doing, with its loss curve")
+@app_commands.describe(run="Which run; without it, your newest")
+@app_commands.autocomplete(run=any_run)
+async def status(interaction: Interaction, run: str | None = None) -> None:
+    await acknowledge(interaction)
+    client, person = interaction.client, person_of(interaction)
+    found = await client.service.status(person, given(run))
+    await answer(interaction, answers.status_reply(found, client.now(), person.id))
+
+
+@app_commands.command(description="All your runs, newest first")
+async def runs(interaction: Interaction) -> None:
+    await acknowledge(interaction)
+    found = await interaction.client.service.runs(person_of(interaction))
+    await answer(interaction, answers.runs_list(found, interaction.client.now()))
+
+
+@app_commands.command(description="Stop a run, keeping what it has learned")
+@app_commands.describe(run="Which run")
+@app_commands.autocomplete(run=going_run)
+async def stop(interaction: Interaction, run: str) -> None:
+    await acknowledge(interaction)
+    stopped = await interaction.client.service.stop(person_of(interaction), named_run(run))
+    await answer(interaction, answers.stopping(stopped))

@@ -1,0 +1,74 @@
+"""`/trainer train`."""
+
+from __future__ import annotations
+
+import aiohttp
+import discord
+from discord import app_commands
+from discord.app_commands import Choice
+
+from bot.chat.commands.options import dataset, given
+from bot.chat.render.answers import accepted, size_label
+from bot.chat.render.text import size as size_text
+from bot.chat.reply import Interaction, acknowledge, answer, person_of
+from bot.runs.service import Submission, Upload
+from trainer_core.data.formats import kind_of
+from trainer_core.errors import Code, SpotterError
+from trainer_core.models.sizes import SIZES
+
+DEFAULT_BUDGET = "10m"
+
+
+@app_commands.command(description="Train a language model on a text")
+@app_commands.describe(
+    data="A data set that is here already",
+    file="Or a text of your own: .txt .md .csv .json .jsonl",
+    model="The model's architecture",
+    size="How large a model; tiny if you leave it out",
+    budget="How long: 10m, 2h, 500 steps, 3 epochs, 20M tokens; 10m if you leave it out",
+    name="What to call the run; a name is made if you leave it out",
+)
+@app_commands.choices(
+    model=[Choice(name="GPT-2, from nothing", value="gpt2")],
+    size=[Choice(name=size_label(size), value=size) for size in SIZES],
+)
+@app_commands.autocomplete(data=dataset)
+async def train(
+    interaction: Interaction,
+    data: str | None = None,
+    file: discord.Attachment | None = None,
+    model: str | None = None,
+    size: str | None = None,
+    budget: str | None = None,
+    name: str | None = None,
+) -> None:
+    await acknowledge(interaction)
+    client, person = interaction.client, person_of(interaction)
+    submission = Submission(
+        data=given(data),
+        file=await download(file, client.upload_limit) if file else None,
+        name=given(name),
+        budget=given(budget) or DEFAULT_BUDGET,
+        model={key: value for key, value in (("family", given(model)), ("size", given(size))) if value},
+    )
+    # A person who sees an error of Discord's and tries again is a new interaction; Discord repeating itself is not.
+    submitted = await client.service.submit(person, submission, request_key=str(interaction.id))
+    await answer(interaction, accepted(submitted))
+
+
+async def download(file: discord.Attachment, limit: int) -> Upload:
+    """The attached file, fetched at once since its link expires; `limit` in bytes.
+
+    Raises SpotterError with field `file`, before the download if its name or size tells enough.
+    """
+    kind_of(file.filename)
+    if file.size > limit:
+        raise SpotterError(
+            Code.CORPUS_TOO_LARGE,
+            f"is {size_text(file.size)}; give a file of at most {size_text(limit)}",
+            field="file",
+        )
+    try:
+        return Upload(file.filename, await file.read())
+    except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
+        raise SpotterError(Code.ARTIFACT_DOWNLOAD_FAILED, field="file") from error

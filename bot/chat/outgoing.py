@@ -1,0 +1,92 @@
+"""From a `Message` to what discord.py sends: the picture drawn, files attached, buttons made, mentions off."""
+
+from __future__ import annotations
+
+import io
+import logging
+from dataclasses import dataclass
+from typing import NotRequired, TypedDict
+
+import discord
+
+from bot.chat.plot import PlotError, Plotter
+from bot.chat.render.message import Message
+from bot.chat.ui.buttons import buttons_view
+
+_log = logging.getLogger(__name__)
+
+PLOT = "loss.png"
+"""The picture's file name; the embed names it as `attachment://loss.png`."""
+
+
+class Send(TypedDict):
+    """Keyword arguments of `Messageable.send`. What there is nothing of is left out."""
+
+    content: NotRequired[str]
+    embed: NotRequired[discord.Embed]
+    files: NotRequired[list[discord.File]]
+    view: NotRequired[discord.ui.View]
+    allowed_mentions: discord.AllowedMentions
+    silent: bool
+    nonce: NotRequired[str]
+
+
+class Edit(TypedDict):
+    """Keyword arguments of `PartialMessage.edit` and `Interaction.edit_original_response`: they replace everything."""
+
+    content: str | None
+    embed: discord.Embed | None
+    attachments: list[discord.File]
+    view: discord.ui.View | None
+    allowed_mentions: discord.AllowedMentions
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A message with its picture. Each call makes fresh files and views, so that a retry can send them again."""
+
+    message: Message
+    png: bytes | None = None
+
+    def for_send(self, nonce: str | None = None) -> Send:
+        """`nonce`: at most 25 characters; Discord takes a second message with the same one for the first."""
+        arguments = Send(allowed_mentions=discord.AllowedMentions.none(), silent=self.message.silent)
+        if self.message.content is not None:
+            arguments["content"] = self.message.content
+        if (embed := self._embed()) is not None:
+            arguments["embed"] = embed
+        if files := self._files():
+            arguments["files"] = files
+        if (view := buttons_view(self.message.buttons)) is not None:
+            arguments["view"] = view
+        if nonce is not None:
+            arguments["nonce"] = nonce
+        return arguments
+
+    def for_edit(self) -> Edit:
+        return Edit(
+            content=self.message.content,
+            embed=self._embed(),
+            attachments=self._files(),
+            view=buttons_view(self.message.buttons),
+            allowed_mentions=discord.AllowedMentions.none(),
+        )
+
+    def _embed(self) -> discord.Embed | None:
+        if self.message.embed is None or self.png is None:
+            return self.message.embed
+        return self.message.embed.copy().set_image(url=f"attachment://{PLOT}")
+
+    def _files(self) -> list[discord.File]:
+        return [] if self.png is None else [discord.File(io.BytesIO(self.png), filename=PLOT)]
+
+
+async def compose(message: Message, plotter: Plotter) -> Outgoing:
+    """Draw what is to be drawn. A picture that fails is logged, and the message goes without it."""
+    if message.plot is None:
+        return Outgoing(message)
+    try:
+        return Outgoing(message, await plotter.draw(message.plot))
+    except PlotError:
+        _log.exception("no picture for %s", message.plot.title)
+        return Outgoing(message)

@@ -1,0 +1,91 @@
+"""Draws loss curves in a process of its own: matplotlib is slow and large, and the bot is to be neither.
+
+The process starts with the first picture, takes one JSON line a picture on its standard input, answers with the PNG
+behind its length, and is let go when it has been idle for a while. It ends by itself when its input ends, so it cannot
+outlive the bot.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+
+from pydantic import TypeAdapter
+
+from bot.chat.render.curve import PlotRequest
+
+_log = logging.getLogger(__name__)
+
+REQUEST = TypeAdapter(PlotRequest)
+LENGTH = 4
+"""Bytes, big-endian, before each PNG."""
+
+
+class PlotError(Exception):
+    """A picture that could not be drawn."""
+
+
+class Plotter:
+    """Draws one picture at a time; whoever asks meanwhile waits."""
+
+    def __init__(self, *, idle_seconds: float = 300.0, timeout: float = 60.0) -> None:
+        self._idle_seconds = idle_seconds
+        self._timeout = timeout
+        self._process: asyncio.subprocess.Process | None = None
+        self._turn = asyncio.Lock()
+        self._idle: asyncio.TimerHandle | None = None
+
+    @property
+    def running(self) -> bool:
+        return self._process is not None and self._process.returncode is None
+
+    async def draw(self, request: PlotRequest) -> bytes:
+        """The curve as a PNG. Raises PlotError."""
+        async with self._turn:
+            if self._idle:
+                self._idle.cancel()
+            try:
+                async with asyncio.timeout(self._timeout):
+                    png = await self._ask(request)
+            except (OSError, EOFError, TimeoutError) as error:
+                await self._end()
+                raise PlotError(f"the plotting process gave no picture: {error or type(error).__name__}") from error
+            except BaseException:
+                await self._end()
+                raise
+            self._idle = asyncio.get_running_loop().call_later(self._idle_seconds, self._let_go)
+            return png
+
+    async def close(self) -> None:
+        async with self._turn:
+            await self._end()
+
+    async def _ask(self, request: PlotRequest) -> bytes:
+        if self._process is None or self._process.returncode is not None:
+            self._process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "bot.chat.picture"),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                start_new_session=True,  # the terminal's Ctrl-C is the bot's to answer
+            )
+        to, of = self._process.stdin, self._process.stdout
+        assert to and of, "both were asked for"
+        to.write(REQUEST.dump_json(request) + b"\n")
+        await to.drain()
+        size = int.from_bytes(await of.readexactly(LENGTH), "big")
+        return await of.readexactly(size)
+
+    def _let_go(self) -> None:
+        if self._process and self._process.stdin and not self._turn.locked():
+            self._process.stdin.close()
+            self._process = None
+
+    async def _end(self) -> None:
+        """End the process: interrupted in an answer, it would give the rest of it to the next who asks."""
+        if self._idle:
+            self._idle.cancel()
+        process, self._process = self._process, None
+        if process and process.returncode is None:
+            process.kill()
+            await process.wait()

@@ -1,0 +1,120 @@
+"""Text for chat: made harmless, clipped, and numbers as people say them. Pure."""
+
+from __future__ import annotations
+
+import math
+import re
+import unicodedata
+
+_GAP = "\u200b"
+_LINKS = re.compile(r"(?<=[A-Za-z]):(?=//)")
+_MASKED_LINK = re.compile(r"\](?=\()")
+_MENTION = re.compile(r"@|<(?=[@#:/a-zA-Z])")
+_MARKDOWN = re.compile(r"([\\`*_~|>\[\]#])")
+_UNSHOWABLE = frozenset({"Cc", "Cs", "Cn", "Co", "Zl", "Zp"})
+_INVISIBLE = frozenset("\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff")
+
+
+def length(text: str) -> int:
+    """Characters as Discord's clients count them: UTF-16 code units, never fewer than code points."""
+    return len(text) + sum(character > "\uffff" for character in text)
+
+
+def clip(text: str, limit: int) -> str:
+    """`text` in at most `limit` characters, with an ellipsis where something was cut off."""
+    if length(text) <= limit:
+        return text
+    kept = text[: max(limit - 1, 0)]
+    while kept and length(kept) > limit - 1:
+        kept = kept[:-1]
+    return kept.rstrip() + "…" if limit > 0 else ""
+
+
+def visible(text: str) -> str:
+    """`text` without what shows nothing or turns the writing direction around; line breaks stay."""
+    return "".join(
+        character
+        for character in text.replace("\r\n", "\n")
+        if character in "\n\t" or (character not in _INVISIBLE and unicodedata.category(character) not in _UNSHOWABLE)
+    )
+
+
+def sentence(text: str) -> str:
+    """A sentence of ours that may quote somebody: one line, with no mention, link or code fence that works."""
+    line = " ".join(visible(text).split())
+    line = _MENTION.sub(lambda match: match[0] + _GAP, line)
+    line = _MASKED_LINK.sub("]" + _GAP, line)
+    line = _LINKS.sub(":" + _GAP, line)
+    return line.replace("```", f"`{_GAP}`{_GAP}`")
+
+
+def literal(text: str) -> str:
+    """Somebody's words as they are: nothing in them formats, mentions or links."""
+    return sentence(_MARKDOWN.sub(r"\\\1", visible(text)))
+
+
+def code(text: str) -> str:
+    """Somebody's short text in a code span."""
+    return "`" + (" ".join(visible(text).replace("`", "'").split()) or " ") + "`"
+
+
+def code_block(text: str, limit: int) -> str:
+    """Somebody's text in a code block of at most `limit` characters, fences counted; it cannot break out."""
+    inside = visible(text).replace("`", "ˋ").strip("\n")
+    return f"```\n{clip(inside, limit - 8) or ' '}\n```"
+
+
+def number(value: float, places: int = 0) -> str:
+    """`12,345`; a dash for what is not a number."""
+    return f"{value:,.{places}f}" if math.isfinite(value) else "–"
+
+
+def short(value: float) -> str:
+    """Three digits and a scale: `812`, `12.3k`, `1.24M`, `88.6M`."""
+    if not math.isfinite(value):
+        return "–"
+    for scale, suffix in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
+        if abs(value) >= scale * 0.9995:
+            return f"{value / scale:#.3g}".rstrip(".") + suffix
+    return f"{value:.0f}"
+
+
+def size(size_bytes: int) -> str:
+    """`812 bytes`, `1.24 MB`."""
+    if size_bytes < 1000:
+        return f"{size_bytes} bytes"
+    scaled = short(size_bytes)
+    return f"{scaled[:-1]} {scaled[-1].replace('B', 'G').replace('k', 'K')}B"
+
+
+def duration(seconds: float) -> str:
+    """`42 s`, `2 m 05 s`, `3 h 20 m`, `2 d 4 h`; a dash for what is not a length of time."""
+    if not math.isfinite(seconds) or seconds < 0:
+        return "–"
+    whole = int(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} m {whole % 60:02} s"
+    if whole < 86400:
+        return f"{whole // 3600} h {whole % 3600 // 60:02} m"
+    return f"{whole // 86400} d {whole % 86400 // 3600} h"
+
+
+def age(seconds: float) -> str:
+    """A length of time in its largest unit only: `42 s`, `5 m`, `3 h`, `2 d`."""
+    for unit, suffix in ((86400, "d"), (3600, "h"), (60, "m")):
+        if seconds >= unit:
+            return f"{int(seconds // unit)} {suffix}"
+    return f"{int(seconds)} s"
+
+
+def bar(fraction: float, cells: int = 16) -> str:
+    """A progress bar of `cells` characters; full only when `fraction` is 1."""
+    filled = int(min(max(fraction, 0.0), 1.0) * cells) if math.isfinite(fraction) else 0
+    return "▰" * filled + "▱" * (cells - filled)
+
+
+def percent(fraction: float) -> str:
+    """`43 %`; 100 only when `fraction` is 1."""
+    return f"{int(min(max(fraction, 0.0), 1.0) * 100) if math.isfinite(fraction) else 0} %"

@@ -1,0 +1,69 @@
+"""Answering an interaction: acknowledge at once, then put the answer in its place."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, TypeAlias
+
+import aiohttp
+import discord
+
+from bot.chat.outgoing import Outgoing, compose
+from bot.chat.render.message import Message
+from bot.chat.render.problems import refusal
+from bot.runs.service import Person
+from trainer_core.errors import Code, SpotterError
+
+if TYPE_CHECKING:
+    from bot.chat.client import SpotterClient
+
+Interaction: TypeAlias = "discord.Interaction[SpotterClient]"
+
+_log = logging.getLogger(__name__)
+
+UNREACHABLE = (discord.DiscordServerError, aiohttp.ClientError, ConnectionError)
+"""Discord did not answer, or not sensibly: the library lets broken connections through as they are."""
+_PAUSES = (0.5, 2.0)
+"""Seconds before each further try."""
+
+
+async def admit(interaction: Interaction) -> bool:
+    """Whether the person is served. One who is not gets one sentence, or no suggestions, and learns nothing."""
+    if interaction.client.access.person(interaction.user.id) is not None:
+        return True
+    _log.info("refused user %d", interaction.user.id)
+    if interaction.type is discord.InteractionType.autocomplete:
+        await interaction.response.autocomplete([])
+    else:
+        await interaction.response.send_message(refusal().content, ephemeral=True)
+    return False
+
+
+def person_of(interaction: Interaction) -> Person:
+    """Who asks. Raises SpotterError (UNAUTHORIZED) if they are not served."""
+    person = interaction.client.access.person(interaction.user.id)
+    if person is None:
+        raise SpotterError(Code.UNAUTHORIZED)
+    return person
+
+
+async def acknowledge(interaction: Interaction) -> None:
+    """Say that an answer is coming; outside of the bot's own direct messages only the person sees it."""
+    await interaction.response.defer(ephemeral=not interaction.context.dm_channel, thinking=True)
+
+
+async def answer(interaction: Interaction, message: Message) -> None:
+    """Put `message` where the acknowledgement stands, or where the pressed button's message does."""
+    await deliver(interaction, await compose(message, interaction.client.plotter))
+
+
+async def deliver(interaction: Interaction, outgoing: Outgoing) -> None:
+    for pause in _PAUSES:
+        try:
+            await interaction.edit_original_response(**outgoing.for_edit())
+            return
+        except UNREACHABLE as error:
+            _log.warning("an answer was not taken, trying again: %r", error)
+            await asyncio.sleep(pause)
+    await interaction.edit_original_response(**outgoing.for_edit())

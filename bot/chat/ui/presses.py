@@ -1,0 +1,45 @@
+"""What a press of a run's button does."""
+
+from __future__ import annotations
+
+from bot.chat.errors import report
+from bot.chat.render import answers
+from bot.chat.render.message import Act, Button, Message
+from bot.chat.reply import Interaction, admit, answer, person_of
+from bot.runs.service import Person, RunService
+
+
+async def press(interaction: Interaction, button: Button) -> None:
+    """Check who presses, acknowledge, do it, answer. The command tree's own check does not see buttons."""
+    try:
+        if not await admit(interaction):
+            return
+        if button.act in _IN_PLACE:
+            await interaction.response.defer()
+        else:
+            await interaction.response.defer(ephemeral=True, thinking=True)
+        client = interaction.client
+        await answer(interaction, await _act(client.service, person_of(interaction), button, client.now()))
+    except Exception as error:
+        await report(interaction, error)
+
+
+_IN_PLACE = frozenset({Act.REFRESH, Act.STOP_NOW, Act.KEEP})
+"""Acts whose answer takes the place of the message with the button."""
+
+
+async def _act(service: RunService, person: Person, button: Button, now: float) -> Message:
+    run = button.run
+    match button.act:
+        case Act.STOP:
+            return answers.confirm_stop((await service.status(person, run)).run)
+        case Act.STOP_NOW:
+            return answers.stopping(await service.stop(person, run))
+        case Act.KEEP:
+            return answers.keeping(run)
+        case Act.REFRESH:
+            return answers.status_reply(await service.status(person, run), now, person.id)
+        case Act.WATCH:
+            return answers.watching(*await service.watch(person, run))
+        case Act.UNWATCH:
+            return answers.unwatching(*await service.unwatch(person, run))
