@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import re
 import shutil
-import tempfile
 import time
 from pathlib import Path
 
@@ -13,10 +12,10 @@ import torch
 from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors.torch import load_model
 
-from trainer_core.atomic import sync_folder, write_atomic
 from trainer_core.errors import Code, SpotterError
 from trainer_core.events import MetricsCheckpoint
-from trainer_core.export import problems_with_sums, sync_files, write_sums
+from trainer_core.export import problems_with_sums, write_sums
+from trainer_core.folders import new_folder
 from trainer_core.state import LoopState
 from trainer_core.training import Training
 
@@ -48,17 +47,10 @@ class Checkpoints:
     def save(self, training: Training) -> MetricsCheckpoint:
         """Write a checkpoint of `training` and drop the oldest over the limit. Raises OSError; then none was added."""
         started = time.monotonic()
-        self._folder.mkdir(parents=True, exist_ok=True)
         target = self._folder / f"step-{training.state.step:08d}"
-        aside = Path(tempfile.mkdtemp(prefix=".saving-", dir=self._folder))
-        try:
+        with new_folder(target) as aside:
             _write(aside, training)
-            if target.exists():
-                shutil.rmtree(target)
-            aside.rename(target)
-        finally:
-            shutil.rmtree(aside, ignore_errors=True)
-        sync_folder(self._folder)
+            shutil.rmtree(target, ignore_errors=True)
         for old in self._newest_first()[self._keep :]:
             shutil.rmtree(old)
         return MetricsCheckpoint(
@@ -119,9 +111,8 @@ def _write(folder: Path, training: Training) -> None:
         cpu_random=_to_hex(torch.get_rng_state()),
         device_random=_to_hex(torch.cuda.get_rng_state()) if training.device.kind == "cuda" else "",
     )
-    write_atomic(folder / "state.json", record.model_dump_json().encode())
+    (folder / "state.json").write_text(record.model_dump_json(), encoding="utf-8")
     write_sums(folder)
-    sync_files(folder)
 
 
 def _to_hex(state: torch.Tensor) -> str:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
-import tempfile
 from pathlib import Path
 from typing import Protocol
 
-from trainer_core.atomic import sync_folder, write_atomic
+from trainer_core.folders import new_folder
 
 SUMS = "sums.json"
 REQUIRED = ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json")
@@ -25,37 +23,22 @@ class Savable(Protocol):
 def write_model(folder: Path, model: Savable, tokenizer: Path) -> dict[str, str]:
     """Write `model` and the files of the `tokenizer` folder as `folder`, which `AutoModelForCausalLM` opens.
 
-    An older `folder` is replaced. Returns the SHA-256 of each file. Raises OSError; then `folder` is as it was.
+    An older `folder` is replaced. Returns the SHA-256 of each file. Raises OSError.
     """
-    aside = Path(tempfile.mkdtemp(prefix=".exporting-", dir=folder.parent))
-    try:
+    with new_folder(folder) as aside:
         model.save_pretrained(aside)
         for file in tokenizer.iterdir():
             if file.name != SUMS:
                 shutil.copyfile(file, aside / file.name)
         sums = write_sums(aside)
-        sync_files(aside)
-        if folder.exists():
-            shutil.rmtree(folder)
-        aside.rename(folder)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
-    sync_folder(folder.parent)
+        shutil.rmtree(folder, ignore_errors=True)
     return sums
-
-
-def sync_files(folder: Path) -> None:
-    """Make every file of `folder`, and the folder, durable. Raises OSError."""
-    for file in folder.iterdir():
-        with file.open("rb") as stream:
-            os.fsync(stream.fileno())
-    sync_folder(folder)
 
 
 def write_sums(folder: Path) -> dict[str, str]:
     """Record the SHA-256 of every file in `folder` in its `sums.json`. Returns them by name. Raises OSError."""
     sums = {file.name: sha256(file) for file in sorted(folder.iterdir()) if file.is_file() and file.name != SUMS}
-    write_atomic(folder / SUMS, json.dumps(sums, indent=2).encode())
+    (folder / SUMS).write_text(json.dumps(sums, indent=2), encoding="utf-8")
     return sums
 
 

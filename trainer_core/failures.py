@@ -20,7 +20,7 @@ def classify(error: BaseException, micro_batch: int | None = None) -> SpotterErr
         return SpotterError(Code.CUDA_OOM, next_step=_smaller(micro_batch))
     if isinstance(error, MemoryError) or _is_cpu_allocation(error):
         return SpotterError(Code.TRAINING_OOM, next_step=_smaller(micro_batch))
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if _is_full_disk(error):
         return SpotterError(Code.DISK_FULL)
     return SpotterError(Code.WORKER_CRASHED, f"Training stopped on an unexpected {type(error).__name__}.")
 
@@ -30,6 +30,13 @@ def _smaller(micro_batch: int | None) -> str | None:
     if micro_batch is None or micro_batch < 2:
         return None
     return f"Train again with a micro-batch of {micro_batch // 2}, or choose a smaller size."
+
+
+def _is_full_disk(error: BaseException) -> bool:
+    """safetensors and torch tell it in words only."""
+    return (
+        isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+    ) or "No space left on device" in str(error)
 
 
 def _is_cpu_allocation(error: BaseException) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Generator, Iterator
 from dataclasses import replace
@@ -28,6 +29,9 @@ from trainer_core.optim import set_learning_rate
 from trainer_core.schedule import learning_rate, progress, repaced
 from trainer_core.training import Training
 
+_SMOOTHING = 0.1
+"""Weight of the newest step in the mean that tokens per second are told from."""
+
 
 def train(training: Training, checkpoints: Checkpoints, control: ControlReader) -> Generator[Event]:
     """Train to the end of the budget, or until `control` asks otherwise; then the last event ends the attempt.
@@ -38,6 +42,7 @@ def train(training: Training, checkpoints: Checkpoints, control: ControlReader) 
     spec, state = training.spec, training.state
     began = saved = time.monotonic()
     elapsed_before, step_before = state.elapsed, state.step
+    step_seconds = 0.0
     training.model.train()
 
     if state.first is None:
@@ -51,6 +56,7 @@ def train(training: Training, checkpoints: Checkpoints, control: ControlReader) 
             return
 
         # A single training step.
+        started = time.monotonic()
         rate = learning_rate(state.step, state.paces, training.peak_learning_rate, spec.optimizer)
         set_learning_rate(training.optimizer, rate)
         loss = training.forward_backward(training.batch(state.cursor, training.batching.sequences))
@@ -60,7 +66,9 @@ def train(training: Training, checkpoints: Checkpoints, control: ControlReader) 
             training.optimizer.step()
         training.optimizer.zero_grad(set_to_none=True)
 
-        elapsed = elapsed_before + time.monotonic() - began
+        now = time.monotonic()
+        step_seconds += _SMOOTHING * (now - started - step_seconds) if step_seconds else now - started
+        elapsed = elapsed_before + now - began
         before = progress(state.step, state.paces)
         state = replace(
             state,
@@ -75,27 +83,26 @@ def train(training: Training, checkpoints: Checkpoints, control: ControlReader) 
         if spec.budget.unit == "seconds" and (pace := repaced(state.paces, state.step, elapsed, spec.budget.amount)):
             state = replace(state, paces=(*state.paces, pace))
         training.state = state
+        done = progress(state.step, state.paces)
 
         if verdict.action == "fail":
             raise SpotterError(Code.TRAINING_NAN_LOSS, f"The loss stopped being a number: {verdict.reason}.")
         if verdict.action == "skip":
             yield MetricsGuard(step=state.step, action="skip", reason=verdict.reason)
-            continue
-
-        done, total = progress(state.step, state.paces), state.paces[-1].total
-        pace_now = (elapsed - elapsed_before) / (state.step - step_before)
-        yield MetricsProgress(
-            step=state.step,
-            steps_total=max(total, state.step),
-            fraction=done,
-            tokens=state.tokens,
-            loss=loss,
-            learning_rate=rate,
-            gradient_norm=norm,
-            tokens_per_second=training.batching.tokens_per_step / pace_now,
-            elapsed=elapsed,
-            remaining=max(0.0, (total - state.step) * pace_now),
-        )
+        else:
+            total = state.paces[-1].total
+            yield MetricsProgress(
+                step=state.step,
+                steps_total=total,
+                fraction=done,
+                tokens=state.tokens,
+                loss=loss,
+                learning_rate=rate,
+                gradient_norm=norm,
+                tokens_per_second=training.batching.tokens_per_step / step_seconds,
+                elapsed=elapsed,
+                remaining=(total - state.step) * (elapsed - elapsed_before) / (state.step - step_before),
+            )
 
         # Once in a while.
         if int(done * spec.evaluation.times) > int(before * spec.evaluation.times):
@@ -129,6 +136,8 @@ def _look(training: Training) -> Iterator[Event]:
     """Evaluate, write a sample, and remember both in the state."""
     state, spec = training.state, training.spec.evaluation
     evaluation = evaluate(training, spec.max_tokens)
+    if not math.isfinite(evaluation.loss):
+        raise SpotterError(Code.TRAINING_NAN_LOSS, "The loss on the held-out text is not a number.")
     text = sample(training, spec.sample_tokens, seed=training.spec.seed + state.step) if spec.sample_tokens else ""
     training.state = replace(state, first=state.first or evaluation, last=evaluation, sample=text)
     yield MetricsEval(step=state.step, loss=evaluation.loss, bits_per_byte=evaluation.bits_per_byte)

@@ -6,22 +6,19 @@ A data set is a folder that appears whole or not at all: it is built aside under
 from __future__ import annotations
 
 import difflib
-import errno
 import hashlib
 import json
 import re
-import shutil
-import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from trainer_core.atomic import sync_folder, write_atomic
 from trainer_core.data.formats import Kind, Parsed, decode, kind_of, parse
 from trainer_core.data.split import distinct_blocks
 from trainer_core.errors import Code, SpotterError
+from trainer_core.folders import new_folder
 from trainer_core.layout import Home
 
 BUILTIN = "python-docs"
@@ -159,18 +156,12 @@ def _card(name: str, filename: str, source: bytes, added_by: str) -> DatasetCard
 
 def _publish(home: Home, card: DatasetCard, source: bytes) -> bool:
     """Make the folder appear. False if another was there first. Raises OSError."""
-    home.datasets.mkdir(parents=True, exist_ok=True)
-    aside = Path(tempfile.mkdtemp(prefix=".incoming-", dir=home.datasets))
     try:
-        write_atomic(aside / f"source.{card.kind}", source)
-        write_atomic(aside / _CARD, card.model_dump_json(indent=2).encode())
-        aside.rename(home.dataset(card.name))
-    except OSError as error:
-        shutil.rmtree(aside)
-        if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
-            return False
-        raise
-    sync_folder(home.datasets)
+        with new_folder(home.dataset(card.name)) as folder:
+            (folder / f"source.{card.kind}").write_bytes(source)
+            (folder / _CARD).write_text(card.model_dump_json(indent=2), encoding="utf-8")
+    except FileExistsError:
+        return False
     return True
 
 

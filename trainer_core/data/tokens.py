@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from trainer_core.atomic import sync_folder, write_atomic
 from trainer_core.data.split import Split
+from trainer_core.folders import new_folder
 from trainer_core.tokenizers.bpe import BPE
 
 TokenArray = NDArray[np.uint16] | NDArray[np.uint32]
@@ -61,16 +61,9 @@ def build_tokens(dataset: Path, key: str, split: Split, tokenizer: BPE) -> Token
     folder = dataset / "tokens" / name
     if (found := _open(folder)) is not None:
         return found
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    aside = Path(tempfile.mkdtemp(prefix=".building-", dir=folder.parent))
-    try:
+    shutil.rmtree(folder, ignore_errors=True)
+    with suppress(FileExistsError), new_folder(folder) as aside:  # another run may have written the same
         _write(aside, split, tokenizer)
-        if folder.exists():
-            shutil.rmtree(folder)
-        aside.rename(folder)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
-    sync_folder(folder.parent)
     built = _open(folder)
     if built is None:
         raise OSError("the token file changed while it was being written")
@@ -85,7 +78,7 @@ def _write(folder: Path, split: Split, tokenizer: BPE) -> None:
             for ids in _encoded(side, tokenizer):
                 file.write(np.asarray([*ids, tokenizer.end_of_text], dtype=dtype).tobytes())
                 offsets.append(offsets[-1] + len(ids) + 1)
-    write_atomic(folder / "docs.idx", np.asarray(offsets, dtype=np.uint64).tobytes())
+    np.asarray(offsets, dtype=np.uint64).tofile(folder / "docs.idx")
     train_tokens = offsets[len(split.train)]
     meta = TokensMeta(
         tokenizer=tokenizer.name,
@@ -96,7 +89,7 @@ def _write(folder: Path, split: Split, tokenizer: BPE) -> None:
         validation_documents=len(split.validation),
         validation_tokens=offsets[-1] - train_tokens,
     )
-    write_atomic(folder / "meta.json", meta.model_dump_json(indent=2).encode())
+    (folder / "meta.json").write_text(meta.model_dump_json(indent=2), encoding="utf-8")
 
 
 def _encoded(texts: Sequence[str], tokenizer: BPE) -> Iterator[list[int]]:

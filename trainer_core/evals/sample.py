@@ -12,14 +12,14 @@ _TOP_K = 50
 
 @torch.inference_mode()
 def sample(training: Training, tokens: int, seed: int) -> str:
-    """At most `tokens` tokens (and at most the context) from the start of a document, fixed by weights and `seed`."""
+    """At most `tokens` tokens, and at most a training sequence, from the start of a document; fixed by `seed`."""
     random = torch.Generator().manual_seed(seed)
     end_of_text = training.tokenizer.end_of_text
     written: list[int] = []
     cache, token = None, end_of_text
     training.model.train(False)
     try:
-        while len(written) < min(tokens, training.model.config.n_positions):
+        while len(written) < min(tokens, training.batching.length):
             inputs = torch.tensor([[token]], device=training.device.kind)
             output = training.model(input_ids=inputs, past_key_values=cache, use_cache=True)
             cache = output.past_key_values

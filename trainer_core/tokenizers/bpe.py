@@ -6,16 +6,17 @@ import hashlib
 import json
 import math
 import shutil
-import tempfile
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import PreTrainedTokenizerFast
 
-from trainer_core.atomic import sync_folder
 from trainer_core.errors import Code, SpotterError
 from trainer_core.export import problems_with_sums, write_sums
+from trainer_core.folders import new_folder
 from trainer_core.layout import Home
 
 END_OF_TEXT = "<|endoftext|>"
@@ -107,19 +108,9 @@ def _trained(texts: Iterable[str], vocabulary: int) -> Tokenizer:
 
 def _publish(tokenizer: Tokenizer, folder: Path) -> None:
     """Write the folder whole; another process may have done so first, with the same content."""
-    from transformers import PreTrainedTokenizerFast
-
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    aside = Path(tempfile.mkdtemp(prefix=".building-", dir=folder.parent))
-    try:
+    shutil.rmtree(folder, ignore_errors=True)
+    with suppress(FileExistsError), new_folder(folder) as aside:
         PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]  # unannotated in transformers
             tokenizer_object=tokenizer, bos_token=END_OF_TEXT, eos_token=END_OF_TEXT, clean_up_tokenization_spaces=False
         ).save_pretrained(aside)
         write_sums(aside)
-        if folder.exists() and problems_with_sums(folder):
-            shutil.rmtree(folder)
-        if not folder.exists():
-            aside.rename(folder)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
-    sync_folder(folder.parent)

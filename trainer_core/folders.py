@@ -1,0 +1,42 @@
+"""Folders that are whole or absent: filled aside, fsynced, renamed, the parent fsynced."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from trainer_core.atomic import sync_folder
+
+
+@contextmanager
+def new_folder(target: Path) -> Iterator[Path]:
+    """An empty folder to fill with files; it appears as `target` when the block ends, and vanishes if the block fails.
+
+    Raises FileExistsError if `target` is there by then and not empty, OSError if the disk does not take it.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    aside = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    try:
+        yield aside
+        for file in aside.iterdir():
+            with file.open("rb") as stream:
+                os.fsync(stream.fileno())
+        sync_folder(aside)
+        _rename(aside, target)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+    sync_folder(target.parent)
+
+
+def _rename(aside: Path, target: Path) -> None:
+    try:
+        aside.rename(target)
+    except OSError as error:
+        if error.errno == errno.ENOTEMPTY:  # Linux and macOS say it in two ways
+            raise FileExistsError(errno.EEXIST, "the folder is there already", target.name) from error
+        raise
