@@ -58,6 +58,7 @@ class Database:
         self._reader = reader
         self._lock = asyncio.Lock()
         self._reading = asyncio.Lock()
+        self._open = True
 
     @classmethod
     async def open(cls, path: Path) -> Self:
@@ -76,9 +77,14 @@ class Database:
         await reader.executescript(f"PRAGMA query_only=ON; PRAGMA mmap_size=0; PRAGMA cache_size=-{_CACHED_KIB};")
         return cls(writer, reader)
 
+    @property
+    def is_open(self) -> bool:
+        return self._open
+
     async def close(self) -> None:
         """Close after the transaction under way. The writer goes last: whoever closes last checkpoints."""
         async with self._lock, self._reading:
+            self._open = False
             await self._reader.close()
             await self._writer.close()
 

@@ -50,6 +50,15 @@ async def put(tx: Transaction, key: str, kind: str, user_id: int, run: str, prio
     )
 
 
+async def put_once(tx: Transaction, key: str, kind: str, user_id: int, run: str, priority: int, at: float) -> None:
+    """A message should exist. One already there is left as it is."""
+    await tx.execute(
+        "INSERT INTO outbox (key, user_id, run, kind, priority, created_at) VALUES (?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT (key) DO NOTHING",
+        (key, user_id, run, kind, priority, at),
+    )
+
+
 async def hasten(tx: Transaction, key: str) -> None:
     """Let this go as soon as it can, whatever pause it was in."""
     await tx.execute("UPDATE outbox SET not_before = 0 WHERE key = ?", (key,))
@@ -93,6 +102,12 @@ async def postpone(tx: Transaction, letter: Letter, error: str, not_before: floa
     await tx.execute(
         "UPDATE outbox SET tries = tries + 1, error = ?, not_before = ? WHERE id = ?", (error, not_before, letter.id)
     )
+
+
+async def forget_message(tx: Transaction, letter: Letter) -> None:
+    """The message, or its channel, is gone from Discord: both are made anew."""
+    await tx.execute("UPDATE people SET dm_channel_id = NULL WHERE user_id = ?", (letter.user_id,))
+    await tx.execute("UPDATE outbox SET message_id = NULL, channel_id = NULL WHERE id = ?", (letter.id,))
 
 
 async def drop(tx: Transaction, letter: Letter, error: str, *, dead: bool) -> None:

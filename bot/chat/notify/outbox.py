@@ -33,6 +33,12 @@ class Outbox:
         tx.after_commit["send"] = self._wake
 
     async def put(self, tx: Transaction, notice: policy.Notice) -> None:
+        """The message should show the run as it is now."""
         kind = notice.kind
         await outbox.put(tx, notice.key, kind, notice.user_id, notice.run, kind.priority, self._now())
+
+    async def put_once(self, tx: Transaction, notice: policy.Notice) -> None:
+        """The message should exist; it is not sent again, nor changed, if it does."""
+        kind = notice.kind
+        await outbox.put_once(tx, notice.key, kind, notice.user_id, notice.run, kind.priority, self._now())
         tx.after_commit["send"] = self._wake

@@ -1,0 +1,148 @@
+"""The composition root: settings -> store -> service -> chat -> web, and the way back in order."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from bot.chat.access import Access
+from bot.chat.client import SpotterClient, point_at
+from bot.chat.connection import TokenRefusedError, stay_connected
+from bot.chat.notify.outbox import Outbox
+from bot.chat.notify.sender import Sender
+from bot.chat.plot import Plotter
+from bot.config import Settings, SettingsError
+from bot.runs.dispatcher import Dispatcher
+from bot.runs.local import LocalPool
+from bot.runs.service import RunService
+from bot.schedule import Schedule
+from bot.store import marks
+from bot.store.db import Database
+from bot.store.migrations import StoreError
+from bot.web.health import Health
+from trainer_core.layout import Home
+from trainer_core.process import Lock
+
+_FRESH = 120.0
+"""Seconds without a frame from the gateway after which it counts as gone; it beats about every 41."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Spotter:
+    """The parts that run for as long as the bot does."""
+
+    service: RunService
+    client: SpotterClient
+    sender: Sender
+    health: Health
+    token: str
+
+
+@asynccontextmanager
+async def spotter(settings: Settings) -> AsyncIterator[Spotter]:
+    """Everything composed and started, but not yet connected. Raises SettingsError if it cannot start."""
+    token, owner_id = settings.for_discord()
+    home = Home(settings.home.resolve())
+    async with AsyncExitStack() as stack:
+        _take_home(home, stack)
+        try:
+            database = await Database.open(home.database)
+        except StoreError as error:
+            raise SettingsError(str(error)) from error
+        stack.push_async_callback(database.close)
+
+        pool = LocalPool(home, slots=settings.slots, standby=settings.standby)
+        stack.push_async_callback(pool.close)
+        due = asyncio.Event()
+        outbox = Outbox(due.set)
+        dispatcher = Dispatcher(database, pool, outbox)
+        stack.push_async_callback(dispatcher.close)
+        limit = int(settings.attachment_mb * 2**20)
+        service = RunService(database, home, outbox, dispatcher, upload_limit=limit)
+
+        plotter = Plotter()
+        stack.push_async_callback(plotter.close)
+        if settings.discord_api and settings.discord_gateway:
+            point_at(settings.discord_api, settings.discord_gateway)
+        client = SpotterClient(
+            service=service,
+            access=Access(owner_id, settings.allowed_user_ids),
+            plotter=plotter,
+            guilds=settings.guilds,
+            upload_limit=limit,
+            read_mark=lambda key: marks.read(database, key),
+            write_mark=lambda key, value: marks.write(database, key, value),
+        )
+        stack.push_async_callback(client.close)
+        sender = Sender(database, client, plotter, service.status_for_view, due)
+        schedule = Schedule(database, outbox, heartbeat_minutes=settings.heartbeat_minutes)
+        stack.callback(schedule.close)
+
+        def checks() -> Mapping[str, bool]:
+            return {"store": database.is_open, "gateway": _is_fresh(client), "pool": pool.ready}
+
+        health = Health(settings.health_port, checks)
+        stack.push_async_callback(health.close)
+
+        await pool.start()
+        await dispatcher.start()
+        schedule.start()
+        try:
+            await health.start()
+        except OSError as error:
+            raise SettingsError(
+                f"SPOTTER_HEALTH_PORT: port {settings.health_port} is taken; set another one, or 0 for any."
+            ) from error
+        log.info("home %s, health %s", home.path, health.address)
+        yield Spotter(service, client, sender, health, token)
+
+
+async def serve(settings: Settings) -> None:
+    """Serve Discord until SIGINT or SIGTERM. Runs go on after that. Raises SettingsError."""
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopping.set)
+    async with spotter(settings) as parts:
+        began = time.monotonic()
+        tasks = {
+            asyncio.create_task(stay_connected(parts.client, parts.token), name="gateway"),
+            asyncio.create_task(parts.sender.run(), name="sender"),
+            asyncio.create_task(stopping.wait(), name="signal"),
+        }
+        done, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in pending:
+            task.cancel()
+        await asyncio.gather(*pending, return_exceptions=True)
+        log.info("stopping after %.0f s; runs go on", time.monotonic() - began)
+        try:
+            for task in done:
+                task.result()
+        except TokenRefusedError as error:
+            raise SettingsError(
+                "DISCORD_TOKEN: Discord refuses it; reset it on your application's Bot page and set the new one."
+            ) from error
+
+
+def _is_fresh(client: SpotterClient) -> bool:
+    health = client.health()
+    return health.ready and health.last_frame is not None and time.monotonic() - health.last_frame < _FRESH
+
+
+def _take_home(home: Home, stack: AsyncExitStack) -> None:
+    """Keep the home folder for this process alone. Raises SettingsError if another bot has it."""
+    try:
+        home.path.mkdir(parents=True, exist_ok=True)
+        lock = Lock.take(home.path / "spotter.lock")
+    except OSError as error:
+        raise SettingsError(f"SPOTTER_HOME: {home.path} cannot be written ({error.strerror}).") from error
+    if lock is None:
+        raise SettingsError(f"SPOTTER_HOME: another Spotter is using {home.path}; stop it, or set another folder.")
+    stack.callback(lock.release)

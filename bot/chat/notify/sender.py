@@ -1,0 +1,165 @@
+"""The sole owner of direct messages: takes what is due from the outbox, one after the other, and delivers it.
+
+A message is made from the run as it stands at the moment of sending, so nothing stale ever goes out. The nonce is
+made from the outbox key: if Spotter dies between sending and noting it down, Discord knows the second try for what
+it is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+import aiohttp
+import discord
+
+from bot.chat.notify import policy
+from bot.chat.notify.kinds import Kind
+from bot.chat.outgoing import Outgoing, compose
+from bot.chat.plot import Plotter
+from bot.chat.render.message import Message
+from bot.chat.render.reports import render, unwatched
+from bot.runs.model import RunStatus
+from bot.store import outbox
+from bot.store import runs as rows
+from bot.store.db import Database
+from bot.store.outbox import Letter
+
+_DMS_CLOSED = frozenset({50007, 50278})
+_UNKNOWN = frozenset({10003, 10008})
+"""Codes for a channel or a message that is not there (any more)."""
+
+log = logging.getLogger(__name__)
+
+View = Callable[[str], Awaitable[RunStatus | None]]
+
+
+class Sender:
+    def __init__(
+        self,
+        database: Database,
+        client: discord.Client,
+        plotter: Plotter,
+        view: View,
+        due: asyncio.Event,
+        *,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        """`view` reads a run as it stands; `due` is set whenever the outbox has something new."""
+        self._database = database
+        self._client = client
+        self._plotter = plotter
+        self._view = view
+        self._now = now
+        self._due = due
+
+    async def run(self) -> None:
+        """Deliver until cancelled. What is under way then is delivered again later, as the same message."""
+        await self._client.wait_until_ready()
+        while True:
+            self._due.clear()
+            async with self._database.snapshot() as tx:
+                letter = await outbox.next_due(tx, self._now())
+                next_time = None if letter else await outbox.next_time(tx)
+            if letter is None:
+                await self._rest(next_time)
+            else:
+                await self._deliver(letter)
+
+    async def _rest(self, until: float | None) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(None if until is None else max(until - self._now(), 0.0)):
+                await self._due.wait()
+
+    async def _deliver(self, letter: Letter) -> None:
+        try:
+            status = await self._view(letter.run)
+            message, last = await self._message(letter, status)
+            if message is None:
+                await self._drop(letter, "no longer worth sending", dead=False)
+                return
+            message_id, channel_id = await self._transmit(letter, await compose(message, self._plotter))
+        except discord.HTTPException as error:
+            await self._refused(letter, error)
+        except (discord.RateLimited, aiohttp.ClientError, OSError, TimeoutError) as error:
+            # discord.py lets connection errors through as they are.
+            await self._postpone(letter, f"{type(error).__name__}: {error}")
+        except Exception as error:
+            # One message that cannot be made must not hold up all others.
+            log.exception("%s could not be delivered", letter.key)
+            await self._postpone(letter, type(error).__name__)
+        else:
+            await self._delivered(letter, message_id, channel_id, last=last)
+
+    async def _message(self, letter: Letter, status: RunStatus | None) -> tuple[Message | None, bool]:
+        """What to send, None if nothing is worth sending any more, and whether it is the letter's last state."""
+        if status is None:
+            return None, True
+        if letter.kind != Kind.LIVE:
+            return render(Kind(letter.kind), status, self._now()), True
+        ended = status.run.state.is_terminal
+        watched = await self._is_watched(letter)
+        if letter.message_id is None and (ended or not watched):
+            return None, True
+        if not watched and not ended:
+            return unwatched(status), True
+        return render(Kind.LIVE, status, self._now()), ended
+
+    async def _is_watched(self, letter: Letter) -> bool:
+        """Whether the card belongs to a watching that still goes on."""
+        async with self._database.snapshot() as tx:
+            watches = await rows.watches(tx, letter.run)
+        since = watches.get(letter.user_id)
+        return since is not None and policy.live_card(letter.run, letter.user_id, since).key == letter.key
+
+    async def _transmit(self, letter: Letter, outgoing: Outgoing) -> tuple[int, int]:
+        """Send the message, or edit the one that is there. Returns its id and its channel's."""
+        if letter.message_id is None or letter.channel_id is None:
+            channel_id = await self._channel(letter.user_id)
+            channel = self._client.get_partial_messageable(channel_id, type=discord.ChannelType.private)
+            sent = await channel.send(**outgoing.for_send(policy.nonce(letter.key)))
+            return sent.id, channel_id
+        channel = self._client.get_partial_messageable(letter.channel_id, type=discord.ChannelType.private)
+        await channel.get_partial_message(letter.message_id).edit(**outgoing.for_edit())
+        return letter.message_id, letter.channel_id
+
+    async def _channel(self, user_id: int) -> int:
+        """The direct messages with the person. Opening them is rate-limited, so the id is kept."""
+        async with self._database.snapshot() as tx:
+            known = await outbox.dm_channel(tx, user_id)
+        if known is not None:
+            return known
+        channel = await self._client.create_dm(discord.Object(user_id))
+        async with self._database.transaction() as tx:
+            await outbox.remember_dm_channel(tx, user_id, channel.id)
+        return channel.id
+
+    async def _delivered(self, letter: Letter, message_id: int, channel_id: int, *, last: bool) -> None:
+        now = self._now()
+        pause = policy.pause_after_edit(now - (letter.sent_at or now))
+        async with self._database.transaction() as tx:
+            await outbox.delivered(tx, letter, message_id, channel_id, now, not_before=now + pause, last=last)
+
+    async def _refused(self, letter: Letter, error: discord.HTTPException) -> None:
+        if error.code in _DMS_CLOSED:
+            log.warning("%s: the person takes no direct messages", letter.key)
+            await self._drop(letter, "direct messages are closed", dead=True)
+        elif error.code in _UNKNOWN:
+            # The chat is only a view: what is gone from it is shown again.
+            async with self._database.transaction() as tx:
+                await outbox.forget_message(tx, letter)
+            await self._postpone(letter, f"code {error.code}")
+        else:
+            await self._postpone(letter, f"HTTP {error.status}, code {error.code}")
+
+    async def _postpone(self, letter: Letter, error: str) -> None:
+        log.warning("%s is tried again later (try %d): %s", letter.key, letter.tries + 1, error)
+        async with self._database.transaction() as tx:
+            await outbox.postpone(tx, letter, error, self._now() + policy.pause_after_failure(letter.tries))
+
+    async def _drop(self, letter: Letter, why: str, *, dead: bool) -> None:
+        async with self._database.transaction() as tx:
+            await outbox.drop(tx, letter, why, dead=dead)

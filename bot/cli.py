@@ -1,0 +1,107 @@
+"""`spotter`: run | train | doctor | demo."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+from rich.console import Console
+
+from bot.config import Settings, SettingsError, load_settings
+
+app = typer.Typer(
+    help="Train models on your own hardware, from Discord or from here.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+_MARKS = {"ok": "[green]✓[/]", "warning": "[yellow]![/]", "failed": "[red]✗[/]"}
+
+
+def main() -> None:
+    app()
+
+
+@app.command()
+def run() -> None:
+    """Serve Discord: needs DISCORD_TOKEN and SPOTTER_OWNER_ID."""
+    from bot.app import serve
+
+    settings = _settings()
+    _log_at(settings.log_level)
+    try:
+        settings.for_discord()
+        asyncio.run(serve(settings))
+    except SettingsError as error:
+        _give_up(str(error))
+
+
+@app.command()
+def train(
+    data: Annotated[str, typer.Option(help="A text file (.txt .md .csv .json .jsonl), or a data set's name.")],
+    model: Annotated[str, typer.Option(help="Model family.")] = "gpt2",
+    size: Annotated[str, typer.Option(help="tiny, mini, small or medium.")] = "tiny",
+    budget: Annotated[str, typer.Option(help="Like '10m', '500 steps', '3 epochs' or '20M tokens'.")] = "10m",
+    out: Annotated[Path | None, typer.Option(help="Put the finished model into this new folder.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the final numbers as JSON.")] = False,
+) -> None:
+    """Train a model here and now, without Discord. Exit status 0 means a model that verifies was written."""
+    from bot.train import train as train_here
+    from trainer_core.errors import SpotterError
+    from trainer_core.layout import Home
+
+    home = Home(_settings().home.resolve())
+    try:
+        status = train_here(home, data, model=model, size=size, budget=budget, out=out, as_json=as_json)
+    except SpotterError as error:
+        _give_up(f"{error} {error.next_step}")
+    except OSError as error:
+        _give_up(f"{error.filename or home.path}: {error.strerror or error}.")
+    raise typer.Exit(status)
+
+
+@app.command()
+def doctor() -> None:
+    """Check Python, torch, SQLite, disk, home folder and token, and say what to mend."""
+    from bot.doctor import examine
+
+    console = Console()
+    findings = asyncio.run(examine(_settings()))
+    for finding in findings:
+        mend = f" — {finding.mend}" if finding.mend else ""
+        console.print(f"{_MARKS[finding.verdict]} [bold]{finding.subject}[/]: {finding.what}{mend}", highlight=False)
+    raise typer.Exit(1 if any(finding.verdict == "failed" for finding in findings) else 0)
+
+
+@app.command()
+def demo(
+    budget: Annotated[str, typer.Option(help="How long the demo trains.")] = "60s",
+    size: Annotated[str, typer.Option(help="tiny, mini, small or medium.")] = "tiny",
+    port: Annotated[int, typer.Option(help="Port of the chat page; 0 takes any free one.")] = 8700,
+) -> None:
+    """Try everything without a Discord account: a Discord-like chat on this machine, and the real bot in it."""
+    from bot.demo import demo as run_demo
+
+    raise typer.Exit(asyncio.run(run_demo(_settings().home.resolve() / "demo", budget=budget, size=size, port=port)))
+
+
+def _settings() -> Settings:
+    try:
+        return load_settings()
+    except SettingsError as error:
+        _give_up(str(error))
+
+
+def _give_up(sentence: str) -> NoReturn:
+    Console(stderr=True).print(sentence, style="red", highlight=False, markup=False)
+    raise typer.Exit(1)
+
+
+def _log_at(level: str) -> None:
+    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    # Below INFO discord.py logs addresses that hold interaction tokens.
+    logging.getLogger("apscheduler").setLevel(max(logging.WARNING, logging.getLevelName(level)))
+    logging.getLogger("discord").setLevel(max(logging.INFO, logging.getLevelName(level)))

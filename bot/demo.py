@@ -1,0 +1,180 @@
+"""`spotter demo`: the playground, the real bot in a process of its own, and a scripted person who trains a model.
+
+What the terminal shows is what the person receives, nothing else: it is read from the chat, not from the bot.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, nullcontext
+from pathlib import Path
+
+from rich.console import Console
+from rich.live import Live
+
+from bot.terminal import line, shown
+from playground.commands import Refused
+from playground.messages import Message
+from playground.people import NoResponse, Person
+from playground.server import Playground
+from trainer_core import export
+from trainer_core.layout import Home
+
+_CONNECT_WITHIN = 60.0
+_LONGEST = 24 * 3600.0
+"""Seconds the scripted person waits for a run to end."""
+
+
+class DemoFailedError(Exception):
+    """Something on the path did not work; the message says what, and where to look."""
+
+
+async def demo(home: Path, *, budget: str, size: str, port: int) -> int:
+    """Run the demo. Returns the exit status: 0 if a model that verifies came out at the end."""
+    console = Console(highlight=False)
+    async with _playground(port) as playground:
+        person = playground.person("you")
+        console.print(f"[bold]Spotter demo.[/] The chat is also in your browser: [cyan]{playground.page_url}[/]\n")
+        async with _bot(playground, person, home) as log:
+            try:
+                await _connected(playground, log)
+                await _train(console, person, Home(home), budget, size)
+            except DemoFailedError as error:
+                console.print(f"[red]✗ {error}[/]")
+                return 1
+            if sys.stdin.isatty() and sys.stdout.isatty():
+                console.print(f"\nChat on at [cyan]{playground.page_url}[/]. Ctrl-C ends the demo.")
+                await _until_interrupted()
+                await _stop_runs(person)
+    return 0
+
+
+@asynccontextmanager
+async def _playground(port: int) -> AsyncIterator[Playground]:
+    """On `port`, or on any free one if that is taken."""
+    playground = Playground(port=port)
+    try:
+        await playground.start()
+    except OSError:
+        playground = Playground()
+        await playground.start()
+    try:
+        yield playground
+    finally:
+        await playground.stop()
+
+
+@asynccontextmanager
+async def _bot(playground: Playground, owner: Person, home: Path) -> AsyncIterator[Path]:
+    """The bot as `spotter run` starts it, told of the playground's addresses. Yields its log."""
+    await asyncio.to_thread(home.mkdir, parents=True, exist_ok=True)
+    log = home / "bot.log"
+    environment = {
+        **os.environ,
+        "DISCORD_TOKEN": playground.token,
+        "SPOTTER_OWNER_ID": str(owner.id),
+        "SPOTTER_HOME": str(home),
+        "SPOTTER_DISCORD_API": playground.api_url,
+        "SPOTTER_DISCORD_GATEWAY": playground.gateway_url,
+        "SPOTTER_HEALTH_PORT": "0",
+    }
+    with log.open("wb") as output:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "bot", "run"),
+            env=environment,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,  # Ctrl-C in the terminal is for the demo, which then ends the bot
+        )
+    try:
+        yield log
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        await process.wait()
+
+
+async def _connected(playground: Playground, log: Path) -> None:
+    try:
+        await playground.until_connected(_CONNECT_WITHIN)
+    except TimeoutError:
+        raise DemoFailedError(f"the bot did not connect; its log is {log}") from None
+
+
+async def _train(console: Console, person: Person, home: Home, budget: str, size: str) -> None:
+    """The main job as a person does it. Raises DemoFailedError if anything on the path fails."""
+    console.print(f"[bold cyan]you[/]  /trainer train data:python-docs size:{size} budget:{budget}\n")
+    try:
+        reply = await person.slash("trainer train", data="python-docs", size=size, budget=budget)
+    except (Refused, NoResponse, TimeoutError) as error:
+        raise DemoFailedError(str(error)) from error
+    answer = reply.message
+    if answer is None:
+        raise DemoFailedError("the bot took its answer back")
+    console.print(shown(answer.to_dict(), note="acknowledges"))
+    run = await _name_of(person, answer)
+    end = await _follow(console, person, run)
+    console.print(shown(end.to_dict(), note="reports"))
+    folder = home.run(run).export
+    problems = export.verify(folder)
+    if problems:
+        raise DemoFailedError(f"no model that verifies came out: {'; '.join(problems)}")
+    console.print(f"[green]✓[/] The model is in [bold]{folder}[/]")
+
+
+async def _name_of(person: Person, answer: Message) -> str:
+    """The run the answer speaks of: the person's only one that has not ended."""
+    offered = await person.autocomplete("trainer stop", "run", "")
+    names = [str(choice.value) for choice in offered if str(choice.value) in str(answer.to_dict())]
+    if not names:
+        raise DemoFailedError(f"the bot did not take the run: {line(answer.to_dict())}")
+    return names[0]
+
+
+async def _follow(console: Console, person: Person, run: str) -> Message:
+    """Show the live card as it changes, until the run's last message comes. Raises DemoFailedError if none does."""
+    last = asyncio.create_task(person.until(lambda message: _about(message, run) and not message.silent, _LONGEST))
+    seen = (0, 0)
+
+    def news(message: Message) -> bool:
+        return _about(message, run) and message.silent and (message.id, message.edits) > seen
+
+    with Live(console=console, refresh_per_second=4) if console.is_terminal else nullcontext() as live:
+        while not last.done():
+            card = asyncio.create_task(person.until(news, _LONGEST))
+            await asyncio.wait({last, card}, return_when=asyncio.FIRST_COMPLETED)
+            if card.done() and not card.exception():
+                message = card.result()
+                seen = (message.id, message.edits)
+                if live is None:
+                    console.print(f"  card, change {message.edits}: {line(message.to_dict())}", soft_wrap=True)
+                else:
+                    live.update(shown(message.to_dict(), note=f"live card, change {message.edits}"))
+            card.cancel()
+    try:
+        return await last
+    except TimeoutError:
+        raise DemoFailedError(f"{run} did not end within {_LONGEST:.0f} s") from None
+
+
+def _about(message: Message, run: str) -> bool:
+    """Whether the message is one the bot sent by itself about the run."""
+    titles = " ".join(embed.get("title", "") for embed in message.embeds)
+    return message.author.bot and message.origin is None and run in f"{titles} {message.content}"
+
+
+async def _until_interrupted() -> None:
+    interrupted = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, interrupted.set)
+    await interrupted.wait()
+
+
+async def _stop_runs(person: Person) -> None:
+    """Leave no training behind that nobody sees any more."""
+    for choice in await person.autocomplete("trainer stop", "run", ""):
+        await person.slash("trainer stop", run=choice.value)

@@ -1,0 +1,122 @@
+"""`spotter doctor`: checks everything a run needs and says what to mend."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import sqlite3
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import aiohttp
+
+from bot.config import Settings
+
+_API = "https://discord.com/api/v10"
+_LITTLE_DISK = 5 * 2**30
+_NO_DISK = 2**29
+_OLDEST_SQLITE = (3, 37, 0)
+
+Verdict = Literal["ok", "warning", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one check found; `mend` says what to do unless it is ok."""
+
+    subject: str
+    verdict: Verdict
+    what: str
+    mend: str = ""
+
+
+async def examine(settings: Settings) -> list[Finding]:
+    """Every finding, in the order in which they should be read."""
+    found = [_python(), await _torch(), _sqlite(), _home(settings.home), _disk(settings.home)]
+    return [*found, await _token(settings), _owner(settings)]
+
+
+def _python() -> Finding:
+    return Finding("Python", "ok", ".".join(map(str, sys.version_info[:3])))
+
+
+async def _torch() -> Finding:
+    """Asked of another process: the bot's own never imports torch."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "trainer_core.device"),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    out, errors = await process.communicate()
+    if process.returncode:
+        last = errors.decode(errors="replace").strip().splitlines()[-1:]
+        return Finding("torch", "failed", " ".join(last), "run `pip install -c constraints.txt -e .` again")
+    report = json.loads(out)
+    return Finding("torch", "ok", f"{report['torch']}, {report['device']}")
+
+
+def _sqlite() -> Finding:
+    version = sqlite3.sqlite_version
+    if sqlite3.sqlite_version_info < _OLDEST_SQLITE:
+        return Finding("SQLite", "failed", version, "use a Python whose sqlite3 is 3.37 or newer (STRICT tables)")
+    return Finding("SQLite", "ok", f"{version}, one writing connection")
+
+
+def _home(home: Path) -> Finding:
+    """Writable as it is, or can be made; nothing is left behind."""
+    nearest = _nearest(home)
+    if nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK):
+        return Finding("home folder", "ok", f"{home.resolve()}{'' if home.exists() else ' (made at the first start)'}")
+    return Finding(
+        "home folder", "failed", f"{home.resolve()} cannot be written", "set SPOTTER_HOME to a folder of yours"
+    )
+
+
+def _disk(home: Path) -> Finding:
+    free = shutil.disk_usage(_nearest(home)).free
+    what = f"{free / 2**30:.1f} GiB free"
+    if free < _NO_DISK:
+        return Finding("disk", "failed", what, "free some space, or set SPOTTER_HOME to a larger disk")
+    if free < _LITTLE_DISK:
+        return Finding("disk", "warning", what, "a larger model's checkpoints may not fit: free some space")
+    return Finding("disk", "ok", what)
+
+
+async def _token(settings: Settings) -> Finding:
+    if settings.discord_token is None:
+        return Finding(
+            "Discord token", "warning", "DISCORD_TOKEN is not set", "needed for `spotter run` only; see the README"
+        )
+    headers = {"Authorization": f"Bot {settings.discord_token.get_secret_value()}"}
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=15), trust_env=True) as session,
+            session.get(f"{settings.discord_api or _API}/users/@me", headers=headers) as response,
+        ):
+            if response.status == 200:
+                return Finding("Discord token", "ok", f"belongs to {(await response.json())['username']}")
+            if response.status == 401:
+                mend = "reset it on your application's Bot page and set DISCORD_TOKEN to the new one"
+                return Finding("Discord token", "failed", "Discord refuses it", mend)
+            return Finding("Discord token", "warning", f"Discord answered {response.status}", "try again later")
+    except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        what = f"Discord cannot be reached ({type(error).__name__})"
+        return Finding("Discord token", "warning", what, "check the network; training works without it")
+
+
+def _owner(settings: Settings) -> Finding:
+    if settings.owner_id is None:
+        return Finding(
+            "owner", "warning", "SPOTTER_OWNER_ID is not set", "needed for `spotter run` only; see the README"
+        )
+    return Finding("owner", "ok", str(settings.owner_id))
+
+
+def _nearest(path: Path) -> Path:
+    """The path itself or its nearest parent that exists."""
+    path = path.resolve()
+    return next(candidate for candidate in (path, *path.parents) if candidate.exists())

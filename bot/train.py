@@ -1,0 +1,167 @@
+"""`spotter train`: the same run as in chat, in the same workers, without Discord and without a database."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
+from random import Random
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from bot.runs.executor import ExecutorError, Exit, Job
+from bot.runs.local import LocalPool
+from bot.runs.names import new_name
+from trainer_core import export
+from trainer_core.data import corpus
+from trainer_core.errors import Code, SpotterError
+from trainer_core.events import (
+    Event,
+    JobCompleted,
+    JobFailed,
+    JobProgress,
+    JobStopped,
+    MetricsEval,
+    MetricsProgress,
+    Summary,
+    decode,
+)
+from trainer_core.layout import Home
+from trainer_core.spec import RunSpec, parse_spec
+
+_ADDED_BY = "command line"
+_CHUNK = 1 << 20
+
+
+def train(home: Home, data: str, *, model: str, size: str, budget: str, out: Path | None, as_json: bool) -> int:
+    """Train, show how it goes on standard error, print the final numbers. Returns the exit status.
+
+    Raises SpotterError if anything asked for is wrong, or the run fails.
+    """
+    if out is not None and out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise SpotterError(Code.CONFIG_INVALID, "the folder is not empty; name a new one", field="out")
+    spec = _spec(home, data, model, size, budget)
+    errors = Console(stderr=True)
+    errors.print(f"[bold]{spec.name}[/] trains {model} {size} on {spec.data.dataset} for {spec.budget}")
+    summary = asyncio.run(_run(home, spec, errors))
+    folder = home.run(str(spec.name)).path / summary.model
+    problems = export.verify(folder) if summary.model else ["it was not written"]
+    if problems:
+        raise SpotterError(Code.CHECKPOINT_CORRUPT, f"the model does not verify: {'; '.join(problems)}")
+    if out is not None:
+        shutil.copytree(folder, out, dirs_exist_ok=True)
+        folder = out
+    if as_json:
+        print(json.dumps({"run": spec.name, "model": str(folder.resolve()), **_numbers(summary)}))
+    else:
+        Console().print(_table(summary, folder))
+    return 0
+
+
+def _spec(home: Home, data: str, model: str, size: str, budget: str) -> RunSpec:
+    draft = parse_spec({"data": {"dataset": "undecided"}, "model": {"family": model, "size": size}, "budget": budget})
+    path = Path(data)
+    if path.is_file():
+        card = corpus.add_file(home, path.name, path, added_by=_ADDED_BY)
+    elif data in corpus.BUILTINS:
+        card = corpus.add_builtin(home, data)
+    else:
+        card = corpus.read_card(home, data)
+    taken = {folder.name for folder in home.runs.iterdir()} if home.runs.is_dir() else set()
+    chosen = draft.data.model_copy(update={"dataset": card.name, "sha256": card.sha256})
+    return draft.model_copy(update={"data": chosen, "name": new_name(taken, Random())})  # noqa: S311 not a secret
+
+
+async def _run(home: Home, spec: RunSpec, console: Console) -> Summary:
+    """Run `spec` in a worker. Raises SpotterError with the failure the worker reported, or what became of it."""
+    pool = LocalPool(home, standby=0)
+    job = Job(str(spec.name), 1)
+    await pool.start()
+    stop = asyncio.create_task(_stop_on_signal(pool, job, console))
+    try:
+        await pool.submit(job, spec)
+        with _progress(console) as progress:
+            bar = progress.add_task("starting", total=1.0)
+            async for event in _events(pool, job):
+                match event:
+                    case JobProgress():
+                        progress.update(bar, description=f"{event.phase} {event.message}".strip())
+                    case MetricsProgress():
+                        rate = f"{event.tokens_per_second:,.0f} tokens/s"
+                        text = f"step {event.step}/{event.steps_total} · loss {event.loss:.3f} · {rate}"
+                        progress.update(bar, completed=event.fraction, description=text)
+                    case MetricsEval():
+                        progress.console.print(
+                            f"  step {event.step:>6}  validation loss {event.loss:.3f}"
+                            f"  {event.bits_per_byte:.3f} bits per byte"
+                        )
+                    case JobCompleted() | JobStopped():
+                        return event.summary
+                    case JobFailed():
+                        raise SpotterError(event.code, event.message, next_step=event.next_step)
+                    case _:
+                        pass
+    except ExecutorError as error:
+        raise SpotterError(Code.WORKER_LOST, f"no worker could be started: {error}") from error
+    finally:
+        stop.cancel()
+        await pool.close()
+    raise SpotterError(Code.WORKER_KILLED)
+
+
+async def _events(pool: LocalPool, job: Job) -> AsyncIterator[Event]:
+    """What the job reports, until it has ended."""
+    offset, rest = 0, b""
+    exit_: Exit | None = None
+    while exit_ is None:
+        data = await pool.read_events(job, offset, _CHUNK)
+        offset += len(data)
+        *lines, rest = (rest + data).split(b"\n")
+        for line in lines:
+            yield decode(line)
+        exit_ = await pool.wait(job, offset)
+
+
+async def _stop_on_signal(pool: LocalPool, job: Job, console: Console) -> None:
+    """The first Ctrl-C keeps what was learned; the second ends the worker."""
+    asked = asyncio.Queue[None]()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, asked.put_nowait, None)
+    await asked.get()
+    console.print("stopping at the next step and keeping the model; once more to end at once")
+    await pool.control(job, "stop")
+    await asked.get()
+    await pool.kill(job, force=True)
+
+
+def _progress(console: Console) -> Progress:
+    return Progress(
+        BarColumn(bar_width=30),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TextColumn("{task.description}"),
+        TimeRemainingColumn(compact=True),
+        console=console,
+        transient=True,
+    )
+
+
+def _numbers(summary: Summary) -> dict[str, object]:
+    return summary.model_dump(exclude={"model"})
+
+
+def _table(summary: Summary, folder: Path) -> Table:
+    table = Table(show_header=False, box=None)
+    table.add_row("validation loss", f"{summary.first_loss or 0:.3f} → [bold]{summary.loss or 0:.3f}[/]")
+    table.add_row(
+        "bits per byte", f"{summary.first_bits_per_byte or 0:.3f} → [bold]{summary.bits_per_byte or 0:.3f}[/]"
+    )
+    table.add_row("steps", f"{summary.steps:,} ({summary.tokens:,} tokens in {summary.seconds:,.0f} s)")
+    table.add_row("parameters", f"{summary.parameters:,}")
+    table.add_row("model", str(folder))
+    return table
