@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self, TypeAlias
 from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from playground.forms import WireModel
+from playground.forms import Part
 from playground.wire import Wire
 
 SUB_COMMAND, SUB_COMMAND_GROUP, STRING, INTEGER, BOOLEAN, USER, NUMBER, ATTACHMENT = 1, 2, 3, 4, 5, 6, 10, 11
@@ -36,14 +36,14 @@ Name = Annotated[str, Field(min_length=1, max_length=32), AfterValidator(_is_nam
 Description = Annotated[str, Field(min_length=1, max_length=100)]
 
 
-class Choice(WireModel):
+class Choice(Part):
     """One of the values that Discord offers for an option."""
 
     name: str = Field(min_length=1, max_length=100)
     value: Annotated[str, Field(max_length=100)] | int | float
 
 
-class Option(WireModel):
+class Option(Part):
     """An option of a command; of types 1 and 2 a sub-command or a group of them, with options of its own."""
 
     type: Literal[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]
@@ -81,7 +81,7 @@ class Option(WireModel):
         )
 
 
-class Command(WireModel):
+class Command(Part):
     """A global application command as a bot registers it. Without `id` it has not been stored yet."""
 
     id: str | None = None

@@ -8,20 +8,20 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from playground.forms import WireModel
+from playground.forms import Part
 from playground.wire import Wire
 
 LINK_STYLE = 5
 CustomId = Annotated[str, Field(min_length=1, max_length=100)]
 
 
-class Emoji(WireModel):
+class Emoji(Part):
     id: str | None = None
     name: str | None = None
     animated: bool | None = None
 
 
-class Button(WireModel):
+class Button(Part):
     type: Literal[2]
     style: Literal[1, 2, 3, 4, 5]
     label: str | None = Field(None, max_length=80)
@@ -41,7 +41,7 @@ class Button(WireModel):
         return self
 
 
-class SelectOption(WireModel):
+class SelectOption(Part):
     label: str = Field(min_length=1, max_length=100)
     value: str = Field(min_length=1, max_length=100)
     description: str | None = Field(None, max_length=100)
@@ -49,7 +49,7 @@ class SelectOption(WireModel):
     default: bool = False
 
 
-class StringSelect(WireModel):
+class StringSelect(Part):
     type: Literal[3]
     custom_id: CustomId
     options: list[SelectOption] = Field(min_length=1, max_length=25)
@@ -60,7 +60,7 @@ class StringSelect(WireModel):
     required: bool = True
 
 
-class TextInput(WireModel):
+class TextInput(Part):
     type: Literal[4]
     custom_id: CustomId
     style: Literal[1, 2]
@@ -72,7 +72,7 @@ class TextInput(WireModel):
     required: bool = True
 
 
-class FileUpload(WireModel):
+class FileUpload(Part):
     type: Literal[19]
     custom_id: CustomId
     min_values: int = Field(1, ge=0, le=10)
@@ -80,14 +80,14 @@ class FileUpload(WireModel):
     required: bool = True
 
 
-class RadioGroup(WireModel):
+class RadioGroup(Part):
     type: Literal[21]
     custom_id: CustomId
     options: list[SelectOption] = Field(min_length=2, max_length=10)
     required: bool = True
 
 
-class CheckboxGroup(WireModel):
+class CheckboxGroup(Part):
     type: Literal[22]
     custom_id: CustomId
     options: list[SelectOption] = Field(min_length=1, max_length=10)
@@ -96,7 +96,7 @@ class CheckboxGroup(WireModel):
     required: bool = True
 
 
-class Checkbox(WireModel):
+class Checkbox(Part):
     type: Literal[23]
     custom_id: CustomId
     default: bool = False
@@ -107,7 +107,7 @@ ModalField = Annotated[
 ]
 
 
-class ActionRow(WireModel):
+class ActionRow(Part):
     """A row of a message: up to five buttons, or one select."""
 
     type: Literal[1]
@@ -130,26 +130,26 @@ def distinct_ids(rows: list[ActionRow] | None) -> list[ActionRow] | None:
     return rows
 
 
-class Label(WireModel):
+class Label(Part):
     type: Literal[18]
     label: str = Field(min_length=1, max_length=45)
     description: str | None = Field(None, max_length=100)
     component: ModalField
 
 
-class TextInputRow(WireModel):
+class TextInputRow(Part):
     """The older form of a modal's text input, which carries its own label."""
 
     type: Literal[1]
     components: list[TextInput] = Field(min_length=1, max_length=1)
 
 
-class TextDisplay(WireModel):
+class TextDisplay(Part):
     type: Literal[10]
     content: str = Field(min_length=1, max_length=4000)
 
 
-class ModalForm(WireModel):
+class ModalForm(Part):
     """A form that a person is asked to fill in."""
 
     custom_id: CustomId

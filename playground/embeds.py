@@ -7,7 +7,7 @@ from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
 from playground.errors import Problem, invalid_form
-from playground.forms import WireModel
+from playground.forms import Part
 from playground.wire import Wire
 
 MAX_EMBED_TEXT = 6000
@@ -25,28 +25,28 @@ def _known_scheme(url: str) -> str:
 Url = Annotated[str, Field(max_length=2048), AfterValidator(_known_scheme)]
 
 
-class EmbedImage(WireModel):
+class EmbedImage(Part):
     url: Url
 
 
-class EmbedFooter(WireModel):
+class EmbedFooter(Part):
     text: str = Field(max_length=2048)
     icon_url: Url | None = None
 
 
-class EmbedAuthor(WireModel):
+class EmbedAuthor(Part):
     name: str = Field(max_length=256)
     url: Url | None = None
     icon_url: Url | None = None
 
 
-class EmbedField(WireModel):
+class EmbedField(Part):
     name: str = Field(min_length=1, max_length=256)
     value: str = Field(min_length=1, max_length=1024)
     inline: bool = False
 
 
-class Embed(WireModel):
+class Embed(Part):
     """A rich embed as a bot sends it. Lengths are in characters."""
 
     title: str | None = Field(None, max_length=256)

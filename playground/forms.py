@@ -2,7 +2,7 @@
 
 from typing import TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
 from playground.errors import Problem, invalid_form
@@ -17,6 +17,15 @@ class WireModel(BaseModel):
     def to_dict(self) -> Wire:
         """The JSON form; what is null or was left out is left out."""
         return self.model_dump(mode="json", exclude_none=True)
+
+
+class Part(WireModel):
+    """A part of a request in which null says no more than leaving the field out."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_nulls(cls, data: object) -> object:
+        return {key: value for key, value in data.items() if value is not None} if isinstance(data, dict) else data
 
 
 Model = TypeVar("Model", bound=WireModel)

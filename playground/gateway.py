@@ -175,18 +175,20 @@ class Gateway:
         writer = asyncio.create_task(connection.write())
         connection.send_op(Op.HELLO, {"heartbeat_interval": int(self.heartbeat_seconds * 1000)})
         try:
-            await self._converse(connection)
+            goodbye = await self._converse(connection)
         except ClosedError as closed:
             await socket.close(code=closed.code)
+        else:
+            if goodbye in (WSCloseCode.OK, WSCloseCode.GOING_AWAY) and connection.session is not None:
+                # the client does not mean to resume
+                self._sessions.pop(connection.session.id, None)
         finally:
             writer.cancel()
             self._detach(connection)
-            if socket.close_code in (WSCloseCode.OK, WSCloseCode.GOING_AWAY) and connection.session is not None:
-                # the client said goodbye: it will not resume
-                self._sessions.pop(connection.session.id, None)
         return socket
 
-    async def _converse(self, connection: Connection) -> None:
+    async def _converse(self, connection: Connection) -> int | None:
+        """Hear the client out. Returns the close code that it sent, None if the connection just ended."""
         loop = asyncio.get_running_loop()
         while True:
             patience = connection.heard + 1.5 * self.heartbeat_seconds - loop.time()
@@ -195,7 +197,7 @@ class Gateway:
             except TimeoutError:
                 raise ClosedError(CloseCode.SESSION_TIMED_OUT) from None
             if frame.type not in (WSMsgType.TEXT, WSMsgType.BINARY):
-                return
+                return int(frame.data) if frame.type is WSMsgType.CLOSE else None
             self._check_rate(connection)
             self._handle(connection, *_decoded(frame.data))
 

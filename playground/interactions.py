@@ -25,9 +25,9 @@ from playground.errors import (
     invalid_form,
 )
 from playground.forms import WireModel, parse
-from playground.messages import EPHEMERAL, LOADING, SUPPRESS_NOTIFICATIONS, Message, Origin, User
+from playground.messages import EPHEMERAL, LOADING, SUPPRESS_NOTIFICATIONS, Draft, Message, Origin, User
 from playground.wire import Wire
-from playground.world import Event, InteractionCreated, InteractionFailed, MessageUpdated, ModalOpened, World
+from playground.world import Event, InteractionCreated, InteractionFailed, MessageUpdated, ModalOpened, Path, World
 
 RESPONSE_DEADLINE = 3.0
 TOKEN_LIFE = 15 * 60.0
@@ -196,11 +196,12 @@ class Interactions:
         world = self._world
         match callback:
             case Callback.MESSAGE:
-                message = world.post(world.drafted(self._blank(interaction, data), data, uploads, ("data",)))
+                blank = self._blank(interaction, data, ("data",))
+                message = world.post(world.drafted(blank, data, uploads, ("data",)))
                 interaction.original_id = message.id
                 return message
             case Callback.DEFERRED_MESSAGE:
-                blank = self._blank(interaction, data)
+                blank = self._blank(interaction, data, ("data",))
                 interaction.original_id = world.post(replace(blank, flags=blank.flags | LOADING)).id
             case Callback.UPDATE:
                 interaction.original_id = interaction.source_id
@@ -230,7 +231,7 @@ class Interactions:
             answer["resource"] = {"type": int(interaction.response), "message": resource.to_dict()}
         return answer
 
-    def follow_up(self, application_id: int, token: str, payload: Wire, uploads: Mapping[int, Upload]) -> Message:
+    def follow_up(self, application_id: int, token: str, payload: object, uploads: Mapping[int, Upload]) -> Message:
         """A further message. The first one after a deferral takes the place of "is thinking…".
 
         Raises ApiError: 10015 before the first response, 50027 after fifteen minutes, 40094 after five follow-ups, and
@@ -238,8 +239,9 @@ class Interactions:
         """
         interaction = self._answered(application_id, token)
         world = self._world
-        if interaction.response is Callback.DEFERRED_MESSAGE and self._original(interaction).loading:
-            return self._edit(interaction, self._original(interaction), payload, uploads)
+        for awaited in self._world.messages(interaction.channel_id):
+            if awaited.id == interaction.original_id and awaited.loading:
+                return self._edit(interaction, awaited, payload, uploads)
         if len(interaction.followup_ids) >= MAX_FOLLOWUPS:
             raise ApiError(TOO_MANY_FOLLOWUPS)
         message = world.post(world.drafted(self._blank(interaction, payload), payload, uploads))
@@ -257,7 +259,7 @@ class Interactions:
         return self._world.message(interaction.channel_id, int(which))
 
     def edit(
-        self, application_id: int, token: str, which: str, payload: Wire, uploads: Mapping[int, Upload]
+        self, application_id: int, token: str, which: str, payload: object, uploads: Mapping[int, Upload]
     ) -> Message:
         interaction = self._answered(application_id, token)
         return self._edit(interaction, self.message(application_id, token, which), payload, uploads)
@@ -268,7 +270,7 @@ class Interactions:
         interaction.settled.set()
 
     def _edit(
-        self, interaction: Interaction, message: Message, payload: Wire, uploads: Mapping[int, Upload]
+        self, interaction: Interaction, message: Message, payload: object, uploads: Mapping[int, Upload]
     ) -> Message:
         loading = message.loading
         drafted = self._world.drafted(message, payload, uploads)
@@ -291,12 +293,11 @@ class Interactions:
             raise ApiError(UNKNOWN_MESSAGE)
         return self._world.message(interaction.channel_id, interaction.original_id)
 
-    def _blank(self, interaction: Interaction, data: Wire) -> Message:
+    def _blank(self, interaction: Interaction, payload: object, at: Path = ()) -> Message:
         world = self._world
-        flags = data.get("flags")
-        kept = flags & _KEPT_FLAGS if isinstance(flags, int) else 0
-        now = world.clock.now()
-        return Message(world.snowflake(), interaction.channel_id, world.bot, now, flags=kept, origin=interaction.origin)
+        flags = (parse(Draft, payload, at).flags or 0) & _KEPT_FLAGS
+        now, origin = world.clock.now(), interaction.origin
+        return Message(world.snowflake(), interaction.channel_id, world.bot, now, flags=flags, origin=origin)
 
     def _rearm(self, interaction: Interaction) -> None:
         if interaction.timer is not None:

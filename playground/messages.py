@@ -10,7 +10,7 @@ from playground.cdn import Attachment, Upload
 from playground.components import ActionRow, distinct_ids, numbered
 from playground.embeds import Embed
 from playground.errors import EMPTY_MESSAGE, TOO_MANY_ATTACHMENTS, ApiError, Problem, invalid_form
-from playground.forms import WireModel
+from playground.forms import Part, WireModel
 from playground.wire import Wire, timestamp
 
 EPHEMERAL = 1 << 6
@@ -42,14 +42,14 @@ class User:
         }
 
 
-class AttachmentReference(WireModel):
+class AttachmentReference(Part):
     """A file of the message: `id` is the number of an uploaded part, or a stored attachment that stays."""
 
     id: int
     filename: str | None = Field(None, max_length=1024)
 
 
-class AllowedMentions(WireModel):
+class AllowedMentions(Part):
     parse: list[Literal["users", "roles", "everyone"]] | None = None
     users: list[str] | None = Field(None, max_length=100)
     roles: list[str] | None = Field(None, max_length=100)

@@ -1,6 +1,7 @@
 """Scripted people: they type commands, press buttons, fill in forms, and read what the bot sent."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -231,7 +232,8 @@ class Person:
             what = f"/{interaction.name}" if interaction.name else "The interaction"
             raise TimeoutError(f"{what} was not answered within {self.patience:g} s.") from None
         if interaction.response is Callback.DEFERRED_UPDATE:
-            await asyncio.wait([asyncio.ensure_future(interaction.settled.wait())], timeout=self.grace)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(interaction.settled.wait(), self.grace)
         if interaction.failure is not None:
             raise NoResponse(interaction.failure)
         return Reply(self._world, interaction)

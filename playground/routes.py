@@ -102,7 +102,6 @@ class Routes:
         original = f"{webhook}/messages/@original"
         sent = f"{webhook}/messages/{{message_id}}"
         callback = "/interactions/{interaction_id}/{interaction_token}/callback"
-        token_limit = Limit("webhook", 5, 2.0)
         self._routes = [
             Route(get, "/users/@me", self._me, Limit("me", 30, 30.0)),
             Route(get, "/users/{user_id}", self._user, Limit("user", 30, 30.0)),
@@ -121,13 +120,21 @@ class Routes:
             Route(patch, message, self._edit, Limit("message-edit", 5, 5.0)),
             Route(delete, message, self._delete, Limit("message-delete", 5, 5.0)),
             Route(post, callback, self._callback, Limit("callback", 5, 2.0), by_token_in_path=True),
-            Route(post, webhook, self._follow_up, token_limit, by_token_in_path=True),
+            Route(post, webhook, self._follow_up, Limit("follow-up", 5, 2.0), by_token_in_path=True),
         ]
         for template in (original, sent):
             self._routes += [
-                Route(get, template, self._webhook_message, token_limit, by_token_in_path=True),
-                Route(patch, template, self._edit_webhook_message, token_limit, by_token_in_path=True),
-                Route(delete, template, self._delete_webhook_message, token_limit, by_token_in_path=True),
+                Route(get, template, self._webhook_message, Limit("webhook-message", 5, 2.0), by_token_in_path=True),
+                Route(
+                    patch, template, self._edit_webhook_message, Limit("webhook-edit", 5, 2.0), by_token_in_path=True
+                ),
+                Route(
+                    delete,
+                    template,
+                    self._delete_webhook_message,
+                    Limit("webhook-delete", 5, 2.0),
+                    by_token_in_path=True,
+                ),
             ]
 
     def find(self, method: str, path: str) -> tuple[Route | None, dict[str, str]]:

@@ -1,5 +1,6 @@
 """Checks recorded traffic against Discord's own description of its HTTP API."""
 
+import copy
 import json
 import re
 import warnings
@@ -15,7 +16,7 @@ from referencing.jsonschema import DRAFT202012
 from playground.traffic import Exchange
 
 DESCRIPTION = Path(__file__).parents[2].parent / "shared" / "reference" / "discord-openapi.json"
-_URI = "discord:openapi"
+_REQUESTS, _ANSWERS = "discord:requests", "discord:answers"
 _METHODS = ("get", "post", "put", "patch", "delete")
 
 
@@ -30,9 +31,13 @@ class OpenApi:
         inner = {"code": {"type": ["integer", "string"]}, "message": {"type": "string"}}
         errors = {"type": "array", "items": {"type": "object", "properties": inner, "required": ["code", "message"]}}
         schemas["InnerErrors"]["properties"]["_errors"] = errors
-        # discord.py sends a number here, and Discord takes it
-        schemas["CreatePrivateChannelRequest"]["properties"]["recipient_id"]["oneOf"].append({"type": "integer"})
-        self._registry: Registry[Any] = Registry().with_resource(_URI, DRAFT202012.create_resource(self._document))
+        lenient = copy.deepcopy(self._document)
+        # discord.py sends some ids as numbers, and Discord takes them
+        lenient["components"]["schemas"]["SnowflakeType"] = {"type": ["string", "integer"], "minimum": 0}
+        self._registry: Registry[Any] = Registry().with_resources(
+            (uri, DRAFT202012.create_resource(document))
+            for uri, document in ((_REQUESTS, lenient), (_ANSWERS, self._document))
+        )
         self._patterns = [(_pattern(template), template) for template in self._document["paths"]]
         self._validators: dict[str, Draft202012Validator] = {}
 
@@ -63,7 +68,7 @@ class OpenApi:
     def _request(self, pointer: str, operation: dict[str, Any], payload: Any) -> Iterator[str]:
         content = operation.get("requestBody", {}).get("content", {})
         if "application/json" in content:
-            yield from self._errors(f"{pointer}/requestBody/content/application~1json/schema", payload)
+            yield from self._errors(f"{_REQUESTS}#{pointer}/requestBody/content/application~1json/schema", payload)
         elif payload is not None:
             yield "has a body where none belongs"
 
@@ -80,15 +85,14 @@ class OpenApi:
         else:
             response = responses[key]
         if "content" in response:
-            yield from self._errors(f"{response_pointer}/content/application~1json/schema", exchange.answer)
+            yield from self._errors(f"{_ANSWERS}#{response_pointer}/content/application~1json/schema", exchange.answer)
         elif exchange.answer is not None:
             yield "has a body where none belongs"
 
-    def _errors(self, pointer: str, value: Any) -> Iterator[str]:
-        if pointer not in self._validators:
-            schema = {"$ref": f"{_URI}#{pointer}"}
-            self._validators[pointer] = Draft202012Validator(schema, registry=self._registry)
-        for error in self._validators[pointer].iter_errors(value):
+    def _errors(self, schema: str, value: Any) -> Iterator[str]:
+        if schema not in self._validators:
+            self._validators[schema] = Draft202012Validator({"$ref": schema}, registry=self._registry)
+        for error in self._validators[schema].iter_errors(value):
             yield f"at {error.json_path}: {error.message[:300]}"
 
 
