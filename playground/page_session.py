@@ -186,7 +186,7 @@ class Session:
         if reply.modal is None:
             return {}
         self._modals[reply.modal.interaction_id] = reply.modal
-        return {"modal": {"id": reply.modal.interaction_id, "form": reply.modal.form.to_dict()}}
+        return {"modal": {"id": str(reply.modal.interaction_id), "form": reply.modal.form.to_dict()}}
 
     def _message(self, message_id: int) -> Message:
         for message in self._person.inbox():

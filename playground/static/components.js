@@ -26,7 +26,9 @@ export function componentRows(components, act) {
 function component(item, act) {
   if (item.type === BUTTON) return button(item, act);
   if (item.type === STRING_SELECT) {
-    return el("div", { class: "select" }, selectMenu(item, (menu, values) => busy(menu, act.select(item.custom_id, values))), icon("down"));
+    const menu = selectMenu(item, (values) => busy(menu, act.select(item.custom_id, values)));
+    menu.setAttribute("aria-label", item.placeholder || "Make a selection");
+    return el("div", { class: "select" }, menu, icon("down"));
   }
   return el("div", { class: "unknown" }, `Component type ${item.type} cannot be shown here.`);
 }
@@ -52,7 +54,7 @@ async function busy(node, work) {
   node.removeAttribute("aria-busy");
 }
 
-/** A native select of a string select menu; `onChange(select, values)` where one choice is enough to answer. */
+/** A native select of a string select menu, still without a label; `onChange(values)` is called with each choice. */
 export function selectMenu(item, onChange = () => {}) {
   const several = (item.max_values ?? 1) > 1;
   const placeholder = several ? null : el("option", { value: "", disabled: true, hidden: true }, item.placeholder || "Make a selection");
@@ -63,10 +65,10 @@ export function selectMenu(item, onChange = () => {}) {
       [option.emoji?.name, option.label, option.description && `— ${option.description}`].filter(Boolean).join(" "),
     ),
   );
-  const props = { multiple: several, disabled: item.disabled, "aria-label": item.placeholder || "Selection" };
-  const select = el("select", { ...props, dataset: { customId: item.custom_id } }, placeholder, options);
+  const props = { multiple: several, disabled: item.disabled, dataset: { customId: item.custom_id } };
+  const select = el("select", props, placeholder, options);
   if (placeholder && !item.options.some((option) => option.default)) placeholder.selected = true;
-  select.addEventListener("change", () => onChange(select, chosen(select)));
+  select.addEventListener("change", () => onChange(chosen(select)));
   return select;
 }
 

@@ -85,11 +85,13 @@ export class SlashForm {
 
   #add(option) {
     const chip = { option, picked: null, file: null, input: null, node: null };
-    const name = el("label", { for: `option-${option.name}` }, option.name);
-    chip.node = el("span", { class: "chip", dataset: { option: option.name } }, name);
+    const id = `option-${option.name}`;
+    chip.node = el("span", { class: "chip" }, el("label", { id: `${id}-name`, for: id }, option.name));
     if (option.type === OptionType.ATTACHMENT) this.#addFileInput(chip);
     else this.#addTextInput(chip);
-    chip.input.id = `option-${option.name}`;
+    chip.input.id = id;
+    // what a button says, here the file, would otherwise be hidden by its label
+    if (chip.input.matches("button")) chip.input.setAttribute("aria-labelledby", `${id}-name ${id}`);
     this.#chips.push(chip);
     this.node.insertBefore(chip.node, this.#rest);
     this.#count();

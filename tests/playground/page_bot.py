@@ -102,7 +102,7 @@ class PageBot(discord.Client):
         await self.tree.sync()
 
     async def on_message(self, message: discord.Message) -> None:
-        if message.author.bot:
+        if message.author.bot or message.content.startswith("(to myself)"):
             return
         names = ", ".join(file.filename for file in message.attachments)
         if message.content == "type":

@@ -1,0 +1,400 @@
+"""The chat page in a real browser, driven as a person would, with the real discord.py on the other side."""
+
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, Locator, Page, async_playwright, expect
+
+from playground.people import Person
+from playground.server import Playground
+from tests.playground.page_bot import PageBot, connected
+
+CHROMIUM = shutil.which("chromium")
+ARGUMENTS = (
+    "--no-sandbox --disable-gpu --disable-background-networking --disable-component-update --disable-sync "
+    "--no-first-run --disable-quic"
+).split()
+DESKTOP, PHONE = (1280, 860), (390, 844)
+
+pytestmark = [
+    pytest.mark.asyncio(loop_scope="module"),
+    pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium on the path (Debian: apt install chromium)"),
+]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        running = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield running
+        await running.close()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def playground() -> AsyncIterator[Playground]:
+    async with Playground() as running:
+        running.person("Owner")
+        yield running
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def bot(playground: Playground) -> AsyncIterator[PageBot]:
+    async with connected(playground) as client:
+        client.carry_on.set()
+        yield client
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def ada(playground: Playground, bot: PageBot, request: pytest.FixtureRequest) -> Person:
+    """A person of the test's own, and so an empty conversation."""
+    return playground.person(f"Ada {request.node.name}")
+
+
+async def opened(browser: Browser, playground: Playground, person: Person, size: tuple[int, int] = DESKTOP) -> Page:
+    """The page as that person sees it. An error in the page's own scripts fails the test at `close`."""
+    page = await browser.new_page(viewport={"width": size[0], "height": size[1]})
+    page.set_default_timeout(10_000)
+    await page.goto(f"{playground.page_url}?person={person.id}")
+    await expect(page.get_by_text("Online")).to_be_visible()
+    return page
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def page(browser: Browser, playground: Playground, ada: Person) -> AsyncIterator[Page]:
+    shown = await opened(browser, playground, ada)
+    errors: list[str] = []
+    shown.on("pageerror", lambda error: errors.append(str(error)))
+    shown.on("console", lambda line: errors.append(line.text) if line.type == "error" else None)
+    yield shown
+    await shown.close()
+    assert errors == []
+
+
+def composer(page: Page) -> Locator:
+    return page.get_by_role("textbox", name="Message", exact=True)
+
+
+def message(page: Page, text: str) -> Locator:
+    return page.get_by_role("log").get_by_role("listitem").filter(has_text=text)
+
+
+def option(page: Page, name: str) -> Locator:
+    return page.get_by_role("combobox", name=name, exact=True)
+
+
+async def call(page: Page, command: str) -> None:
+    await composer(page).fill(f"/{command}")
+    await page.keyboard.press("Enter")
+
+
+async def test_a_newcomer_is_told_what_to_type(page: Page) -> None:
+    await expect(page.get_by_text("This is the beginning of your direct messages")).to_be_visible()
+    await expect(page.get_by_text("Type / to see everything it can do")).to_be_visible()
+    await page.get_by_role("button", name="/gym board").click()
+    await page.keyboard.press("Enter")
+    await expect(message(page, "Choose")).to_be_visible()
+    await expect(page.get_by_text("Type / to see everything")).to_be_hidden()
+
+
+async def test_a_command_is_completed_and_followed_to_its_report(page: Page, bot: PageBot, ada: Person) -> None:
+    bot.carry_on.clear()
+    await composer(page).press_sequentially("/")
+    await expect(page.get_by_role("option")).to_have_count(len(bot.tree.get_commands()[0].commands))  # type: ignore[union-attr]
+    await composer(page).press_sequentially("tr")
+    await expect(page.get_by_role("option", name="/gym train Train a model")).to_have_attribute("aria-selected", "true")
+    await page.keyboard.press("Enter")
+    await expect(option(page, "data")).to_be_focused()
+    await page.keyboard.type("py")
+    await expect(page.get_by_role("option", name="python-docs (built in)")).to_be_visible()
+    await page.keyboard.press("Enter")
+    await expect(option(page, "data")).to_have_value("python-docs (built in)")
+    await page.keyboard.type("ste")
+    await page.keyboard.press("Tab")
+    await expect(option(page, "steps")).to_be_focused()
+    await page.keyboard.type("5")
+    await page.keyboard.press("Enter")
+
+    row = page.get_by_role("log").get_by_role("listitem")
+    await expect(row).to_contain_text("used /gym train")
+    await expect(row).to_contain_text("Spotter is thinking…")
+    bot.carry_on.set()
+    await expect(row).to_contain_text("data=python-docs size=tiny steps=5")
+    await expect(row).not_to_contain_text("thinking")
+    embed = row.get_by_role("article")
+    await expect(embed).to_contain_text("brisk-otter-42 is training")
+    await expect(embed.locator("strong")).to_have_text("half")
+    picture = embed.get_by_role("img", name="brisk-otter-42 is training")
+    assert await picture.evaluate("image => image.decode().then(() => image.naturalWidth)") == 600
+    tops = [await embed.get_by_text(name, exact=True).evaluate("node => node.offsetTop") for name in ("Step", "Loss")]
+    assert tops[0] == tops[1], "inline fields stand beside each other"
+    await picture.click()
+    await expect(page.get_by_role("dialog")).to_be_visible()
+    await page.keyboard.press("Escape")
+    await expect(page.get_by_role("dialog")).to_be_hidden()
+
+
+async def test_a_missing_or_unfit_option_is_told_in_place(page: Page, ada: Person) -> None:
+    await call(page, "gym train")
+    await page.keyboard.press("Enter")
+    problem = page.get_by_role("alert").filter(visible=True)
+    await expect(problem).to_have_text("data: this option is required. Give it a value.")
+    await expect(option(page, "data")).to_be_focused()
+    await page.keyboard.type("mine")
+    await expect(problem).to_have_count(0)
+    await page.keyboard.press("ArrowRight")
+    await page.keyboard.type("steps:")
+    for text, sentence in (
+        ("many", "steps: write a whole number."),
+        ("0", "steps: give at least 1."),
+        ("5000", "steps: give at most 1000."),
+    ):
+        await option(page, "steps").fill(text)
+        await page.keyboard.press("Enter")
+        await expect(problem).to_have_text(sentence)
+    await option(page, "steps").fill("7")
+    await page.keyboard.press("ArrowRight")
+    await page.keyboard.type("size:huge")
+    await page.keyboard.press("Enter")
+    await expect(problem).to_have_text("size: pick one of the choices.")
+    await option(page, "size").fill("sm")
+    await page.keyboard.press("Enter")
+    await page.keyboard.press("Enter")
+    await expect(message(page, "data=mine size=small steps=7")).to_be_visible()
+
+
+async def test_backspace_takes_chips_away_and_escape_leaves(page: Page) -> None:
+    await call(page, "gym train")
+    await page.keyboard.press("ArrowRight")
+    await page.keyboard.type("size:")
+    await expect(option(page, "size")).to_be_focused()
+    await page.keyboard.press("Backspace")
+    await expect(option(page, "size")).to_have_count(0)
+    await page.keyboard.press("Backspace")
+    await expect(option(page, "data")).to_be_focused()
+    await page.keyboard.press("Backspace")
+    await expect(composer(page)).to_have_value("/gym train")
+    await composer(page).press_sequentially(" ")
+    await expect(option(page, "data")).to_be_focused()
+    await page.keyboard.press("Escape")
+    await page.keyboard.press("Escape")
+    await expect(composer(page)).to_have_value("")
+    await expect(composer(page)).to_be_focused()
+
+
+async def test_what_no_command_is_called_is_not_sent(page: Page, ada: Person) -> None:
+    await composer(page).fill("/gmy train now")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_text("No command is called /gmy. Type / to see them all.")).to_be_visible()
+    assert ada.inbox() == []
+
+
+DROP = """([type, target]) => {
+  const data = new DataTransfer();
+  data.items.add(new File(["once upon a time"], "story.txt", { type: "text/plain" }));
+  const event = type === "paste"
+    ? new ClipboardEvent(type, { clipboardData: data, bubbles: true, cancelable: true })
+    : new DragEvent(type, { dataTransfer: data, bubbles: true, cancelable: true });
+  document.querySelector(target).dispatchEvent(event);
+}"""
+
+
+@pytest.mark.parametrize("how", ["drop", "paste", "choose"])
+async def test_a_file_goes_to_the_commands_option(page: Page, how: str, tmp_path: Path) -> None:
+    await call(page, "gym train")
+    await page.keyboard.type("mine")
+    if how == "choose":
+        story = tmp_path / "story.txt"
+        story.write_text("once upon a time")
+        async with page.expect_file_chooser() as chooser:
+            await page.get_by_role("button", name="Attach a file").click()
+        await (await chooser.value).set_files(story)
+    else:
+        await page.evaluate(DROP, [how, "#composer"])
+    await expect(page.get_by_role("button", name="file story.txt (16 bytes)")).to_be_visible()
+    await page.get_by_role("button", name="Send").click()
+    await expect(message(page, "file=once upon a time")).to_be_visible()
+
+
+async def test_a_file_goes_with_a_message(page: Page) -> None:
+    await page.evaluate(DROP, ["dragenter", "body"])
+    await expect(page.get_by_text("Drop the file to attach it")).to_be_visible()
+    await page.evaluate(DROP, ["drop", "body"])
+    await expect(page.get_by_text("Drop the file to attach it")).to_be_hidden()
+    await composer(page).fill("read this")
+    await page.keyboard.press("Enter")
+    sent = message(page, "read this").first
+    await expect(sent.get_by_role("link", name="story.txt", exact=True)).to_be_visible()
+    await expect(sent).to_contain_text("16 bytes")
+    await expect(message(page, "You wrote read this story.txt")).to_be_visible()
+
+
+async def test_an_ephemeral_answer_is_marked_and_can_be_dismissed(page: Page) -> None:
+    await call(page, "gym secret")
+    await page.keyboard.press("Enter")
+    secret = message(page, "between us")
+    await expect(secret).to_contain_text("Only you can see this")
+    await secret.get_by_role("button", name="Dismiss message").click()
+    await expect(secret).to_have_count(0)
+
+
+async def test_a_command_without_an_answer_says_so(page: Page, bot: PageBot, playground: Playground) -> None:
+    bot.left_unanswered.clear()
+    await call(page, "gym silence")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_text("Sending command…")).to_be_visible()
+    await bot.left_unanswered.wait()
+    playground.clock.advance(3)
+    await expect(page.get_by_text("The application did not respond")).to_be_visible()
+    await page.get_by_role("button", name="Dismiss", exact=True).click()
+    await expect(page.get_by_text("The application did not respond")).to_be_hidden()
+
+
+async def test_buttons_and_selects_act_and_change_in_place(page: Page) -> None:
+    await call(page, "gym board")
+    await page.keyboard.press("Enter")
+    board = page.get_by_role("log").get_by_role("listitem")
+    row = await board.element_handle()
+    await board.get_by_role("button", name="More").click()
+    await expect(board).to_contain_text("There is more now (edited)")
+    await board.get_by_role("combobox", name="Size").select_option("small")
+    await expect(board).to_contain_text("Size is small")
+    assert await board.evaluate("(now, before) => now === before", row), "the row was changed, not replaced"
+    await expect(board.get_by_role("button", name="Locked")).to_be_disabled()
+    link = board.get_by_role("link", name="Manual")
+    await expect(link).to_have_attribute("href", "https://example.org/manual")
+    await expect(link).to_have_attribute("rel", "noopener noreferrer")
+
+
+async def test_a_form_is_filled_in(page: Page) -> None:
+    await call(page, "gym board")
+    await page.keyboard.press("Enter")
+    await page.get_by_role("button", name="Stop").click()
+    form = page.get_by_role("dialog", name="Why stop?")
+    await expect(form.get_by_label("Reason")).to_be_focused()
+    await expect(form).to_contain_text("It is kept with the run")
+    await form.get_by_role("button", name="Submit").click()
+    await expect(form).to_contain_text("— Required")
+    await page.keyboard.type("no")
+    await form.get_by_label("Keep").select_option("last")
+    await form.get_by_role("button", name="Submit").click()
+    await expect(form).to_contain_text("— At least 3")
+    await form.get_by_label("Reason").fill("it has converged")
+    await form.get_by_role("button", name="Submit").click()
+    await expect(form).to_be_hidden()
+    await expect(message(page, "Stopped: it has converged. Kept: last.")).to_be_visible()
+
+
+async def test_what_buzzes_shows_a_toast_and_what_is_silent_a_mark(page: Page) -> None:
+    toasts = page.get_by_role("status", name="Notifications")
+    await composer(page).fill("quiet")
+    await page.keyboard.press("Enter")
+    hush = message(page, "hush")
+    await expect(hush.get_by_role("img", name="Silent message")).to_be_visible()
+    await expect(toasts).to_be_empty()
+    await composer(page).fill("hello")
+    await page.keyboard.press("Enter")
+    await expect(toasts).to_contain_text("You wrote hello")
+    await page.get_by_role("button", name="Dismiss notification").click()
+    await expect(toasts).to_be_empty()
+
+
+async def test_typing_shows_until_the_message_comes(page: Page) -> None:
+    await composer(page).fill("type")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_text("Spotter is typing…")).to_be_visible()
+    await composer(page).fill("now")
+    await page.keyboard.press("Enter")
+    await expect(message(page, "You wrote now")).to_be_visible()
+    await expect(page.get_by_text("Spotter is typing…")).to_be_hidden()
+
+
+async def test_markup_in_a_message_stays_text(page: Page, ada: Person) -> None:
+    attack = "<img src=x onerror=alert(1)> [click](javascript:alert(1)) </script><script>alert(1)</script>"
+    await composer(page).fill(attack)
+    await page.keyboard.press("Enter")
+    for row in await message(page, "onerror=alert(1)").all():
+        await expect(row).to_contain_text(attack)
+        await expect(row.locator(".body img, .body script, .body a")).to_have_count(0)
+
+
+async def test_older_messages_stay_in_view_while_new_ones_come(page: Page, ada: Person) -> None:
+    for number in range(30):
+        await ada.write(f"(to myself) line {number}")
+    scroller = page.get_by_role("region", name="Conversation")
+    await expect(message(page, "line 29")).to_be_in_viewport()
+    await scroller.evaluate("node => { node.scrollTop = 300 }")
+    await ada.write("seen later")
+    pill = page.get_by_role("button", name="1 new message")
+    await expect(pill).to_be_visible()
+    assert await scroller.evaluate("node => node.scrollTop") == 300
+    await pill.click()
+    await expect(message(page, "You wrote seen later")).to_be_in_viewport()
+    await expect(pill).to_be_hidden()
+
+
+async def test_a_stranger_sees_a_conversation_of_their_own(page: Page, playground: Playground, ada: Person) -> None:
+    mallory = playground.person(f"Mallory with {ada.name}")
+    await ada.write("not for Mallory")
+    await page.reload()
+    await expect(message(page, "You wrote not for Mallory")).to_be_visible()
+    await page.get_by_role("link", name=mallory.name).click()
+    await expect(page.get_by_role("link", name=mallory.name)).to_have_attribute("aria-current", "page")
+    await expect(message(page, "not for Mallory")).to_have_count(0)
+
+
+async def test_a_lost_line_is_told_and_the_state_caught_up(browser: Browser) -> None:
+    playground = Playground()
+    ada = playground.person("Ada")
+    await playground.start()
+    page = await browser.new_page()
+    await page.goto(playground.page_url)
+    await composer(page).fill("before")
+    await page.keyboard.press("Enter")
+    await expect(message(page, "before")).to_be_visible()
+    await playground.stop()
+    await expect(page.get_by_text("Connection lost. Trying again…")).to_be_visible()
+    await composer(page).fill("into the void")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_text("Not connected to the playground.")).to_be_visible()
+    await expect(composer(page)).to_have_value("into the void")
+    await ada.write("meanwhile")
+    await playground.start()
+    await expect(message(page, "meanwhile")).to_be_visible()
+    await expect(page.get_by_text("Connection lost")).to_be_hidden()
+    await expect(page.get_by_role("log").get_by_role("listitem")).to_have_count(2)
+    await page.close()
+    await playground.stop()
+
+
+async def test_a_phone_has_room_for_everything(browser: Browser, playground: Playground, ada: Person) -> None:
+    page = await opened(browser, playground, ada, PHONE)
+    await call(page, "gym train")
+    await page.keyboard.type("mine")
+    await page.keyboard.press("Enter")
+    await expect(message(page, "data=mine").get_by_role("article")).to_be_visible()
+    assert await page.evaluate("document.documentElement.scrollWidth") == PHONE[0]
+    for node in await page.locator(".embed, .embed-field, .composer-box, .part-used").all():
+        box = await node.bounding_box()
+        assert box is None or box["x"] + box["width"] <= PHONE[0]
+    drawer = page.get_by_role("navigation", name="Conversations")
+    await expect(drawer).to_be_hidden()
+    await page.get_by_role("button", name="Conversations").click()
+    await expect(drawer).to_be_visible()
+    await page.keyboard.press("Escape")
+    await expect(drawer).to_be_hidden()
+    await page.close()
+
+
+async def test_nothing_moves_for_whoever_asked_for_that(browser: Browser, playground: Playground, ada: Person) -> None:
+    context = await browser.new_context(reduced_motion="reduce")
+    page = await context.new_page()
+    await page.goto(f"{playground.page_url}?person={ada.id}")
+    await composer(page).fill("type")
+    await page.keyboard.press("Enter")
+    dot = page.locator("#typing .dots i").first
+    await expect(dot).to_be_visible()
+    assert await dot.evaluate("node => getComputedStyle(node).animationName") == "none"
+    await context.close()
