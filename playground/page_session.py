@@ -17,6 +17,7 @@ from playground.world import (
     BotPresence,
     CommandsChanged,
     Event,
+    InteractionFailed,
     MessageCreated,
     MessageDeleted,
     MessageUpdated,
@@ -209,6 +210,8 @@ class Session:
                 return {"type": "message", "created": False, "notify": False, "message": message.to_dict()}
             case MessageDeleted(person_id=self._person.id, message=message):
                 return {"type": "message_delete", "id": str(message.id)}
+            case InteractionFailed(person_id=self._person.id, interaction_id=interaction_id, reason=reason):
+                return {"type": "interaction_failed", "interaction": str(interaction_id), "reason": reason}
             case TypingStarted(person_id=self._person.id):
                 return {"type": "typing"}
             case CommandsChanged():

@@ -59,6 +59,8 @@ function receive(event) {
       return showStarters();
     case "commands":
       return showCommands(event.commands);
+    case "interaction_failed":
+      return messages.fail(event.interaction, event.reason);
     case "typing":
       return typing.start(bot);
     case "bot":

@@ -13,6 +13,8 @@ export class Listbox {
   /** `root` is the box to fill; it is hidden while nothing is offered. */
   constructor(root) {
     this.#root = root;
+    // a press on the list leaves the focus in the input
+    root.addEventListener("mousedown", (event) => event.preventDefault());
   }
 
   get open() {
@@ -37,7 +39,7 @@ export class Listbox {
     const options = items.map((item, index) =>
       el(
         "li",
-        { role: "option", id: `choice-${index}`, "aria-selected": "false", on: { pointerdown: (event) => this.#take(event, index) } },
+        { role: "option", id: `choice-${index}`, "aria-selected": "false", on: { click: () => this.#pick(items[index]) } },
         el("span", { class: "choice-label" }, item.label),
         item.detail && el("span", { class: "choice-detail" }, item.detail),
       ),
@@ -77,11 +79,6 @@ export class Listbox {
     }
     event.preventDefault();
     return true;
-  }
-
-  #take(event, index) {
-    event.preventDefault();
-    this.#pick(this.#items[index]);
   }
 
   #highlight(index) {

@@ -71,6 +71,13 @@ export class MessageList {
     this.#regroup();
   }
 
+  /** The bot never answered `interaction`: the message that waits for it says `sentence`. */
+  fail(interaction, sentence) {
+    for (const row of this.#rows.values()) {
+      if (row.message.flags & LOADING && row.message.interaction_metadata.id === interaction) row.fail(sentence);
+    }
+  }
+
   get empty() {
     return this.#rows.size === 0;
   }
@@ -144,13 +151,20 @@ class Row {
     this.#draw("note", flags & EPHEMERAL, (ephemeral) => ephemeral && ephemeralNote(() => this.#attempt(this.#actions.dismiss(this.message))));
   }
 
+  fail(sentence) {
+    this.#parts.content.node.replaceChildren();
+    this.#tell(sentence);
+  }
+
+  #tell(sentence) {
+    this.#problem.textContent = sentence;
+    this.#problem.hidden = sentence === "";
+  }
+
   /** Wait for `work`, and show under the message why it failed. */
   #attempt(work) {
-    this.#problem.hidden = true;
-    return work.catch((error) => {
-      this.#problem.textContent = error.message;
-      this.#problem.hidden = false;
-    });
+    this.#tell("");
+    return work.catch((error) => this.#tell(error.message));
   }
 
   /** Fold the row into the one before it where the same author wrote both, and begin a new day where it is one. */

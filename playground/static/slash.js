@@ -232,10 +232,10 @@ export class SlashForm {
 
   #offerValues(chip) {
     const { option, input } = chip;
-    const offer = (choices, first) =>
+    const offer = (choices, first, hint = option.description) =>
       this.#listbox.show(input, {
         title: option.name,
-        hint: option.description,
+        hint,
         items: choices.map((choice) => ({ label: choice.name, choice })),
         pick: ({ choice }) => this.#pick(chip, choice),
         first,
@@ -248,14 +248,17 @@ export class SlashForm {
       return;
     }
     offer([], false);
-    if (!option.autocomplete) return;
+    if (!option.autocomplete || chip.picked) return;
     const asked = this.#asked;
     this.#timer = setTimeout(async () => {
-      const choices = await this.#actions.autocomplete(this.command.name, option.name, input.value, this.#written(chip)).catch(() => []);
+      const typed = input.value;
+      const answer = await this.#actions
+        .autocomplete(this.command.name, option.name, typed, this.#written(chip))
+        .then((choices) => ({ choices }), () => ({ choices: [], hint: "The suggestions could not be loaded." }));
       if (asked !== this.#asked || document.activeElement !== input) return;
       // Free text is allowed here: Enter takes the first suggestion only where it continues what was typed.
-      const typed = input.value.toLowerCase();
-      offer(choices, !chip.picked && typed !== "" && Boolean(choices[0]?.name.toLowerCase().includes(typed)));
+      const continues = typed !== "" && answer.choices[0]?.name.toLowerCase().includes(typed.toLowerCase());
+      offer(answer.choices, Boolean(continues), answer.hint);
     }, DEBOUNCE_MS);
   }
 
