@@ -87,11 +87,10 @@ def steps(status: RunStatus) -> str:
 
 def recipe(status: RunStatus) -> str:
     """What is trained on what, for how long, where: one line."""
-    spec = status.run.spec
-    config = status.config
+    spec, known = status.run.spec, status.run.summary or status.config
     parts = [
         spec.data.dataset,
-        f"{spec.model.family} {spec.model.size}" + (f" ({text.short(config.parameters)} parameters)" if config else ""),
+        f"{spec.model.family} {spec.model.size}" + (f", {text.short(known.parameters)} parameters" if known else ""),
         f"budget {spec.budget}",
         text.sentence(status.device),
         f"attempt {status.run.attempt}" if status.run.attempt > 1 else "",
@@ -150,7 +149,7 @@ def _current(status: RunStatus, now: float) -> list[Field]:
         fields.append(Field("Bits per byte", text.number(last.bits_per_byte, 3)))
     if progress:
         fields.append(Field("Speed", f"{text.short(progress.tokens_per_second)} tokens/s"))
-        fields.append(Field("Seen", f"{text.short(progress.tokens)} tokens"))
+        fields.append(Field("Tokens", text.short(progress.tokens)))
     if (spent := elapsed(status.run, now)) is not None:
         fields.append(Field("Elapsed", text.duration(spent)))
     return fields

@@ -40,7 +40,7 @@ def live(status: RunStatus, now: float) -> Message:
 
 def unwatched(status: RunStatus) -> Message:
     """What is left of the live card of somebody who no longer watches: it must not look alive."""
-    line = f"🔕 You no longer watch **{status.run.name}**; it goes on without telling you ({text.percent(fraction(status))})."
+    line = f"🔕 You no longer watch **{status.run.name}**. It goes on, at {text.percent(fraction(status))} by now."
     return Message(content=content(line), buttons=_buttons(status, Act.WATCH))
 
 
@@ -135,7 +135,6 @@ def _numbers(status: RunStatus, summary: Summary) -> list[Field]:
         Field("Steps", text.number(summary.steps)),
         Field("Tokens", text.short(summary.tokens)),
         Field("Trained for", text.duration(summary.seconds)),
-        Field("Parameters", text.short(summary.parameters)),
     ]
     if summary.model:
         fields.append(Field("Model", text.code(f"runs/{status.run.name}/{summary.model}"), inline=False))

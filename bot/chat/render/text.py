@@ -24,10 +24,10 @@ def clip(text: str, limit: int) -> str:
     """`text` in at most `limit` characters, with an ellipsis where something was cut off."""
     if length(text) <= limit:
         return text
-    kept = text[: max(limit - 1, 0)]
-    while kept and length(kept) > limit - 1:
-        kept = kept[:-1]
-    return kept.rstrip() + "…" if limit > 0 else ""
+    room, end = limit - 1, 0
+    while end < len(text) and (room := room - length(text[end])) >= 0:
+        end += 1
+    return text[:end].rstrip() + "…" if limit > 0 else ""
 
 
 def visible(text: str) -> str:
@@ -80,11 +80,12 @@ def short(value: float) -> str:
 
 
 def size(size_bytes: int) -> str:
-    """`812 bytes`, `1.24 MB`."""
-    if size_bytes < 1000:
-        return f"{size_bytes} bytes"
-    scaled = short(size_bytes)
-    return f"{scaled[:-1]} {scaled[-1].replace('B', 'G').replace('k', 'K')}B"
+    """`812 bytes`, `477 KB`, `1.2 MB`, as Discord counts: 1 KB is 1024 bytes."""
+    for power, unit in ((3, "GB"), (2, "MB"), (1, "KB")):
+        if size_bytes >= 1024**power:
+            scaled = size_bytes / 1024**power
+            return f"{scaled:.0f} {unit}" if scaled >= 9.95 else f"{scaled:.1f} {unit}".replace(".0 ", " ")
+    return f"{size_bytes} bytes"
 
 
 def duration(seconds: float) -> str:

@@ -1,0 +1,172 @@
+"""The real client on a playground, with the real service and store in a fresh folder."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import discord
+import hypothesis
+import pytest
+
+from bot.chat.access import Access
+from bot.chat.client import SpotterClient, point_at
+from bot.chat.plot import Plotter
+from bot.runs.announce import Change
+from bot.runs.lifecycle import after_event
+from bot.runs.model import Run, RunState
+from bot.runs.service import RunService
+from bot.store import runs as rows
+from bot.store.db import Database, Transaction
+from playground.people import Person
+from playground.server import Playground
+from tests.playground.openapi import validate_traffic
+from trainer_core.data import corpus
+from trainer_core.events import Event
+from trainer_core.layout import Home
+
+hypothesis.settings.register_profile("untimed", deadline=None, max_examples=60)
+hypothesis.settings.load_profile("untimed")
+
+UPLOAD_LIMIT = 100_000
+"""Bytes."""
+
+
+@dataclass
+class Recorded:
+    """Whom the service tells that there is work: nobody runs anything here."""
+
+    woken: int = 0
+    stopped: list[str] = field(default_factory=list)
+
+    def wake(self) -> None:
+        self.woken += 1
+
+    def stop(self, run: Run) -> None:
+        self.stopped.append(run.name)
+
+
+async def nothing_to_announce(tx: Transaction, change: Change) -> None:
+    """Reports are the sender's; its tests have them."""
+
+
+@dataclass
+class Chat:
+    """A conversation: people on one side, Spotter on the other, its store within reach."""
+
+    playground: Playground
+    home: Home
+    database: Database
+    service: RunService
+    dispatch: Recorded
+    plotter: Plotter
+    owner: Person
+    friend: Person
+    stranger: Person
+    marks: dict[str, str] = field(default_factory=dict)
+    guilds: bool = False
+
+    def client(self) -> SpotterClient:
+        """Another bot on the same store, as after a restart."""
+
+        async def read(key: str) -> str | None:
+            return self.marks.get(key)
+
+        async def write(key: str, value: str) -> None:
+            self.marks[key] = value
+
+        return SpotterClient(
+            service=self.service,
+            access=Access(self.owner.id, frozenset({self.friend.id})),
+            plotter=self.plotter,
+            read_mark=read,
+            write_mark=write,
+            upload_limit=UPLOAD_LIMIT,
+            guilds=self.guilds,
+        )
+
+    async def runs(self) -> list[Run]:
+        async with self.database.snapshot() as tx:
+            return await rows.in_states(tx, list(RunState))
+
+    async def reported(self, name: str, story: Sequence[Event]) -> Run:
+        """A worker took the run up and reported `story`."""
+        async with self.database.transaction() as tx:
+            before = await rows.find(tx, name)
+            assert before is not None
+            after = before.moved(RunState.STARTING, 0.0)
+            await rows.insert_attempt(tx, name, after.attempt, 0.0)
+            stamped = [each.stamped(name, after.attempt, seq, 0.0) for seq, each in enumerate(story, start=1)]
+            await rows.append_events(tx, name, after.attempt, stamped, len(stamped))
+            for event in stamped:
+                after = after_event(after, event, 100.0)
+            await rows.update(tx, before, after, 100.0)
+            return after
+
+    def commands_put(self) -> int:
+        """How often the commands were registered."""
+        return sum(exchange.method == "PUT" for exchange in self.playground.traffic.exchanges)
+
+
+class Running:
+    """A client that is connected while this is entered."""
+
+    def __init__(self, client: SpotterClient, token: str) -> None:
+        self.client = client
+        self._token = token
+
+    async def __aenter__(self) -> SpotterClient:
+        self._task = asyncio.create_task(self.client.start(self._token))
+        ready = asyncio.create_task(self.client.wait_until_ready())
+        await asyncio.wait({self._task, ready}, return_when=asyncio.FIRST_COMPLETED)
+        if self._task.done():
+            ready.cancel()
+            await self._task
+        return self.client
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.client.close()
+        await self._task
+
+
+@pytest.fixture
+async def chat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Chat]:
+    """Everything but a connected client. What was said is held against Discord's own description at the end."""
+    monkeypatch.setattr(discord.http.Route, "BASE", discord.http.Route.BASE)
+    monkeypatch.setattr(discord.gateway.DiscordWebSocket, "DEFAULT_GATEWAY", None)
+    home = Home(tmp_path / "home")
+    corpus.add_builtin(home, corpus.BUILTIN)
+    database = await Database.open(home.database)
+    dispatch = Recorded()
+    plotter = Plotter()
+    async with Playground() as playground:
+        point_at(playground.api_url, playground.gateway_url)
+        yield Chat(
+            playground,
+            home,
+            database,
+            RunService(database, home, nothing_to_announce, dispatch, upload_limit=UPLOAD_LIMIT),
+            dispatch,
+            plotter,
+            owner=playground.person("Ada"),
+            friend=playground.person("Grace"),
+            stranger=playground.person("Mallory"),
+        )
+    await plotter.close()
+    await database.close()
+    assert validate_traffic(playground.traffic) == []
+
+
+@pytest.fixture
+async def spotter(chat: Chat) -> AsyncIterator[SpotterClient]:
+    """The real client, connected and ready."""
+    async with Running(chat.client(), chat.playground.token) as client:
+        yield client
+
+
+@pytest.fixture(autouse=True)
+def _log_everything(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "bot")

@@ -1,0 +1,190 @@
+"""The messages Spotter sends by itself: what they say, when they make a sound, and that they fit."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.chat.notify.kinds import Kind
+from bot.chat.render.message import Act, Message
+from bot.chat.render.reports import render, unwatched
+from bot.runs.model import RunError, RunState, RunStatus
+from tests.bot.chat import stories
+from tests.bot.chat.render.budgets import check
+from tests.bot.chat.render.test_text import HOSTILE
+from trainer_core.errors import Code
+from trainer_core.events import MetricsSample, Phase
+
+NOW = stories.START + 60
+GOING = [state for state in RunState if not state.is_terminal]
+
+
+def fields(message: Message) -> dict[str, str]:
+    assert message.embed
+    return {str(field.name): str(field.value) for field in message.embed.fields}
+
+
+@given(
+    st.sampled_from(Kind),
+    st.sampled_from(RunState),
+    st.sampled_from([None, 0, 10, 1000]),
+    HOSTILE.map(lambda text: text * 300),
+)
+def test_every_kind_fits_in_every_state_whatever_the_model_writes(
+    kind: Kind, state: RunState, steps: int | None, hostile: str
+) -> None:
+    status = stories.status(state, steps)
+    status = replace(
+        status,
+        run=replace(
+            status.run,
+            error=RunError(Code.WORKER_CRASHED, hostile, hostile),
+            summary=stories.summary(sample=hostile) if status.run.summary else None,
+        ),
+        sample=MetricsSample(step=3, text=hostile),
+        message=hostile,
+        device=hostile,
+    )
+    check(render(kind, status, NOW))
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_only_an_ending_makes_a_sound(kind: Kind) -> None:
+    message = render(kind, stories.status(RunState.SUCCEEDED, 1000), NOW)
+    assert message.silent == (kind in (Kind.LIVE, Kind.SUMMARY))
+
+
+def test_the_live_card_of_a_running_run() -> None:
+    message = render(Kind.LIVE, stories.status(RunState.RUNNING, 430), NOW)
+    assert message.embed
+    assert message.embed.title == "🟢 brisk-otter-42 · training"
+    assert message.embed.description == "▰▰▰▰▰▰▱▱▱▱▱▱▱▱▱▱ **43 %**\nstep 430 of 1,000 · 1 m 11 s left"
+    assert (
+        message.embed.footer.text == "python-docs · gpt2 tiny, 1.32M parameters · budget 1000 steps · CPU (2 threads)"
+    )
+    shown = fields(message)
+    assert shown["Loss"] == "3.339"
+    assert shown["Validation"] == "3.478 (from 8.30)"
+    assert shown["Bits per byte"] == "1.656"
+    assert shown["Speed"] == "16.4k tokens/s"
+    assert shown["Elapsed"] == "1 m 00 s"
+    assert stories.SAMPLE in shown["It writes, at step 400"]
+    assert message.plot and message.plot.steps_total == 1000
+
+
+@pytest.mark.parametrize("state", GOING)
+def test_a_run_that_goes_on_can_be_stopped_and_unwatched(state: RunState) -> None:
+    message = render(Kind.LIVE, stories.status(state), NOW)
+    assert [button.act for button in message.buttons] == [Act.STOP, Act.UNWATCH]
+
+
+@pytest.mark.parametrize("state", [RunState.SUCCEEDED, RunState.FAILED, RunState.STOPPED])
+def test_an_ended_run_has_no_buttons_and_no_forecast(state: RunState) -> None:
+    message = render(Kind.LIVE, stories.status(state, 300), NOW)
+    assert message.buttons == ()
+    assert message.plot and message.plot.steps_total is None
+    assert message.embed and " left" not in (message.embed.description or "")
+
+
+@pytest.mark.parametrize(
+    ("status", "line"),
+    [
+        (stories.status(RunState.QUEUED), "Place 2 in the queue. It starts by itself when a slot is free."),
+        (stories.status(RunState.QUEUED, 50), "Place 2 in the queue, to go on from its newest checkpoint."),
+        (stories.status(RunState.STARTING), "Getting ready…"),
+        (stories.status(RunState.STOPPED), "Not begun."),
+        (stories.status(RunState.STOPPING, 50), "Saving what it has learned, then it stops."),
+        (stories.status(RunState.FAILED, 50), "➡️ Try a micro-batch of 4."),
+    ],
+)
+def test_a_card_says_what_the_run_waits_for(status: RunStatus, line: str) -> None:
+    message = render(Kind.LIVE, status, NOW)
+    assert message.embed and (message.embed.description or "").splitlines()[-1] == line
+
+
+@pytest.mark.parametrize(
+    ("phase", "said"),
+    [("tokenizer", "Training the tokenizer — 1,024 tokens"), ("saving", "Saving the model — 1,024 tokens")],
+)
+def test_before_and_after_the_steps_a_card_tells_the_phase(phase: Phase, said: str) -> None:
+    early = replace(stories.status(RunState.RUNNING), phase=phase, message="1,024 tokens")
+    late = replace(stories.status(RunState.RUNNING, 1000), phase=phase, message="1,024 tokens")
+    for status in (early, late):
+        message = render(Kind.LIVE, status, NOW)
+        assert message.embed and (message.embed.description or "").splitlines()[-1] == said
+
+
+def test_a_budget_of_time_only_estimates_the_steps() -> None:
+    run = replace(stories.run(RunState.RUNNING), spec=stories.spec(budget="3m"))
+    message = render(Kind.LIVE, replace(stories.status(RunState.RUNNING, 100), run=run), NOW)
+    assert message.embed and "step 100 of about 1,000" in (message.embed.description or "")
+
+
+def test_a_later_attempt_is_named() -> None:
+    message = render(Kind.LIVE, stories.status(RunState.RUNNING, 100, attempt=2), NOW)
+    assert message.embed and str(message.embed.footer.text).endswith("attempt 2")
+
+
+def test_a_summary_is_one_line() -> None:
+    message = render(Kind.SUMMARY, stories.status(RunState.RUNNING, 430), NOW)
+    assert message.content == (
+        "📈 **brisk-otter-42** 43 % · step 430 of 1,000 · loss 3.339 · validation 3.478, 1.656 bits per byte"
+        " · 1 m 11 s left"
+    )
+
+
+def test_a_completion_tells_the_numbers_the_sample_and_the_folder() -> None:
+    message = render(Kind.COMPLETED, stories.status(RunState.SUCCEEDED, 1000), NOW)
+    assert message.content == "✅ **brisk-otter-42** has finished. Validation loss 8.317 → 3.412, 1.620 bits per byte."
+    shown = fields(message)
+    assert shown["Validation loss"] == "8.317 → 3.412"
+    assert shown["Bits per byte"] == "4.200 → 1.620"
+    assert shown["Perplexity"] == "30.3"
+    assert shown["Trained for"] == "2 m 05 s"
+    assert shown["Model"] == "`runs/brisk-otter-42/export`"
+    assert stories.SAMPLE in shown["It writes"]
+    assert message.plot and len(message.plot.validation) == 11
+
+
+def test_a_completion_without_an_evaluation_leaves_those_numbers_out() -> None:
+    bare = stories.summary(
+        first_loss=None, first_bits_per_byte=None, loss=None, bits_per_byte=None, sample="", model=""
+    )
+    message = render(Kind.COMPLETED, stories.status(RunState.SUCCEEDED, summary=bare), NOW)
+    assert message.content == "✅ **brisk-otter-42** has finished."
+    assert list(fields(message)) == ["Steps", "Tokens", "Trained for"]
+    assert message.plot is None
+
+
+def test_a_resumed_run_may_not_know_where_it_began() -> None:
+    halfway = stories.summary(first_loss=None, first_bits_per_byte=None)
+    shown = fields(render(Kind.COMPLETED, stories.status(RunState.SUCCEEDED, summary=halfway), NOW))
+    assert (shown["Validation loss"], shown["Bits per byte"]) == ("3.412", "1.620")
+
+
+def test_a_stopped_run_tells_what_it_learned() -> None:
+    message = render(Kind.STOPPED, stories.status(RunState.STOPPED, 300, summary=stories.summary(steps=300)), NOW)
+    assert message.content and message.content.startswith("⏹️ **brisk-otter-42** was stopped. Validation loss")
+    assert fields(message)["Steps"] == "300"
+
+
+def test_a_run_stopped_in_the_queue_had_not_begun() -> None:
+    message = render(Kind.STOPPED, stories.status(RunState.STOPPED), NOW)
+    assert message.content == "⏹️ **brisk-otter-42** was stopped. It had not begun to train."
+    assert message.embed is None
+
+
+def test_a_failure_tells_the_code_the_sentence_and_the_next_step() -> None:
+    message = render(Kind.FAILED, stories.status(RunState.FAILED, 200), NOW)
+    assert message.content == "❌ **brisk-otter-42** failed: Training ran out of memory."
+    assert message.embed and message.embed.description == "`TRAINING_OOM`\nTraining ran out of memory."
+    shown = fields(message)
+    assert shown["What to do"] == "Try a micro-batch of 4."
+    assert shown["Got to"] == "step 200 of 1,000"
+
+
+def test_the_card_left_behind_offers_to_watch_again() -> None:
+    message = unwatched(stories.status(RunState.RUNNING, 430))
+    assert message.content and "43 %" in message.content
+    assert [button.act for button in message.buttons] == [Act.WATCH]
