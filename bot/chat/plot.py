@@ -37,8 +37,11 @@ class Plotter:
         self._idle: asyncio.TimerHandle | None = None
 
     @property
-    def running(self) -> bool:
-        return self._process is not None and self._process.returncode is None
+    def process_id(self) -> int | None:
+        """The process that would draw the next picture; None if one would be started."""
+        process = self._process
+        going = process and process.returncode is None and process.stdin and not process.stdin.is_closing()
+        return process.pid if process and going else None
 
     async def draw(self, request: PlotRequest) -> bytes:
         """The curve as a PNG. Raises PlotError."""
@@ -62,7 +65,8 @@ class Plotter:
             await self._end()
 
     async def _ask(self, request: PlotRequest) -> bytes:
-        if self._process is None or self._process.returncode is not None:
+        if self._process is None or self.process_id is None:
+            await self._end()
             self._process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", "bot.chat.picture"),
                 stdin=asyncio.subprocess.PIPE,
@@ -79,7 +83,6 @@ class Plotter:
     def _let_go(self) -> None:
         if self._process and self._process.stdin and not self._turn.locked():
             self._process.stdin.close()
-            self._process = None
 
     async def _end(self) -> None:
         """End the process: interrupted in an answer, it would give the rest of it to the next who asks."""
