@@ -17,9 +17,12 @@ from trainer_core.atomic import sync_folder
 def new_folder(target: Path) -> Iterator[Path]:
     """An empty folder to fill with files; it appears as `target` when the block ends, and vanishes if the block fails.
 
-    Raises FileExistsError if `target` is there by then and not empty, OSError if the disk does not take it.
+    Raises FileExistsError if `target` is there by then and not empty, another OSError if the disk does not take it.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise NotADirectoryError(errno.ENOTDIR, "a file is where the folder should be", target.parent.name) from error
     aside = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     try:
         yield aside

@@ -65,7 +65,7 @@ def add_builtin(home: Home, name: str) -> DatasetCard:
 
     rows = [json.dumps({"topic": topic, "text": topics[topic]}, ensure_ascii=False) for topic in sorted(topics)]
     source = "\n".join(rows).encode()
-    card = _card(name, f"{name}.jsonl", source, added_by="")
+    card = _card(name, f"{name}.jsonl", source, added_by="", builtin=True)
     return card if _publish(home, card, source) else read_card(home, name)
 
 
@@ -81,8 +81,9 @@ def add_file(
     kind_of(filename)
     stem = _slug(filename) if name is None else _wished(name)
     source = _read(data, limit)
+    described = _card(stem, filename, source, added_by)
     for number in range(1, 10_000):
-        card = _card(stem if number == 1 else f"{stem}-{number}", filename, source, added_by)
+        card = described.model_copy(update={"name": stem if number == 1 else f"{stem}-{number}"})
         if card.name in BUILTINS:
             continue
         existing = _load(home.dataset(card.name))
@@ -126,7 +127,7 @@ def _verified(home: Home, card: DatasetCard) -> Parsed:
     return parse(card.kind, decode(source))
 
 
-def _card(name: str, filename: str, source: bytes, added_by: str) -> DatasetCard:
+def _card(name: str, filename: str, source: bytes, added_by: str, *, builtin: bool = False) -> DatasetCard:
     """The card for `source`. Raises CORPUS_EMPTY, CORPUS_UNREADABLE."""
     kind = kind_of(filename)
     parsed = parse(kind, decode(source))
@@ -150,7 +151,7 @@ def _card(name: str, filename: str, source: bytes, added_by: str) -> DatasetCard
         sha256=hashlib.sha256(source).hexdigest(),
         added_by=added_by,
         added_at=datetime.now(UTC),
-        builtin=name in BUILTINS,
+        builtin=builtin,
     )
 
 

@@ -71,13 +71,12 @@ def _csv(text: str) -> list[Record]:
     csv.field_size_limit(sys.maxsize)  # the default refuses a cell over 128 KiB, which is one long article
     header_line = text.lstrip("\n").partition("\n")[0]
     delimiter = max(",;\t|", key=header_line.count)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
-        header, *rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-    except ValueError:
-        return []
+        rows = [row for row in reader if row]
     except csv.Error as error:
-        raise _unreadable(f"is not a CSV table ({error}); save it again as CSV with a header row") from error
-    return [dict(zip(header, row, strict=False)) for row in rows if row]
+        raise _unreadable(f"is not a CSV table (line {reader.line_num:,}: {error}); save it as CSV again") from error
+    return [dict(zip(rows[0], row, strict=False)) for row in rows[1:]]
 
 
 def _json(text: str) -> Sequence[object]:

@@ -87,6 +87,7 @@ def load_bpe(folder: Path) -> BPE:
         tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     except Exception as error:  # `tokenizers` raises bare Exception for a file that is missing or malformed
         raise SpotterError(Code.TOKENIZER_LOAD_FAILED, f"the tokenizer {folder.name} could not be loaded") from error
+    tokenizer.encode_special_tokens = True  # a corpus that spells the end of text has spelt it, not ended
     return BPE(folder, tokenizer)
 
 

@@ -1,0 +1,117 @@
+"""Small runs on a small text, with the real parts."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+os.environ["HF_HUB_OFFLINE"] = "1"
+
+import torch
+
+from trainer_core import device as devices
+from trainer_core.control import ControlReader
+from trainer_core.data.corpus import DatasetCard, add_file, documents
+from trainer_core.data.order import Order
+from trainer_core.data.split import split
+from trainer_core.data.tokens import build_tokens
+from trainer_core.events import Event
+from trainer_core.layout import Home, RunDirectory
+from trainer_core.models.build import build_model
+from trainer_core.models.sizes import SIZES
+from trainer_core.optim import build_optimizer
+from trainer_core.plan import first_pace, plan_batching
+from trainer_core.run import run
+from trainer_core.spec import RunSpec, parse_spec
+from trainer_core.state import LoopState
+from trainer_core.tokenizers.bpe import train_bpe
+from trainer_core.training import Training
+
+settings.register_profile("spotter", deadline=None)
+settings.load_profile("spotter")
+
+_WORDS = "the a bar lifts slowly when someone stands by and counts every careful breath aloud until it rests".split()
+
+
+def prose(characters: int, seed: int = 0) -> str:
+    """Sentences in paragraphs, the same for the same seed."""
+    chance = random.Random(seed)
+    text = ""
+    while len(text) < characters:
+        sentence = " ".join(chance.choices(_WORDS, k=chance.randint(4, 12)))
+        text += sentence.capitalize() + ("." if chance.random() < 0.7 else ".\n\n")
+    return text
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return Home(tmp_path / "home")
+
+
+@pytest.fixture
+def card(home: Home) -> DatasetCard:
+    return add_file(home, "gym.txt", prose(12_000).encode(), added_by="1")
+
+
+Settings = dict[str, object]
+
+
+def small_spec(**settings: object) -> RunSpec:
+    """A spec of a few quick steps on the data set `gym`; `settings` replace whole sections."""
+    base: Settings = {
+        "data": {"dataset": "gym"},
+        "tokenizer": {"vocabulary": 300},
+        "budget": "6 steps",
+        "batch": {"tokens_per_step": 256, "micro_batch": 2},
+        "evaluation": {"times": 2, "max_tokens": 200, "sample_tokens": 4},
+    }
+    return parse_spec({**base, **settings})
+
+
+@pytest.fixture
+def training(home: Home, card: DatasetCard) -> Callable[[RunSpec], Training]:
+    """Makes everything that a loop needs, as `run` does."""
+
+    def make(spec: RunSpec) -> Training:
+        text = split(list(documents(home, card)), spec.data.validation_fraction, spec.seed)
+        tokenizer = train_bpe(home, card.sha256, text.train, spec.tokenizer.vocabulary or 300)
+        tokens = build_tokens(home.dataset(card.name), card.sha256, text, tokenizer)
+        shape = SIZES[spec.model.size]
+        batching = plan_batching(spec.batch, shape, len(tokens.train), tokenizer.vocabulary, "cpu")
+        model = build_model(spec.model, tokenizer.vocabulary, tokenizer.end_of_text, spec.seed)
+        order = Order(len(tokens.train), batching.length, spec.seed)
+        torch.manual_seed(spec.seed)
+        state = LoopState(paces=(first_pace(spec.budget, batching, order.sequences, 0.05),))
+        return Training(
+            spec=spec,
+            device=devices.choose("cpu"),
+            model=model,
+            optimizer=build_optimizer(model, spec.optimizer, 1e-3),
+            tokenizer=tokenizer,
+            tokens=tokens,
+            order=order,
+            batching=batching,
+            peak_learning_rate=spec.optimizer.learning_rate or 1e-3,
+            state=state,
+        )
+
+    return make
+
+
+def run_attempt(directory: RunDirectory, spec: RunSpec, attempt: int = 1) -> list[Event]:
+    """One attempt in this process; what it reported."""
+    folder = directory.attempt(attempt).path
+    folder.mkdir(parents=True)
+    directory.spec.write_text(spec.model_dump_json())
+    events: list[Event] = []
+    run(directory, attempt, events.append, ControlReader(directory.attempt(attempt).control))
+    return events
+
+
+def weights(training: Training) -> dict[str, torch.Tensor]:
+    return {name: parameter.detach().clone() for name, parameter in training.model.named_parameters()}

@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from trainer_core.events import Event, JobProgress, MetricsEval, MetricsProgress, decode
+from trainer_core.layout import AttemptDirectory, Home
+from trainer_core.reporter import Reporter
+
+
+@dataclass
+class Clock:
+    now: float = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def attempt(home: Home) -> AttemptDirectory:
+    directory = home.run("brisk-otter-42").attempt(2)
+    directory.path.mkdir(parents=True)
+    return directory
+
+
+@pytest.fixture
+def report(attempt: AttemptDirectory, clock: Clock) -> Iterator[Reporter]:
+    with Reporter(attempt, "brisk-otter-42", interval=0.5, monotonic=clock) as reporter:
+        yield reporter
+
+
+def written(attempt: AttemptDirectory) -> list[Event]:
+    return [decode(line) for line in attempt.events.read_bytes().splitlines()]
+
+
+def step(number: int) -> MetricsProgress:
+    return MetricsProgress(
+        step=number,
+        steps_total=100,
+        fraction=number / 100,
+        tokens=number,
+        loss=1.0,
+        learning_rate=0.1,
+        gradient_norm=1.0,
+        tokens_per_second=1.0,
+        elapsed=1.0,
+        remaining=1.0,
+    )
+
+
+def test_events_are_stamped_in_order(attempt: AttemptDirectory, report: Reporter) -> None:
+    report(JobProgress(phase="reading"))
+    report(JobProgress(phase="tokenizer"))
+    events = written(attempt)
+    assert [(event.run, event.attempt, event.seq) for event in events] == [
+        ("brisk-otter-42", 2, 1),
+        ("brisk-otter-42", 2, 2),
+    ]
+    assert all(event.time > 0 for event in events)
+
+
+def test_progress_is_coalesced_to_the_newest(attempt: AttemptDirectory, report: Reporter, clock: Clock) -> None:
+    for number in range(1, 6):
+        report(step(number))
+        clock.now += 0.2
+    steps = [(event.step, event.coalesced) for event in written(attempt) if isinstance(event, MetricsProgress)]
+    assert steps == [(1, 0), (4, 2)]
+
+
+def test_whatever_else_comes_after_the_progress_that_waited(attempt: AttemptDirectory, report: Reporter) -> None:
+    report(step(1))
+    report(step(2))
+    report(MetricsEval(step=2, loss=1.0, bits_per_byte=1.0))
+    assert [event.type.split(".")[2] for event in written(attempt)] == ["progress", "progress", "eval"]
+
+
+def test_the_last_progress_is_written_at_the_end(attempt: AttemptDirectory, clock: Clock) -> None:
+    with Reporter(attempt, "brisk-otter-42", monotonic=clock) as report:
+        report(step(1))
+        report(step(2))
+    last = written(attempt)[-1]
+    assert isinstance(last, MetricsProgress)
+    assert last.step == 2
+
+
+def test_an_attempt_s_events_are_never_written_over(attempt: AttemptDirectory, report: Reporter) -> None:
+    with pytest.raises(FileExistsError):
+        Reporter(attempt, "brisk-otter-42")

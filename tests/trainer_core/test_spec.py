@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trainer_core.errors import Code, SpotterError
+from trainer_core.spec import Budget, RunSpec, parse_spec
+
+amounts = st.integers(1, 10**6)
+
+
+@pytest.mark.parametrize(
+    ("text", "amount", "unit"),
+    [
+        ("10m", 600, "seconds"),
+        ("2h", 7200, "seconds"),
+        ("90 sec", 90, "seconds"),
+        ("1.5 hours", 5400, "seconds"),
+        ("1d", 86400, "seconds"),
+        ("500 steps", 500, "steps"),
+        (" 1 Step ", 1, "steps"),
+        ("3 epochs", 3, "epochs"),
+        ("0.5 epochs", 0.5, "epochs"),
+        ("20M tokens", 20e6, "tokens"),
+        ("1.5k tok", 1500, "tokens"),
+        ("2b tokens", 2e9, "tokens"),
+    ],
+)
+def test_a_budget_is_read_as_it_is_said(text: str, amount: float, unit: str) -> None:
+    budget = Budget.parse(text)
+    assert (budget.amount, budget.unit) == (amount, unit)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "10", "m", "-5 steps", "ten steps", "5 parsecs", "0 steps", "0.5 steps", "1e3 steps"]
+)
+def test_what_is_no_budget_is_refused_with_an_example(text: str) -> None:
+    with pytest.raises(ValueError, match="write it like"):
+        Budget.parse(text)
+
+
+def test_a_budget_beyond_reason_is_refused() -> None:
+    with pytest.raises(ValueError, match="720h"):
+        Budget.parse("31 days")
+
+
+@given(
+    st.one_of(
+        st.builds(Budget, amount=amounts.map(float), unit=st.sampled_from(["steps", "tokens", "seconds"])),
+        st.builds(Budget, amount=st.floats(0.01, 1e5), unit=st.just("epochs")),
+    )
+)
+def test_a_budget_said_and_read_again_is_the_same(budget: Budget) -> None:
+    assert Budget.parse(str(budget)).amount == pytest.approx(budget.amount)
+    assert Budget.parse(str(budget)).unit == budget.unit
+
+
+@given(steps=amounts, seed=st.integers(0, 2**31 - 1), dropout=st.floats(0, 0.9))
+def test_a_spec_survives_json(steps: int, seed: int, dropout: float) -> None:
+    spec = parse_spec(
+        {"data": {"dataset": "gym"}, "budget": f"{steps} steps", "seed": seed, "model": {"dropout": dropout}}
+    )
+    assert parse_spec(spec.model_dump_json()) == spec
+
+
+def test_every_wrong_field_is_named_at_once() -> None:
+    with pytest.raises(SpotterError) as caught:
+        parse_spec(
+            {
+                "name": "../up",
+                "data": {"dataset": "gym"},
+                "budget": "soon",
+                "batch": {"micro_batch": 0},
+                "colour": "red",
+            }
+        )
+    error = caught.value
+    assert error.code is Code.CONFIG_INVALID
+    assert error.field is None
+    assert {problem.field for problem in error.problems} == {"name", "budget", "batch.micro_batch", "colour"}
+    assert "there is no such setting" in error.message
+
+
+def test_a_single_wrong_field_is_the_error_s_field() -> None:
+    with pytest.raises(SpotterError, match="pick a data set from the list") as caught:
+        parse_spec({"data": {"dataset": "../gym"}, "budget": "5 steps"})
+    assert caught.value.field == "data.dataset"
+
+
+def test_warm_up_and_decay_must_fit_the_run() -> None:
+    with pytest.raises(SpotterError, match="together must not exceed 1"):
+        parse_spec(
+            {
+                "data": {"dataset": "gym"},
+                "budget": "5 steps",
+                "optimizer": {"warmup_fraction": 0.5, "decay_fraction": 0.6},
+            }
+        )
+
+
+def test_text_that_is_not_json_is_one_error() -> None:
+    with pytest.raises(SpotterError) as caught:
+        parse_spec("{")
+    assert caught.value.field == "spec"
+
+
+@given(st.dictionaries(st.sampled_from(sorted(RunSpec.model_fields)), st.integers() | st.text() | st.none()))
+def test_any_mapping_gives_a_spec_or_a_named_error(raw: dict[str, object]) -> None:
+    try:
+        spec = parse_spec(raw)
+    except SpotterError as error:
+        assert error.problems
+        assert all(problem.field and problem.problem for problem in error.problems)
+    else:
+        assert parse_spec(spec.model_dump_json()) == spec
