@@ -81,10 +81,6 @@ class History(WireModel):
     limit: int = Field(50, ge=1, le=100)
 
 
-class CommandList(WireModel):
-    commands: list[Command]
-
-
 class Routes:
     """The routes and their handlers; each handler takes a `Call` and returns an `Answer` or raises an ApiError."""
 
@@ -202,7 +198,7 @@ class Routes:
 
     def _set_commands(self, call: Call) -> Answer:
         self._check_application(call, "application_id")
-        commands = parse(CommandList, {"commands": call.payload or []}).commands
+        commands = [parse(Command, item, (index,)) for index, item in enumerate(call.payload or [])]
         names = [command.name for command in commands]
         for index, name in enumerate(names):
             if name in names[:index]:
