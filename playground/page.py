@@ -23,15 +23,10 @@ if TYPE_CHECKING:
 
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 _TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
-_HEADERS = {
-    "Cache-Control": "no-cache",
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' http://127.0.0.1:*; "
-        "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    ),
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-}
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' {cdn}; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
 
 Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -62,7 +57,13 @@ class Page:
         if entry is None:
             raise web.HTTPNotFound(text=f"The page has no file {name}.")
         content_type = _TYPES[name[name.rindex(".") :]]
-        return web.Response(body=entry.read_bytes(), content_type=content_type, charset="utf-8", headers=_HEADERS)
+        headers = {
+            "Cache-Control": "no-cache",
+            "Content-Security-Policy": _POLICY.format(cdn=self._playground.origin),
+            "Referrer-Policy": "no-referrer",
+            "X-Content-Type-Options": "nosniff",
+        }
+        return web.Response(body=entry.read_bytes(), content_type=content_type, charset="utf-8", headers=headers)
 
     async def upload(self, request: web.Request) -> web.Response:
         """Take a file, sent as the body; answers with the name under which an operation attaches it."""

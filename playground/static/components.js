@@ -54,7 +54,7 @@ async function busy(node, work) {
   node.removeAttribute("aria-busy");
 }
 
-/** A native select of a string select menu, still without a label; `onChange(values)` is called with each choice. */
+/** A native select of a string select menu, still without a label; `onChange(values)` is called when the choice is made. */
 export function selectMenu(item, onChange = () => {}) {
   const several = (item.max_values ?? 1) > 1;
   const placeholder = several ? null : el("option", { value: "", disabled: true, hidden: true }, item.placeholder || "Make a selection");
@@ -68,7 +68,17 @@ export function selectMenu(item, onChange = () => {}) {
   const props = { multiple: several, disabled: item.disabled, dataset: { customId: item.custom_id } };
   const select = el("select", props, placeholder, options);
   if (placeholder && !item.options.some((option) => option.default)) placeholder.selected = true;
-  select.addEventListener("change", () => onChange(chosen(select)));
+  let changed = false;
+  const tell = () => {
+    if (changed) onChange(chosen(select));
+    changed = false;
+  };
+  select.addEventListener("change", () => {
+    changed = true;
+    if (!several) tell();
+  });
+  // several are chosen one by one, and done when the person goes elsewhere
+  select.addEventListener("blur", tell);
   return select;
 }
 

@@ -23,7 +23,6 @@ export function el(tag, props = {}, ...children) {
 }
 
 const ICONS = {
-  apps: "M4 4h6v6H4zM14 4h6v6h-6zM4 14h6v6H4zM17 13v3h3v2h-3v3h-2v-3h-3v-2h3v-3z",
   bell: "M12 22a2.5 2.5 0 0 0 2.5-2.5h-5A2.5 2.5 0 0 0 12 22zm7-6v-5a7 7 0 0 0-5.5-6.8V3.5a1.5 1.5 0 0 0-3 0v.7A7 7 0 0 0 5 11v5l-2 2v1h18v-1z",
   bellOff:
     "M12 22a2.5 2.5 0 0 0 2.5-2.5h-5A2.5 2.5 0 0 0 12 22zM3.3 2 2 3.3l4 4A7 7 0 0 0 5 11v5l-2 2v1h14.7l3 3 1.3-1.3zM19 15.2V11a7 7 0 0 0-5.5-6.8V3.5a1.5 1.5 0 0 0-3 0v.7c-.8.2-1.5.5-2.1.9z",
@@ -33,10 +32,8 @@ const ICONS = {
   eye: "M12 5c5 0 9 4 10.5 7-1.5 3-5.5 7-10.5 7S3 15 1.5 12C3 9 7 5 12 5zm0 3a4 4 0 1 0 0 8 4 4 0 0 0 0-8zm0 2a2 2 0 1 1 0 4 2 2 0 0 1 0-4z",
   external: "M14 3h7v7h-2V6.4l-9.3 9.3-1.4-1.4L17.6 5H14zM5 5h5v2H7v10h10v-3h2v5H5z",
   file: "M6 2h8l5 5v15H6zm7 1.5V8h4.5z",
-  menu: "M3 6h18v2H3zm0 5h18v2H3zm0 5h18v2H3z",
   plus: "M11 4h2v7h7v2h-7v7h-2v-7H4v-2h7z",
   reply: "M4 20v-6a6 6 0 0 1 6-6h10v2H10a4 4 0 0 0-4 4v6z",
-  send: "M3 20.5v-7l9-1.5-9-1.5v-7L22 12z",
   warning: "M12 2 1 21h22zm1 15h-2v2h2zm0-7h-2v5h2z",
 };
 
@@ -54,6 +51,11 @@ export function icon(name) {
 }
 
 const TINTS = ["#5865f2", "#3ba55d", "#c9741a", "#c2418c", "#2f8f9d", "#8a5cd6"];
+
+/** Three moving dots. */
+export function dots() {
+  return el("span", { class: "dots", "aria-hidden": "true" }, el("i"), el("i"), el("i"));
+}
 
 /** A round picture for a user: the playground's own mark for a bot, the first letter on a colour for a person. */
 export function avatar(user) {

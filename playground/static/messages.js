@@ -1,7 +1,7 @@
 // The conversation: one row per message, changed in place, and the scroll position that goes with it.
 
 import { componentRows } from "./components.js";
-import { avatar, displayName, el, icon } from "./dom.js";
+import { avatar, displayName, dots, el, icon } from "./dom.js";
 import { embedCard } from "./embeds.js";
 import { attachment } from "./media.js";
 import { richText } from "./richtext.js";
@@ -143,8 +143,8 @@ class Row {
     this.#draw("used", message.interaction_metadata ?? null, (metadata) => metadata && usedLine(metadata, message));
     this.#draw("avatar", message.author, avatar);
     this.#draw("head", [message.author, message.timestamp, flags & SILENT], () => headLine(message));
-    const written = [message.content, flags & LOADING, Boolean(message.edited_timestamp)];
-    this.#draw("content", written, () => contentOf(message, names));
+    this.#draw("content", [message.content, flags & LOADING], () => contentOf(message, names));
+    if (message.edited_timestamp) markEdited(this.#parts.content.node);
     this.#draw("attachments", message.attachments, (files, old) => files.map((file, index) => attachment(file, old[index])));
     this.#draw("embeds", message.embeds, (embeds, old) => embeds.map((embed, index) => embedCard(embed, names, old[index])));
     this.#drawComponents(message.components ?? []);
@@ -226,20 +226,15 @@ function contentOf(message, names) {
   if (message.flags & LOADING) {
     return el("p", { class: "thinking" }, dots(), `${displayName(message.author)} is thinking…`);
   }
-  const nodes = richText(message.content ?? "", names);
-  const content = el("div", { class: "rich" }, message.content ? nodes : null);
-  if (message.edited_timestamp) {
-    const mark = el("span", { class: "edited" }, "(edited)");
-    const last = content.lastElementChild;
-    if (last?.tagName === "P") last.append(" ", mark);
-    else content.append(mark);
-  }
-  return content;
+  return el("div", { class: "rich" }, message.content ? richText(message.content, names) : null);
 }
 
-/** Three moving dots. */
-export function dots() {
-  return el("span", { class: "dots", "aria-hidden": "true" }, el("i"), el("i"), el("i"));
+/** Put "(edited)" behind the last words; what is already drawn stays as it is. */
+function markEdited(content) {
+  const rich = content.querySelector(".rich");
+  if (!rich || rich.querySelector(".edited")) return;
+  const last = rich.lastElementChild;
+  (last?.tagName === "P" ? last : rich).append(" ", el("span", { class: "edited" }, "(edited)"));
 }
 
 function ephemeralNote(dismiss) {

@@ -1,7 +1,6 @@
 // What the page says beside the conversation: notifications that would have buzzed, typing, the state of the line.
 
-import { avatar, displayName, el, icon } from "./dom.js";
-import { dots } from "./messages.js";
+import { avatar, displayName, dots, el, icon } from "./dom.js";
 
 const TOAST_MS = 6000;
 const TYPING_MS = 10000;

@@ -1,7 +1,6 @@
 // Commands on their way: "Sending command…" until the bot's answer is there, or what Discord says where none comes.
 
-import { displayName, el, icon } from "./dom.js";
-import { dots } from "./messages.js";
+import { displayName, dots, el, icon } from "./dom.js";
 
 export class Pending {
   #list;

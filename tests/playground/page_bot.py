@@ -96,6 +96,7 @@ class PageBot(discord.Client):
         )
         self.carry_on = asyncio.Event()
         self.left_unanswered = asyncio.Event()
+        self.report: discord.InteractionMessage | None = None
         self.tree.add_command(_gym(self))
 
     async def setup_hook(self) -> None:
@@ -107,6 +108,8 @@ class PageBot(discord.Client):
         names = ", ".join(file.filename for file in message.attachments)
         if message.content == "type":
             await message.channel.typing()
+        elif message.content == "again" and self.report is not None:
+            await self.report.edit(embed=card(999), attachments=[discord.File(BytesIO(png(600, 300, 90)), "loss.png")])
         elif message.content == "quiet":
             await message.channel.send("hush", silent=True)
         else:
@@ -129,7 +132,7 @@ def _gym(bot: PageBot) -> app_commands.Group:
         await interaction.response.defer()
         await bot.carry_on.wait()
         text = "" if file is None else (await file.read()).decode()
-        await interaction.edit_original_response(
+        bot.report = await interaction.edit_original_response(
             content=f"data={data} size={size} steps={steps} file={text}",
             embed=card(steps),
             attachments=[discord.File(BytesIO(png(600, 300, 200)), "loss.png")],

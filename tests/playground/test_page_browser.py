@@ -136,6 +136,23 @@ async def test_a_command_is_completed_and_followed_to_its_report(page: Page, bot
     await expect(page.get_by_role("dialog")).to_be_hidden()
 
 
+async def test_a_live_report_changes_where_it_stands(page: Page) -> None:
+    await call(page, "gym train")
+    await page.keyboard.type("||mine||")
+    await page.keyboard.press("Enter")
+    report = message(page, "used /gym train")
+    await report.get_by_role("button", name="Spoiler").click()
+    picture = report.locator(".embed-image img")
+    before, first = await picture.element_handle(), await picture.get_attribute("src")
+    await composer(page).fill("again")
+    await page.keyboard.press("Enter")
+    await expect(report.get_by_role("article")).to_contain_text("999")
+    await expect(picture).not_to_have_attribute("src", str(first))
+    assert await picture.evaluate("(now, before) => now === before", before), "the old picture stays until the new one"
+    await expect(report.get_by_text("mine", exact=True)).to_be_visible()
+    await expect(message(page, "again")).to_be_in_viewport()
+
+
 async def test_a_missing_or_unfit_option_is_told_in_place(page: Page, ada: Person) -> None:
     await call(page, "gym train")
     await page.keyboard.press("Enter")
