@@ -47,7 +47,7 @@ async def train(
     submission = Submission(
         data=given(data),
         file=await download(file, client.upload_limit) if file else None,
-        name=given(name),
+        name=(given(name) or "").lower() or None,  # phones begin with a capital letter
         budget=given(budget) or DEFAULT_BUDGET,
         model={key: value for key, value in (("family", given(model)), ("size", given(size))) if value},
     )

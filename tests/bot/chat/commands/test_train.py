@@ -1,0 +1,142 @@
+"""`/trainer train`: what is taken, and what is refused before anything is queued."""
+
+from __future__ import annotations
+
+import pytest
+
+from bot.chat.client import SpotterClient
+from bot.runs.model import RunState
+from tests.bot.chat.conftest import UPLOAD_LIMIT, Chat
+from trainer_core.data import corpus
+
+PROSE = "\n\n".join(f"Paragraph {number} tells of {number * 7} swans on a lake in winter." for number in range(80))
+
+UNREACHABLE = "http://127.0.0.1:9"
+
+
+@pytest.fixture(autouse=True)
+def _connected(spotter: SpotterClient) -> None:
+    """Every test here has the client connected."""
+
+
+async def test_a_data_set_by_name(chat: Chat) -> None:
+    reply = await chat.owner.slash("trainer train", data="python-docs", budget="500 steps", size="mini", name="My-Run ")
+    [run] = await chat.runs()
+    assert (run.name, run.state, run.owner_id) == ("my-run", RunState.QUEUED, chat.owner.id)
+    assert str(run.spec.budget) == "500 steps"
+    assert run.spec.model.size == "mini"
+    assert reply.text.startswith("🏋️ **my-run** is first in the queue.\n`python-docs`")
+    assert not reply.ephemeral
+    assert chat.dispatch.woken == 1
+    async with chat.database.snapshot() as tx:
+        assert [row["user_id"] for row in await tx.all("SELECT user_id FROM watches")] == [chat.owner.id]
+
+
+async def test_what_is_left_out_or_blank_takes_its_default(chat: Chat) -> None:
+    await chat.owner.slash("trainer train", data=" python-docs ", budget="  ", name=" ")
+    [run] = await chat.runs()
+    assert str(run.spec.budget) == "10m"
+    assert run.spec.model.size == "tiny"
+    assert run.name.count("-") == 2
+
+
+@pytest.mark.parametrize(
+    ("filename", "content"),
+    [
+        ("swans.txt", PROSE.encode()),
+        ("Swans.MD", PROSE.encode()),
+        ("swans.csv", b"id,text\n" + b"\n".join(f'{i},"{p}"'.encode() for i, p in enumerate(PROSE.split("\n\n")))),
+    ],
+)
+async def test_an_attached_file(chat: Chat, filename: str, content: bytes) -> None:
+    reply = await chat.owner.slash("trainer train", file=(filename, content), budget="20 steps")
+    [run] = await chat.runs()
+    assert run.spec.data.dataset == "swans"
+    assert "`swans`" in reply.text
+    assert corpus.read_card(chat.home, "swans").added_by == str(chat.owner.id)
+
+
+async def test_the_second_in_line_is_told_its_place(chat: Chat) -> None:
+    await chat.owner.slash("trainer train", data="python-docs")
+    reply = await chat.owner.slash("trainer train", data="python-docs")
+    assert "place 2 in the queue" in reply.text
+
+
+@pytest.mark.parametrize(
+    ("options", "field"),
+    [
+        ({"data": "pyhton-docs"}, "data"),
+        ({"data": "../../etc"}, "data"),
+        ({}, "data"),
+        ({"data": "python-docs", "file": ("a.txt", PROSE.encode())}, "data"),
+        ({"data": "python-docs", "budget": "soon"}, "budget"),
+        ({"data": "python-docs", "budget": "0 steps"}, "budget"),
+        ({"data": "python-docs", "name": "../x"}, "name"),
+        ({"data": "python-docs", "name": "x" * 49}, "name"),
+        ({"file": ("a.txt", b"")}, "file"),
+        ({"file": ("a.txt", b"x")}, "file"),
+        ({"file": ("a.txt", PROSE.encode("utf-16"))}, "file"),
+        ({"file": ("a.csv", b"a,b\n1,2\n3,4\n")}, "file"),
+        ({"file": ("a.pdf", PROSE.encode())}, "file"),
+        ({"file": ("a.txt", b"x" * (UPLOAD_LIMIT + 1))}, "file"),
+    ],
+)
+async def test_bad_input_is_refused_by_field_and_leaves_nothing(
+    chat: Chat, options: dict[str, str | tuple[str, bytes]], field: str
+) -> None:
+    file = options.get("file")
+    texts = {name: value for name, value in options.items() if isinstance(value, str)}
+    reply = await chat.owner.slash("trainer train", file=file if isinstance(file, tuple) else None, **texts)
+    assert reply.text.startswith(f"⚠️ **{field}**: ")
+    assert await chat.runs() == []
+    assert [card.name for card in corpus.list_cards(chat.home)] == ["python-docs"]
+    assert not chat.home.runs.exists()
+    assert chat.dispatch.woken == 0
+
+
+async def test_all_wrong_fields_are_told_at_once(chat: Chat) -> None:
+    reply = await chat.owner.slash("trainer train", data="python-docs", budget="soon", name="../x")
+    assert [line.split("**")[1] for line in reply.text.splitlines()] == ["name", "budget"]
+
+
+async def test_a_taken_name_is_refused(chat: Chat) -> None:
+    await chat.owner.slash("trainer train", data="python-docs", name="swans")
+    reply = await chat.owner.slash("trainer train", data="python-docs", name="swans")
+    assert reply.text.startswith("⚠️ **name**: there is a run called `swans` already")
+
+
+async def test_a_file_that_cannot_be_downloaded_is_said_to_be_so(chat: Chat) -> None:
+    chat.playground.world.cdn.origin = UNREACHABLE
+    reply = await chat.owner.slash("trainer train", file=("a.txt", PROSE.encode()))
+    assert reply.text == "⚠️ **file**: The file could not be downloaded.\n➡️ Attach the file again."
+
+
+async def test_a_link_that_has_expired_is_a_failed_download(chat: Chat) -> None:
+    chat.playground.world.cdn.origin += "/elsewhere"
+    reply = await chat.owner.slash("trainer train", file=("a.txt", PROSE.encode()))
+    assert reply.text.startswith("⚠️ **file**: The file could not be downloaded.")
+
+
+@pytest.mark.parametrize("file", [("a.exe", PROSE.encode()), ("a.txt", b"x" * (UPLOAD_LIMIT + 1))])
+async def test_a_file_of_another_kind_or_size_is_not_even_downloaded(chat: Chat, file: tuple[str, bytes]) -> None:
+    chat.playground.world.cdn.origin = UNREACHABLE
+    reply = await chat.owner.slash("trainer train", file=file)
+    assert reply.text.startswith("⚠️ **file**: ")
+    assert "downloaded" not in reply.text
+
+
+async def test_suggestions_are_the_persons_own_and_the_built_in(chat: Chat) -> None:
+    await chat.owner.slash("trainer train", file=("swans.txt", PROSE.encode()))
+    await chat.friend.slash("trainer train", file=("geese.txt", PROSE.encode()))
+    assert [choice.value for choice in await chat.owner.autocomplete("trainer train", "data", "")] == [
+        "python-docs",
+        "swans",
+    ]
+    [choice] = await chat.friend.autocomplete("trainer train", "data", " GEE")
+    assert (choice.name, choice.value) == ("geese · 4.2 KB", "geese")
+
+
+async def test_somebody_elses_data_set_does_not_exist(chat: Chat) -> None:
+    await chat.owner.slash("trainer train", file=("swans.txt", PROSE.encode()))
+    reply = await chat.friend.slash("trainer train", data="swans")
+    assert reply.text.startswith("⚠️ **data**: there is no data set 'swans'")

@@ -1,0 +1,117 @@
+"""A run's buttons: on any message of ours, after a restart, twice, and for nobody who is not served."""
+
+from __future__ import annotations
+
+import asyncio
+
+import discord
+import pytest
+
+from bot.chat.client import SpotterClient
+from bot.chat.outgoing import Outgoing
+from bot.chat.render.message import Act, Button
+from bot.chat.render.message import Message as Said
+from bot.runs.model import RunState
+from playground.messages import Message
+from tests.bot.chat import stories
+from tests.bot.chat.conftest import Chat, Running
+
+ACTS = tuple(Act)
+
+
+async def trained(chat: Chat) -> Message:
+    """The answer to a `/trainer train` whose run is running by now."""
+    reply = await chat.owner.slash("trainer train", data="python-docs", name="swans")
+    await chat.reported("swans", stories.events(100))
+    assert reply.message
+    return reply.message
+
+
+async def posted(chat: Chat, client: SpotterClient, *acts: Act, to: int | None = None) -> Message:
+    """A message of the bot's own with these buttons."""
+    channel = await client.create_dm(discord.Object(to or chat.owner.id))
+    outgoing = Outgoing(Said(content="old message", buttons=tuple(Button("swans", act) for act in acts)))
+    sent = await channel.send(**outgoing.for_send())
+    return next(message for message in chat.playground.world.messages(channel.id) if message.id == sent.id)
+
+
+async def state(chat: Chat) -> RunState:
+    [run] = await chat.runs()
+    return run.state
+
+
+async def test_stop_asks_first_and_stops_on_yes(chat: Chat, spotter: SpotterClient) -> None:
+    question = await chat.owner.click(await trained(chat), "Stop")
+    assert question.text == "Stop **swans**? What it has learned so far is kept."
+    assert question.ephemeral
+    assert await state(chat) is RunState.RUNNING
+    await chat.owner.click(question, "Stop it")
+    assert question.text == "🟠 **swans** saves what it has learned and stops."
+    assert question.message and not question.message.components
+    assert chat.dispatch.stopped == ["swans"]
+
+
+async def test_keep_going_keeps_going(chat: Chat, spotter: SpotterClient) -> None:
+    question = await chat.owner.click(await trained(chat), "Stop")
+    await chat.owner.click(question, "Keep going")
+    assert question.text == "**swans** keeps going."
+    assert await state(chat) is RunState.RUNNING
+
+
+async def test_a_double_click_stops_once(chat: Chat, spotter: SpotterClient) -> None:
+    message = await trained(chat)
+    questions = await asyncio.gather(chat.owner.click(message, "Stop"), chat.owner.click(message, "Stop"))
+    await asyncio.gather(*(chat.owner.click(question, "Stop it") for question in questions))
+    assert await state(chat) is RunState.STOPPING
+    assert chat.dispatch.stopped == ["swans"]
+    late = await chat.owner.click(message, "Stop")
+    assert late.text == "**swans** is stopping already."
+
+
+async def test_refresh_shows_the_card_anew_in_its_place(chat: Chat, spotter: SpotterClient) -> None:
+    await trained(chat)
+    reply = await chat.owner.slash("trainer status")
+    await chat.owner.slash("trainer stop", run="swans")
+    await chat.owner.click(reply, "Refresh")
+    assert reply.embeds[0]["title"] == "🟠 swans · stopping"
+    assert "image" in reply.embeds[0]
+
+
+async def test_watching_is_switched_off_and_on(chat: Chat, spotter: SpotterClient) -> None:
+    await trained(chat)
+    message = await posted(chat, spotter, Act.WATCH, Act.UNWATCH)
+    off = await chat.owner.click(message, "Stop watching")
+    assert off.ephemeral and off.text.startswith("You no longer watch **swans**")
+    on = await chat.owner.click(message, "Watch")
+    assert on.ephemeral and on.text.startswith("👀 You watch **swans**")
+
+
+async def test_buttons_work_after_a_restart(chat: Chat) -> None:
+    async with Running(chat.client(), chat.playground.token):
+        message = await trained(chat)
+    async with Running(chat.client(), chat.playground.token):
+        question = await chat.owner.click(message, "Stop")
+        await chat.owner.click(question, "Stop it")
+    assert chat.dispatch.stopped == ["swans"]
+
+
+@pytest.mark.parametrize("act", ACTS)
+async def test_a_stranger_is_refused_at_every_button(chat: Chat, spotter: SpotterClient, act: Act) -> None:
+    await trained(chat)
+    message = await posted(chat, spotter, act, to=chat.stranger.id)
+    reply = await chat.stranger.click(message, f"run:swans:{act}")
+    assert reply.text.startswith("🔒 This bot trains for its owner only.")
+    assert reply.ephemeral
+    assert await state(chat) is RunState.RUNNING
+    assert chat.dispatch.stopped == []
+
+
+@pytest.mark.parametrize("act", [act for act in ACTS if act is not Act.KEEP])
+async def test_a_button_on_somebody_elses_run_tells_nothing(chat: Chat, spotter: SpotterClient, act: Act) -> None:
+    await trained(chat)
+    message = await posted(chat, spotter, act, to=chat.friend.id)
+    reply = await chat.friend.click(message, f"run:swans:{act}")
+    assert reply.text == "⚠️ **run**: you have no run called `swans`.\n➡️ `/trainer runs` lists your runs."
+    assert reply.ephemeral
+    unchanged = next(known for known in chat.friend.inbox() if known.id == message.id)
+    assert unchanged.content == "old message"
