@@ -15,12 +15,12 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 import torch
 
 from trainer_core import device as devices
-from trainer_core.control import ControlReader
+from trainer_core.control import ControlReader, write_control
 from trainer_core.data.corpus import DatasetCard, add_file, documents
 from trainer_core.data.order import Order
 from trainer_core.data.split import split
 from trainer_core.data.tokens import build_tokens
-from trainer_core.events import Event
+from trainer_core.events import Event, MetricsProgress
 from trainer_core.layout import Home, RunDirectory
 from trainer_core.models.build import build_model
 from trainer_core.models.sizes import SIZES
@@ -32,6 +32,7 @@ from trainer_core.state import LoopState
 from trainer_core.tokenizers.bpe import train_bpe
 from trainer_core.training import Training
 
+torch.set_num_threads(1)  # the models are too small for two, and other tests run beside these
 settings.register_profile("spotter", deadline=None)
 settings.load_profile("spotter")
 
@@ -103,13 +104,21 @@ def training(home: Home, card: DatasetCard) -> Callable[[RunSpec], Training]:
     return make
 
 
-def run_attempt(directory: RunDirectory, spec: RunSpec, attempt: int = 1) -> list[Event]:
-    """One attempt in this process; what it reported."""
-    folder = directory.attempt(attempt).path
-    folder.mkdir(parents=True)
+def run_attempt(
+    directory: RunDirectory, spec: RunSpec, attempt: int = 1, pause_after: int | None = None
+) -> list[Event]:
+    """One attempt in this process, paused after a step if one is given; what it reported."""
+    control = directory.attempt(attempt).control
+    control.parent.mkdir(parents=True)
     directory.spec.write_text(spec.model_dump_json())
     events: list[Event] = []
-    run(directory, attempt, events.append, ControlReader(directory.attempt(attempt).control))
+
+    def report(event: Event) -> None:
+        events.append(event)
+        if isinstance(event, MetricsProgress) and event.step == pause_after:
+            write_control(control, "pause")
+
+    run(directory, attempt, report, ControlReader(control))
     return events
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from transformers import GenerationConfig, GPT2Config, GPT2LMHeadModel, PreTrainedModel
 
@@ -18,6 +20,7 @@ def build_model(spec: ModelSpec, vocabulary: int, end_of_text: int, seed: int, d
         n_embd=shape.width,
         n_layer=shape.layers,
         n_head=shape.heads,
+        initializer_range=0.02 * math.sqrt(1024 / shape.width),  # GPT-2's 0.02, scaled from its width to this one
         activation_function="gelu_pytorch_tanh",  # the same function as gelu_new, in one pass
         resid_pdrop=spec.dropout,
         embd_pdrop=spec.dropout,

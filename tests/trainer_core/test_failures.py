@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import errno
+
+import pytest
+import torch
+
+from trainer_core.errors import Code, SpotterError
+from trainer_core.failures import classify
+
+SECRET = "/home/someone/diary.txt: my dear diary"
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (torch.OutOfMemoryError(SECRET), Code.CUDA_OOM),
+        (MemoryError(SECRET), Code.TRAINING_OOM),
+        (RuntimeError(f"[enforce fail] DefaultCPUAllocator: can't allocate memory {SECRET}"), Code.TRAINING_OOM),
+        (OSError(errno.ENOSPC, "No space left on device", SECRET), Code.DISK_FULL),
+        (RuntimeError(f"I/O error: No space left on device (os error 28) {SECRET}"), Code.DISK_FULL),
+        (OSError(errno.EACCES, "Permission denied", SECRET), Code.WORKER_CRASHED),
+        (KeyError(SECRET), Code.WORKER_CRASHED),
+        (KeyboardInterrupt(), Code.WORKER_CRASHED),
+    ],
+)
+def test_each_failure_has_a_code_and_gives_nothing_away(error: BaseException, code: Code) -> None:
+    failure = classify(error)
+    assert failure.code is code
+    assert SECRET not in failure.message + failure.next_step
+
+
+def test_an_unknown_failure_names_its_class() -> None:
+    assert "ZeroDivisionError" in classify(ZeroDivisionError()).message
+
+
+def test_a_failure_that_has_a_code_keeps_it() -> None:
+    error = SpotterError(Code.CORPUS_EMPTY)
+    assert classify(error) is error
+
+
+def test_out_of_memory_says_what_would_fit() -> None:
+    assert "micro-batch of 8" in classify(MemoryError(), micro_batch=16).next_step
+    assert classify(MemoryError(), micro_batch=1).next_step == Code.TRAINING_OOM.next_step
+
+
+def test_a_tensor_that_cannot_be_had_is_out_of_memory() -> None:
+    with pytest.raises(RuntimeError) as caught:
+        torch.empty(2**60, dtype=torch.uint8)
+    assert classify(caught.value).code is Code.TRAINING_OOM

@@ -1,0 +1,185 @@
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from tests.trainer_core.conftest import prose, run_attempt, small_spec
+from trainer_core.data.corpus import DatasetCard, add_file
+from trainer_core.errors import Code, SpotterError
+from trainer_core.events import (
+    JobCompleted,
+    JobPaused,
+    JobProgress,
+    JobStarted,
+    MetricsCheckpoint,
+    MetricsConfig,
+    MetricsProgress,
+    decode,
+    encode,
+)
+from trainer_core.export import verify
+from trainer_core.layout import Home
+from trainer_core.manifest import Manifest
+from trainer_core.preflight import preflight
+from trainer_core.spec import RunSpec
+from trainer_core.training import Training
+
+Make = Callable[[RunSpec], Training]
+
+
+def test_a_run_ends_with_a_model_that_opens(home: Home, card: DatasetCard) -> None:
+    directory = home.run("brisk-otter-42")
+    spec = small_spec(data={"dataset": card.name, "sha256": card.sha256}, tokenizer={"vocabulary": None})
+    events = run_attempt(directory, spec)
+
+    assert isinstance(events[0], JobStarted)
+    assert [event.phase for event in events if isinstance(event, JobProgress)] == [
+        "reading",
+        "tokenizer",
+        "tokens",
+        "model",
+        "preflight",
+        "training",
+        "saving",
+    ]
+    last = events[-1]
+    assert isinstance(last, JobCompleted)
+    assert last.summary.steps == 6
+    assert last.summary.first_loss is not None and last.summary.loss is not None
+    assert last.summary.loss < last.summary.first_loss
+    for seq, event in enumerate(events, start=1):
+        stamped = event.stamped("brisk-otter-42", 1, seq, 0.0)
+        assert decode(encode(stamped)) == stamped
+
+    assert last.summary.model == "export"
+    assert verify(directory.export) == []
+    tokenizer = AutoTokenizer.from_pretrained(directory.export)
+    model = AutoModelForCausalLM.from_pretrained(directory.export, dtype=torch.float32)
+    assert sum(parameter.numel() for parameter in model.parameters()) == last.summary.parameters
+    prompt = tokenizer("The bar", return_tensors="pt").input_ids
+    assert model(prompt).logits.shape == (1, prompt.shape[1], len(tokenizer))
+
+
+def test_what_a_run_leaves_says_where_it_came_from(home: Home, card: DatasetCard) -> None:
+    directory = home.run("brisk-otter-42")
+    run_attempt(directory, small_spec())
+    manifest = Manifest.model_validate_json(directory.manifest.read_bytes())
+    assert manifest.spec == small_spec()
+    assert manifest.dataset == card
+    assert {"python", "torch", "transformers"} <= set(manifest.versions)
+    assert manifest.sums == json.loads((directory.export / "sums.json").read_text())
+    assert set(manifest.durations) >= {"reading", "training", "saving"}
+    card_text = directory.card.read_text()
+    assert f"{manifest.summary.bits_per_byte:.3f}" in card_text
+    for text in (card_text, directory.manifest.read_text(), *(p.read_text() for p in directory.export.glob("*.json"))):
+        assert str(home.path) not in text
+        assert str(Path.home()) not in text
+
+
+def test_an_attempt_goes_on_from_the_last(home: Home, card: DatasetCard) -> None:
+    directory, spec = home.run("brisk-otter-42"), small_spec()
+    first = run_attempt(directory, spec, pause_after=3)
+    assert isinstance(first[-1], JobPaused)
+    events = run_attempt(directory, spec, attempt=2)
+    started = events[0]
+    assert isinstance(started, JobStarted)
+    assert started.resumed_step == 3
+    assert [event.step for event in events if isinstance(event, MetricsProgress)] == [4, 5, 6]
+    assert isinstance(events[-1], JobCompleted)
+    uninterrupted = run_attempt(home.run("calm-heron-7"), spec)[-1]
+    assert isinstance(uninterrupted, JobCompleted)
+    assert events[-1].summary.loss == uninterrupted.summary.loss
+    assert events[-1].summary.sample == uninterrupted.summary.sample
+
+
+def test_a_text_of_the_least_size_can_be_trained_on(home: Home) -> None:
+    add_file(home, "note.txt", prose(1_100).encode(), added_by="1")
+    events = run_attempt(home.run("short-run-1"), small_spec(data={"dataset": "note"}, tokenizer={"vocabulary": None}))
+    [config] = [event for event in events if isinstance(event, MetricsConfig)]
+    assert config.context <= config.train_tokens - 1
+    assert isinstance(events[-1], JobCompleted)
+
+
+def test_data_that_changed_since_it_was_asked_for_is_refused(home: Home, card: DatasetCard) -> None:
+    with pytest.raises(SpotterError, match="not the text it was") as caught:
+        run_attempt(home.run("brisk-otter-42"), small_spec(data={"dataset": card.name, "sha256": "0" * 64}))
+    assert caught.value.field == "data.sha256"
+
+
+def test_data_that_is_not_there_is_refused(home: Home) -> None:
+    with pytest.raises(SpotterError) as caught:
+        run_attempt(home.run("brisk-otter-42"), small_spec())
+    assert caught.value.code is Code.CORPUS_NOT_FOUND
+
+
+def test_a_disk_that_is_in_the_way_fails_the_run(home: Home, card: DatasetCard) -> None:
+    directory = home.run("brisk-otter-42")
+    directory.path.mkdir(parents=True)
+    directory.export.write_text("in the way")
+    with pytest.raises(NotADirectoryError):
+        run_attempt(directory, small_spec(budget="1 steps"))
+    assert any(path.name.startswith("step-") for path in directory.checkpoints.iterdir())
+
+
+def test_preflight_measures_and_leaves_no_trace(training: Make) -> None:
+    making = training(small_spec(model={"dropout": 0.1}))
+    chance = torch.get_rng_state()
+    found = preflight(making)
+    assert found.loss == pytest.approx(math.log(300), abs=0.3)
+    assert found.seconds_per_step > 0
+    assert "every parameter learns" in str(found)
+    assert torch.equal(torch.get_rng_state(), chance)
+    assert all(parameter.grad is None for parameter in making.model.parameters())
+
+
+def test_preflight_finds_a_parameter_that_does_not_learn(training: Make) -> None:
+    making = training(small_spec())
+    making.model.register_parameter("unused", torch.nn.Parameter(torch.zeros(3)))
+    with pytest.raises(SpotterError, match="the parameter unused does not learn") as caught:
+        preflight(making)
+    assert caught.value.code is Code.MODEL_INCOMPATIBLE
+
+
+def test_preflight_lets_a_frozen_parameter_be(training: Make) -> None:
+    making = training(small_spec())
+    making.model.get_parameter("transformer.wpe.weight").requires_grad_(False)
+    assert preflight(making).loss > 0
+
+
+def test_preflight_finds_a_loss_that_cannot_be(training: Make) -> None:
+    making = training(small_spec())
+    with torch.no_grad():
+        making.model.get_parameter("transformer.wte.weight").mul_(100)
+    with pytest.raises(SpotterError, match="even guessing"):
+        preflight(making)
+    with torch.no_grad():
+        making.model.get_parameter("transformer.wte.weight").fill_(math.nan)
+    with pytest.raises(SpotterError, match="not a number"):
+        preflight(making)
+
+
+def test_preflight_finds_a_gradient_that_cannot_be(training: Make) -> None:
+    making = training(small_spec())
+    making.model.get_parameter("transformer.ln_f.bias").register_hook(lambda g: g * math.inf)  # type: ignore[no-untyped-call]  # unannotated in torch
+    with pytest.raises(SpotterError, match="bias is not finite"):
+        preflight(making)
+
+
+def test_preflight_finds_an_output_of_another_shape(training: Make) -> None:
+    making = training(small_spec())
+    making.model.lm_head = torch.nn.Linear(128, 7)
+    with pytest.raises(SpotterError, match="shape"):
+        preflight(making)
+
+
+def test_a_saved_checkpoint_is_told_of(home: Home, card: DatasetCard) -> None:
+    directory = home.run("brisk-otter-42")
+    events = run_attempt(directory, small_spec(budget="2 steps"))
+    saved = [event for event in events if isinstance(event, MetricsCheckpoint)]
+    assert [(directory.path / event.path).is_dir() for event in saved] == [True]

@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+from typing import Literal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trainer_core.schedule import Pace, learning_rate, progress, repaced
+from trainer_core.spec import OptimizerSpec
+
+totals = st.integers(1, 5_000)
+kinds: st.SearchStrategy[Literal["wsd", "cosine"]] = st.sampled_from(["wsd", "cosine"])
+
+
+def rates(total: int, spec: OptimizerSpec) -> list[float]:
+    return [learning_rate(step, (Pace(0, 0.0, total),), 1.0, spec) for step in range(total)]
+
+
+@given(totals)
+def test_progress_grows_evenly_from_start_to_end(total: int) -> None:
+    paces = (Pace(0, 0.0, total),)
+    assert progress(0, paces) == 0
+    assert progress(total, paces) == progress(total + 1, paces) == 1
+    assert progress(total / 2, paces) == pytest.approx(0.5)
+
+
+@given(totals, kinds, st.floats(0, 0.5), st.floats(0, 0.5))
+def test_a_rate_is_never_wasted_nor_above_the_peak(
+    total: int, schedule: Literal["wsd", "cosine"], warmup: float, decay: float
+) -> None:
+    spec = OptimizerSpec(schedule=schedule, warmup_fraction=warmup, decay_fraction=decay)
+    assert all(0 < rate <= 1 for rate in rates(total, spec))
+
+
+def test_wsd_warms_up_stays_and_decays() -> None:
+    curve = rates(100, OptimizerSpec(warmup_fraction=0.1, decay_fraction=0.3))
+    assert curve[:10] == sorted(curve[:10])
+    assert set(curve[10:70]) == {1.0}
+    assert curve[70:] == sorted(curve[70:], reverse=True)
+    assert curve[-1] < 0.02
+
+
+def test_cosine_falls_from_the_end_of_the_warm_up() -> None:
+    curve = rates(100, OptimizerSpec(schedule="cosine", warmup_fraction=0.1))
+    assert curve[10:] == sorted(curve[10:], reverse=True)
+    assert learning_rate(54, (Pace(0, 0.0, 100),), 1.0, OptimizerSpec(schedule="cosine", warmup_fraction=0.1)) == (
+        pytest.approx(0.5, abs=0.02)
+    )
+
+
+@given(st.lists(st.floats(0.01, 3.0), min_size=50, max_size=400), st.floats(5, 100), st.floats(0.01, 3.0))
+def test_a_budget_of_time_is_met_whatever_the_machine_does(seconds: list[float], budget: float, guess: float) -> None:
+    paces: tuple[Pace, ...] = (Pace(0, 0.0, max(1, round(budget / guess))),)
+    elapsed, step, seen = 0.0, 0, [0.0]
+    while progress(step, paces) < 1:
+        took = seconds[step % len(seconds)]
+        elapsed, step = elapsed + took, step + 1
+        if pace := repaced(paces, step, elapsed, budget):
+            paces = (*paces, pace)
+        seen.append(progress(step, paces))
+    assert seen == sorted(seen)
+    assert elapsed <= budget + max(seconds)
+    assert len(paces) <= 102
+
+
+def test_a_steady_machine_lands_on_time() -> None:
+    paces: tuple[Pace, ...] = (Pace(0, 0.0, 40),)
+    step = 0
+    while progress(step, paces) < 1:
+        step += 1
+        if pace := repaced(paces, step, step * 0.1, 10.0):
+            paces = (*paces, pace)
+    assert 98 <= step <= 100
+
+
+def test_what_was_decided_once_stays_decided() -> None:
+    early, late = Pace(0, 0.0, 100), Pace(50, 0.5, 200)
+    assert progress(20, (early, late)) == progress(20, (early,))
+    assert progress(50, (early, late)) == 0.5
+    assert progress(125, (early, late)) == 0.75
+
+
+def test_time_that_is_up_is_stated_once() -> None:
+    paces = (Pace(0, 0.0, 100),)
+    last = repaced(paces, 10, 5.0, 5.0)
+    assert last is not None
+    assert progress(10, (*paces, last)) == 1
+    assert repaced((*paces, last), 10, 5.0, 5.0) is None
