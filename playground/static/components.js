@@ -7,6 +7,7 @@ const ROW = 1;
 const BUTTON = 2;
 export const STRING_SELECT = 3;
 const LINK_STYLE = 5;
+const MOST_ROWS = 6;
 // What has not failed after three seconds is acknowledged: the rest of the answer does not hold the button.
 const ACKNOWLEDGED_MS = 3500;
 const STYLES = { 1: "primary", 2: "secondary", 3: "success", 4: "danger", 5: "secondary" };
@@ -65,7 +66,8 @@ export function selectMenu(item, onChange = () => {}) {
       [option.emoji?.name, option.label, option.description && `— ${option.description}`].filter(Boolean).join(" "),
     ),
   );
-  const props = { multiple: several, disabled: item.disabled, dataset: { customId: item.custom_id } };
+  const size = several ? Math.min(item.options.length, MOST_ROWS) : null;
+  const props = { multiple: several, size, disabled: item.disabled, dataset: { customId: item.custom_id } };
   const select = el("select", props, placeholder, options);
   if (placeholder && !item.options.some((option) => option.default)) placeholder.selected = true;
   let changed = false;

@@ -3,6 +3,7 @@
 import { el, icon } from "./dom.js";
 import { link } from "./richtext.js";
 
+const TALLEST_PX = 350;
 const UNITS = ["bytes", "KB", "MB", "GB"];
 
 /** A picture that opens enlarged. Given the picture it follows, it keeps showing that one until the new one is decoded. */
@@ -12,8 +13,9 @@ export function picture(media, alt, previous = null) {
   button.setAttribute("aria-label", `Enlarge ${alt}`);
   image.alt = alt;
   if (media.width && media.height) {
-    image.width = media.width;
-    image.height = media.height;
+    // the room is kept before the picture is there, so that nothing jumps when it comes
+    image.style.setProperty("aspect-ratio", `${media.width} / ${media.height}`);
+    image.style.setProperty("width", `${Math.min(media.width, (TALLEST_PX * media.width) / media.height)}px`);
   }
   if (button.dataset.url === media.url) return button;
   button.dataset.url = media.url;

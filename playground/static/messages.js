@@ -23,6 +23,7 @@ export class MessageList {
   #actions;
   #names = {};
   #atEnd = true;
+  #lastTop = 0;
   #unseen = 0;
 
   /**
@@ -99,8 +100,11 @@ export class MessageList {
 
   #scrolled() {
     const { scrollHeight, scrollTop, clientHeight } = this.#scroller;
-    this.#atEnd = scrollHeight - scrollTop - clientHeight < NEAR_END_PX;
-    if (this.#atEnd) this.#announce(0);
+    const near = scrollHeight - scrollTop - clientHeight < NEAR_END_PX;
+    // only the person scrolls up: a conversation that grows moves away from the end by itself
+    if (near) this.#announce(0);
+    if (near || scrollTop < this.#lastTop) this.#atEnd = near;
+    this.#lastTop = scrollTop;
   }
 
   #keepEnd() {

@@ -83,6 +83,15 @@ class Board(discord.ui.View):
     async def size(self, interaction: discord.Interaction, select: discord.ui.Select["Board"]) -> None:
         await interaction.response.edit_message(content=f"Size is {select.values[0]}")
 
+    @discord.ui.select(
+        placeholder="Notes",
+        custom_id="notes",
+        max_values=2,
+        options=[discord.SelectOption(label="Loss", value="loss"), discord.SelectOption(label="Speed", value="speed")],
+    )
+    async def notes(self, interaction: discord.Interaction, select: discord.ui.Select["Board"]) -> None:
+        await interaction.response.edit_message(content=f"Notes on {' and '.join(select.values)}")
+
 
 class PageBot(discord.Client):
     """`/gym train` goes on once `carry_on` is set; what is written to the bot is answered."""

@@ -292,6 +292,11 @@ async def test_buttons_and_selects_act_and_change_in_place(page: Page) -> None:
     await expect(board).to_contain_text("There is more now (edited)")
     await board.get_by_role("combobox", name="Size").select_option("small")
     await expect(board).to_contain_text("Size is small")
+    notes = board.get_by_role("listbox", name="Notes")
+    await notes.focus()
+    await notes.select_option(["loss", "speed"])
+    await page.keyboard.press("Tab")
+    await expect(board).to_contain_text("Notes on loss and speed")
     assert await board.evaluate("(now, before) => now === before", row), "the row was changed, not replaced"
     await expect(board.get_by_role("button", name="Locked")).to_be_disabled()
     link = board.get_by_role("link", name="Manual")
@@ -434,6 +439,20 @@ async def test_older_messages_stay_in_view_while_new_ones_come(page: Page, ada: 
     await expect(pill).to_be_hidden()
 
 
+async def test_a_conversation_opens_at_its_end_also_with_pictures(page: Page) -> None:
+    for text in ("first", "second"):
+        await call(page, "gym train")
+        await page.keyboard.type(text)
+        await page.keyboard.press("Enter")
+        await expect(message(page, f"data={text}").get_by_role("article")).to_be_visible()
+    await page.reload()
+    await expect(message(page, "data=second").get_by_text("attempt 1")).to_be_in_viewport()
+    picture = page.locator(".embed-image img").last
+    before = await picture.bounding_box()
+    await picture.evaluate("image => image.decode()")
+    assert before == await picture.bounding_box(), "the picture's room was kept for it"
+
+
 async def test_a_stranger_sees_a_conversation_of_their_own(page: Page, playground: Playground, ada: Person) -> None:
     mallory = playground.person(f"Mallory with {ada.name}")
     await ada.write("not for Mallory")
@@ -485,6 +504,21 @@ async def test_a_phone_has_room_for_everything(browser: Browser, playground: Pla
     await page.keyboard.press("Escape")
     await expect(drawer).to_be_hidden()
     await page.close()
+
+
+async def test_the_keyboard_reaches_everything_and_shows_where_it_is(page: Page) -> None:
+    await call(page, "gym board")
+    await page.keyboard.press("Enter")
+    await expect(message(page, "Choose")).to_be_visible()
+    await page.get_by_role("navigation").get_by_role("link").last.focus()
+    reached = []
+    describe = "node => [node.getAttribute('aria-label') || node.innerText, getComputedStyle(node).outlineStyle]"
+    for _ in range(14):
+        await page.keyboard.press("Tab")
+        reached.append(tuple(await page.evaluate(f"({describe})(document.activeElement)")))
+    for name in ("Conversation", "More", "Stop", "Manual", "Size", "Notes"):
+        assert (name, "solid") in reached
+    assert {"Attach a file", "Message", "Send"} & {name for name, _ in reached}
 
 
 async def test_nothing_moves_for_whoever_asked_for_that(browser: Browser, playground: Playground, ada: Person) -> None:
