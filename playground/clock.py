@@ -30,7 +30,7 @@ class Clock:
 
     frozen_at: float | None = None
     _ahead: float = 0.0
-    _timers: set[Timer] = field(default_factory=set)
+    _timers: list[Timer] = field(default_factory=list)
 
     def now(self) -> float:
         return (time.time() if self.frozen_at is None else self.frozen_at) + self._ahead
@@ -48,9 +48,9 @@ class Clock:
 
     def call_at(self, when: float, callback: Callable[[], None]) -> Timer:
         """Run `callback` once at Unix time `when`, from the event loop or from `advance`."""
-        self._timers = {timer for timer in self._timers if timer.when != float("inf")}
+        self._timers = [timer for timer in self._timers if timer.when != float("inf")]
         timer = Timer(when, callback)
-        self._timers.add(timer)
+        self._timers.append(timer)
         self._arm(timer)
         return timer
 
@@ -63,7 +63,6 @@ class Clock:
             timer.handle = asyncio.get_running_loop().call_later(delay, self._fire, timer)
 
     def _fire(self, timer: Timer) -> None:
-        if timer in self._timers:
-            self._timers.discard(timer)
-            timer.cancel()
-            timer.callback()
+        self._timers.remove(timer)
+        timer.cancel()
+        timer.callback()

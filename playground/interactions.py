@@ -3,14 +3,12 @@
 import asyncio
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from enum import IntEnum
+from dataclasses import replace
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from playground.cdn import Upload
-from playground.clock import Timer
 from playground.commands import Choice
 from playground.components import Modal, ModalForm
 from playground.errors import (
@@ -25,7 +23,8 @@ from playground.errors import (
     invalid_form,
 )
 from playground.forms import WireModel, parse
-from playground.messages import EPHEMERAL, LOADING, SUPPRESS_NOTIFICATIONS, Draft, Message, Origin, User
+from playground.interaction import ALLOWED, Callback, Interaction, Kind
+from playground.messages import EPHEMERAL, LOADING, SUPPRESS_NOTIFICATIONS, Draft, Message, User
 from playground.wire import Wire
 from playground.world import Event, InteractionCreated, InteractionFailed, MessageUpdated, ModalOpened, Path, World
 
@@ -39,34 +38,6 @@ _DM_CONTEXT = 1
 _KEPT_FLAGS = EPHEMERAL | SUPPRESS_NOTIFICATIONS
 
 
-class Kind(IntEnum):
-    """Why an interaction was created."""
-
-    COMMAND = 2
-    COMPONENT = 3
-    AUTOCOMPLETE = 4
-    MODAL = 5
-
-
-class Callback(IntEnum):
-    """The bot's first response."""
-
-    MESSAGE = 4
-    DEFERRED_MESSAGE = 5
-    DEFERRED_UPDATE = 6
-    UPDATE = 7
-    CHOICES = 8
-    MODAL = 9
-
-
-_ALLOWED = {
-    Kind.COMMAND: {Callback.MESSAGE, Callback.DEFERRED_MESSAGE, Callback.MODAL},
-    Kind.AUTOCOMPLETE: {Callback.CHOICES},
-    Kind.COMPONENT: set(Callback) - {Callback.CHOICES},
-    Kind.MODAL: set(Callback) - {Callback.CHOICES, Callback.MODAL},
-}
-
-
 class CallbackBody(WireModel):
     type: Literal[4, 5, 6, 7, 8, 9]
     data: Wire | None = None
@@ -74,36 +45,6 @@ class CallbackBody(WireModel):
 
 class ChoicesData(WireModel):
     choices: Annotated[list[Choice], Field(max_length=25)]
-
-
-@dataclass(slots=True, eq=False)
-class Interaction:
-    """One interaction. `settled` is set once the person has their answer, or knows that there is none (`failure`)."""
-
-    id: int
-    kind: Kind
-    token: str
-    person: User
-    channel_id: int
-    name: str
-    created: float
-    source_id: int | None = None
-    response: Callback | None = None
-    original_id: int | None = None
-    followup_ids: list[int] = field(default_factory=list)
-    modal: Modal | None = None
-    choices: tuple[Choice, ...] = ()
-    failure: str | None = None
-    settled: asyncio.Event = field(default_factory=asyncio.Event)
-    # set by the first response, or when it is too late for one
-    answered: asyncio.Event = field(default_factory=asyncio.Event)
-    opener: "Interaction | None" = None
-    timer: Timer | None = None
-
-    @property
-    def origin(self) -> Origin:
-        opener = None if self.opener is None else self.opener.origin
-        return Origin(self.id, int(self.kind), self.name, self.person, self.source_id, opener)
 
 
 class Interactions:
@@ -137,7 +78,7 @@ class Interactions:
             world.snowflake(), kind, token, person, channel.id, name, now, source_id, opener=opener
         )
         self._by_id[interaction.id] = self._by_token[token] = interaction
-        interaction.timer = world.clock.call_at(now + RESPONSE_DEADLINE, lambda: self._deadline(interaction))
+        world.clock.call_at(now + RESPONSE_DEADLINE, lambda: self._give_up(interaction, interaction.answered))
         payload: Wire = {
             "id": str(interaction.id),
             "application_id": str(world.application_id),
@@ -178,14 +119,16 @@ class Interactions:
         body = parse(CallbackBody, payload)
         callback = Callback(body.type)
         updates = callback in (Callback.UPDATE, Callback.DEFERRED_UPDATE)
-        if callback not in _ALLOWED[interaction.kind] or (updates and interaction.source_id is None):
+        if callback not in ALLOWED[interaction.kind] or (updates and interaction.source_id is None):
             message = f"An interaction of type {int(interaction.kind)} cannot be answered with type {int(callback)}"
             raise invalid_form([Problem(("type",), "INTERACTION_CALLBACK_TYPE_INVALID", message)])
         resource = self._apply(interaction, callback, body.data or {}, uploads)
         interaction.response = callback
         interaction.answered.set()
-        self._rearm(interaction)
-        if callback not in (Callback.DEFERRED_MESSAGE, Callback.DEFERRED_UPDATE):
+        if callback is Callback.DEFERRED_MESSAGE:
+            end = interaction.created + TOKEN_LIFE
+            self._world.clock.call_at(end, lambda: self._give_up(interaction, interaction.settled))
+        elif callback is not Callback.DEFERRED_UPDATE:
             interaction.settled.set()
         return self._answer(interaction, resource)
 
@@ -299,15 +242,9 @@ class Interactions:
         now, origin = world.clock.now(), interaction.origin
         return Message(world.snowflake(), interaction.channel_id, world.bot, now, flags=flags, origin=origin)
 
-    def _rearm(self, interaction: Interaction) -> None:
-        if interaction.timer is not None:
-            interaction.timer.cancel()
-        clock = self._world.clock
-        interaction.timer = clock.call_at(interaction.created + TOKEN_LIFE, lambda: self._deadline(interaction))
-
-    def _deadline(self, interaction: Interaction) -> None:
-        """Three seconds without a response, or fifteen minutes of "is thinking…"."""
-        if interaction.settled.is_set():
+    def _give_up(self, interaction: Interaction, awaited: asyncio.Event) -> None:
+        """The three seconds for a response, or the fifteen minutes of "is thinking…", are over."""
+        if awaited.is_set():
             return
         interaction.failure = NO_RESPONSE
         interaction.answered.set()

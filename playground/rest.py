@@ -14,7 +14,8 @@ from playground.errors import ENTITY_TOO_LARGE, INVALID_JSON, METHOD_NOT_ALLOWED
 from playground.faults import Fault, Faults
 from playground.interactions import FILE_LIMIT
 from playground.ratelimit import GLOBAL, RateLimitedError, RateLimits
-from playground.routes import Answer, Call, Route, Routes
+from playground.route import Answer, Call, Route
+from playground.routes import Routes
 from playground.traffic import Exchange, Traffic
 
 BASE = "/api/v10"
@@ -166,6 +167,7 @@ async def _read_multipart(request: web.Request) -> Body:
     reader = await request.multipart()
     while (part := await reader.next()) is not None:
         if not isinstance(part, BodyPartReader):
+            # a multipart inside the multipart: no client of Discord's sends one
             continue
         chunks: list[bytes] = []
         size = 0

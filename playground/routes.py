@@ -1,19 +1,14 @@
 """The REST routes that a bot with slash commands and direct messages uses."""
 
-import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
-
 from pydantic import Field
 
-from playground.cdn import Upload
 from playground.commands import Command
 from playground.errors import (
     NOT_ANOTHERS_MESSAGE,
     OLD_EDITS_LIMITED,
     UNKNOWN_APPLICATION,
     UNKNOWN_COMMAND,
+    UNKNOWN_MESSAGE,
     UNKNOWN_USER,
     ApiError,
     Problem,
@@ -24,48 +19,11 @@ from playground.gateway import Gateway
 from playground.interactions import Interactions
 from playground.messages import SUPPRESS_NOTIFICATIONS, Draft, Message
 from playground.ratelimit import OLD_EDIT, Limit, RateLimitedError, RateLimits
+from playground.route import Answer, Call, Route
 from playground.wire import Wire
 from playground.world import TypingStarted, World
 
 OLD_AFTER = 3600.0
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """A request, read: the path's parameters, the query, the JSON body and the uploaded parts by number."""
-
-    params: Mapping[str, str]
-    query: Mapping[str, str]
-    payload: Any  # any JSON value
-    uploads: Mapping[int, Upload]
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A response: `body` is any JSON value, None for no body."""
-
-    status: int
-    body: Any
-    headers: Mapping[str, str] = field(default_factory=dict)
-
-
-Handler = Callable[[Call], Answer]
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """`by_token_in_path` routes need no bot token and do not count towards the global limit."""
-
-    method: str
-    template: str
-    handler: Handler
-    limit: Limit
-    by_token_in_path: bool = False
-
-    def match(self, path: str) -> dict[str, str] | None:
-        pattern = re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", self.template)
-        found = re.fullmatch(pattern, path)
-        return None if found is None else found.groupdict()
 
 
 class DmRequest(WireModel):
@@ -308,7 +266,11 @@ class Routes:
         return _snowflake(call, "webhook_id"), call.params["webhook_token"], which
 
     def _stored(self, call: Call) -> Message:
-        return self._world.message(_snowflake(call, "channel_id"), _snowflake(call, "message_id"))
+        message = self._world.message(_snowflake(call, "channel_id"), _snowflake(call, "message_id"))
+        if message.ephemeral:
+            # only its interaction's token reaches it
+            raise ApiError(UNKNOWN_MESSAGE)
+        return message
 
     def _own(self, call: Call) -> Message:
         message = self._stored(call)

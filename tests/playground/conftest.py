@@ -8,11 +8,16 @@ from typing import Any
 
 import aiohttp
 import pytest
+from hypothesis import settings
 
 from playground.people import Person
 from playground.server import Playground
 from tests.playground.bot import Bot, point_at
 from tests.playground.openapi import validate_traffic
+
+# a busy machine must not fail a property
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 @pytest.fixture

@@ -236,6 +236,23 @@ async def test_buttons_and_selects(ada: Person, bot: Bot) -> None:
         await ada.click(stopped, "Stop")
 
 
+async def test_a_view_sent_with_an_answer_hears_its_buttons(ada: Person, bot: Bot) -> None:
+    class Confirm(discord.ui.View):
+        @discord.ui.button(label="Yes")
+        async def yes(self, interaction: discord.Interaction, button: discord.ui.Button["Confirm"]) -> None:
+            await interaction.response.defer()
+            await interaction.edit_original_response(content="confirmed", view=None)
+
+    async def respond(interaction: discord.Interaction) -> None:
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        await interaction.followup.send("sure?", view=Confirm())
+
+    bot.command("ask", respond)
+    await bot.tree.sync()
+    asked = await ada.slash("ask")
+    assert (await ada.click(asked, "Yes")).text == asked.text == "confirmed"
+
+
 async def test_a_modal_is_shown_filled_in_and_answered(ada: Person, bot: Bot) -> None:
     class Snooze(discord.ui.Modal, title="Snooze"):
         minutes = discord.ui.TextInput[discord.ui.Modal](
