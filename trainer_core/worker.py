@@ -32,6 +32,8 @@ def main() -> int:
         return 0
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.nice(_NICENESS)
+    # Threads that wait for each other by spinning lose most of their speed once anything else wants a core.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     import trainer_core.run  # noqa: F401  torch and transformers take seconds: they are loaded while nobody waits
 
     sys.stdout.write("ready\n")
