@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
+from contextlib import suppress
 
 from pydantic import TypeAdapter
 
@@ -20,6 +21,7 @@ _log = logging.getLogger(__name__)
 REQUEST = TypeAdapter(PlotRequest)
 LENGTH = 4
 """Bytes, big-endian, before each PNG."""
+_LAST_SECONDS = 5.0
 
 
 class PlotError(Exception):
@@ -61,7 +63,12 @@ class Plotter:
             return png
 
     async def close(self) -> None:
+        """Let the process end by itself, and see to it that it does."""
         async with self._turn:
+            self._end_input()
+            if self._process:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._process.wait(), _LAST_SECONDS)
             await self._end()
 
     async def _ask(self, request: PlotRequest) -> bytes:
@@ -81,7 +88,11 @@ class Plotter:
         return await of.readexactly(size)
 
     def _let_go(self) -> None:
-        if self._process and self._process.stdin and not self._turn.locked():
+        if not self._turn.locked():
+            self._end_input()
+
+    def _end_input(self) -> None:
+        if self._process and self._process.stdin:
             self._process.stdin.close()
 
     async def _end(self) -> None:
