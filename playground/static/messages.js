@@ -51,6 +51,8 @@ export class MessageList {
 
   /** Add the message, or change the row it already has. */
   put(message, { seen = false } = {}) {
+    // the event of a scroll comes a frame later than the scroll
+    this.#scrolled();
     let row = this.#rows.get(message.id);
     if (row) {
       row.update(message, this.#names);
@@ -108,7 +110,9 @@ export class MessageList {
   }
 
   #keepEnd() {
-    if (this.#atEnd) this.#scroller.scrollTop = this.#scroller.scrollHeight;
+    if (!this.#atEnd) return;
+    this.#scroller.scrollTop = this.#scroller.scrollHeight;
+    this.#lastTop = this.#scroller.scrollTop;
   }
 
   #announce(unseen) {
