@@ -73,13 +73,14 @@ def _curves(axes: Axes, request: PlotRequest) -> None:
             fontsize=9,
             fontweight="bold",
         )
-    axes.margins(x=0.03, y=0.12)
+    axes.margins(y=0.12)
     low, high = axes.get_ylim()
     if high - low < _LEAST_SPAN:
         axes.set_ylim((low + high - _LEAST_SPAN) / 2, (low + high + _LEAST_SPAN) / 2)
-    newest = max(points[-1][0] for points in (request.train, request.validation) if points)
-    if request.steps_total and newest >= _TOLD_FROM * request.steps_total:
-        axes.set_xlim(right=max(request.steps_total, newest) * 1.03)
+    end = max(1, *(points[-1][0] for points in (request.train, request.validation) if points))
+    if request.steps_total and end >= _TOLD_FROM * request.steps_total:
+        end = max(request.steps_total, end)
+    axes.set_xlim(-0.03 * end, 1.03 * end)
     axes.xaxis.set_major_locator(MaxNLocator(nbins=7, integer=True))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda step, _: f"{step:,.0f}"))
     axes.legend(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -59,3 +60,13 @@ async def test_whoever_is_no_longer_allowed_is_refused(chat: Chat, spotter: Spot
     spotter.access = replace(spotter.access, allowed=frozenset())
     assert (await chat.friend.slash("trainer runs")).text == REFUSAL
     assert (await chat.friend.click(reply, "Stop")).text == REFUSAL
+
+
+async def test_whoever_is_struck_off_in_mid_command_is_not_served(chat: Chat, spotter: SpotterClient) -> None:
+    hold = chat.playground.faults.hold("POST", "/interactions/{interaction_id}/{interaction_token}/callback")
+    asked = asyncio.ensure_future(chat.friend.slash("trainer train", data="python-docs"))
+    await hold.reached.wait()
+    spotter.access = replace(spotter.access, allowed=frozenset())
+    hold.release()
+    assert (await asked).text.startswith("⚠️ This bot trains for its owner only.")
+    assert await chat.runs() == []

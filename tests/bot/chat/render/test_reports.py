@@ -155,6 +155,8 @@ def test_a_completion_without_an_evaluation_leaves_those_numbers_out() -> None:
     assert message.content == "✅ **brisk-otter-42** has finished."
     assert list(fields(message)) == ["Steps", "Tokens", "Trained for"]
     assert message.plot is None
+    card = render(Kind.LIVE, stories.status(RunState.SUCCEEDED, summary=bare), NOW)
+    assert list(fields(card)) == ["Steps", "Tokens", "Trained for"]
 
 
 def test_a_resumed_run_may_not_know_where_it_began() -> None:
