@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from typing import Literal
@@ -13,6 +14,7 @@ import torch
 from trainer_core.errors import Code, SpotterError
 
 Kind = Literal["cpu", "cuda", "mps"]
+Wanted = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["fp32", "bf16"]
 
 
@@ -33,18 +35,42 @@ class Device:
         return torch.autocast(self.kind, dtype=torch.bfloat16, enabled=self.precision == "bf16")
 
 
-def choose(wanted: Literal["auto", "cpu", "cuda", "mps"]) -> Device:
+def choose(wanted: Wanted) -> Device:
     """The device for `wanted`. Raises CUDA_NOT_AVAILABLE or CONFIG_INVALID if it is not there."""
-    cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
+    kind = pick(wanted, cuda=torch.cuda.is_available(), mps=torch.backends.mps.is_available())
+    threads = _threads()
+    if kind == "cuda":
+        precision, reason = cuda_precision(*torch.cuda.get_device_capability())
+        return Device(kind, torch.cuda.get_device_name(), threads, precision, reason)
+    if kind == "mps":
+        return Device(kind, "Apple GPU", threads, "fp32", "Apple GPUs train in fp32")
+    precision, reason = cpu_precision(torch.cpu.get_capabilities())
+    return Device(kind, f"CPU ({threads} thread{'s' if threads > 1 else ''})", threads, precision, reason)
+
+
+def pick(wanted: Wanted, *, cuda: bool, mps: bool) -> Kind:
+    """The kind of device for `wanted`, where `cuda` and `mps` say what there is. Raises as `choose` does."""
+    if wanted == "auto":
+        return "cuda" if cuda else "mps" if mps else "cpu"
     if wanted == "cuda" and not cuda:
         raise SpotterError(Code.CUDA_NOT_AVAILABLE, field="device")
     if wanted == "mps" and not mps:
         raise SpotterError(Code.CONFIG_INVALID, "this machine has no Apple GPU; use `auto` or `cpu`", field="device")
-    if wanted == "cuda" or (wanted == "auto" and cuda):
-        return _cuda()
-    if wanted == "mps" or (wanted == "auto" and mps):
-        return Device("mps", "Apple GPU", _threads(), "fp32", "Apple GPUs train in fp32")
-    return _cpu()
+    return wanted
+
+
+def cuda_precision(major: int, minor: int) -> tuple[Precision, str]:
+    """The precision for a GPU of this compute capability, and why."""
+    if major >= 8:
+        return "bf16", f"compute capability {major}.{minor} multiplies in bf16"
+    return "fp32", f"compute capability {major}.{minor} has no bf16"
+
+
+def cpu_precision(capabilities: Mapping[str, object]) -> tuple[Precision, str]:
+    """The precision for a CPU with these `capabilities`, and why."""
+    if capabilities.get("amx_bf16"):
+        return "bf16", "the CPU multiplies in bf16 (AMX)"
+    return "fp32", "the CPU has no AMX; without it bf16 is slower than fp32"
 
 
 def prepare(device: Device) -> None:
@@ -52,22 +78,6 @@ def prepare(device: Device) -> None:
     torch.set_num_threads(device.threads)
     if device.kind == "cuda":
         torch.set_float32_matmul_precision("high")  # TF32 for what is left in fp32
-
-
-def _cuda() -> Device:
-    name = torch.cuda.get_device_name()
-    major, minor = torch.cuda.get_device_capability()
-    if major >= 8:
-        return Device("cuda", name, _threads(), "bf16", f"compute capability {major}.{minor} multiplies in bf16")
-    return Device("cuda", name, _threads(), "fp32", f"compute capability {major}.{minor} has no bf16")
-
-
-def _cpu() -> Device:
-    threads = _threads()
-    name = f"CPU ({threads} thread{'s' if threads > 1 else ''})"
-    if torch.cpu.get_capabilities().get("amx_bf16"):
-        return Device("cpu", name, threads, "bf16", "the CPU multiplies in bf16 (AMX)")
-    return Device("cpu", name, threads, "fp32", "the CPU has no AMX; without it bf16 is slower than fp32")
 
 
 def _threads() -> int:

@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 
 from trainer_core.errors import Code, SpotterError
+
+
+@contextmanager
+def explained(micro_batch: int) -> Iterator[None]:
+    """Out-of-memory errors of the block become a `SpotterError` that says which micro-batch would fit."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        raise classify(error, micro_batch) from error
 
 
 def classify(error: BaseException, micro_batch: int | None = None) -> SpotterError:

@@ -59,7 +59,7 @@ def train(training: Training, checkpoints: Checkpoints, control: ControlReader) 
         started = time.monotonic()
         rate = learning_rate(state.step, state.paces, training.peak_learning_rate, spec.optimizer)
         set_learning_rate(training.optimizer, rate)
-        loss = training.forward_backward(training.batch(state.cursor, training.batching.sequences))
+        loss = training.forward_backward(state.cursor, training.batching.sequences)
         norm = float(torch.nn.utils.clip_grad_norm_(training.model.parameters(), spec.optimizer.clip_norm))
         verdict = judge(state.step + 1, loss, norm, state.skipped)
         if verdict.action == "take":

@@ -36,15 +36,15 @@ def preflight(training: Training) -> Preflight:
 
     Raises MODEL_INCOMPATIBLE (shapes, a dead parameter) or TRAINING_NAN_LOSS.
     """
-    batch = training.batch(training.state.cursor, training.batching.micro_batch)
+    cursor, sequences = training.state.cursor, training.batching.micro_batch
     devices = [torch.cuda.current_device()] if training.device.kind == "cuda" else []
     with torch.random.fork_rng(devices=devices):
-        _check_shapes(training, batch)
-        loss = training.forward_backward(batch)
+        _check_shapes(training, training.batch(cursor, 1))
+        loss = training.forward_backward(cursor, sequences)
         _check_loss(loss, training)
         _check_gradients(training)
         started = time.perf_counter()
-        training.forward_backward(batch)
+        training.forward_backward(cursor, sequences)
         seconds = time.perf_counter() - started
     training.optimizer.zero_grad(set_to_none=True)
     return Preflight(loss, seconds * training.batching.accumulation, training.parameters * 16)
@@ -53,7 +53,7 @@ def preflight(training: Training) -> Preflight:
 def _check_shapes(training: Training, batch: torch.Tensor) -> None:
     expected = (1, training.batching.length, training.tokenizer.vocabulary)
     with torch.inference_mode():
-        shape = tuple(training.model(input_ids=batch[:1, :-1]).logits.shape)
+        shape = tuple(training.model(input_ids=batch[:, :-1]).logits.shape)
     if shape != expected:
         raise SpotterError(
             Code.MODEL_INCOMPATIBLE, f"the model's output has shape {shape}, and {expected} was expected", field="model"

@@ -31,7 +31,7 @@ from trainer_core.events import (
     ends_attempt,
 )
 from trainer_core.export import verify, write_model
-from trainer_core.failures import classify
+from trainer_core.failures import explained
 from trainer_core.layout import Home, RunDirectory
 from trainer_core.loop import summary, train
 from trainer_core.manifest import Manifest, git_commit, system, versions
@@ -100,7 +100,8 @@ def run(directory: RunDirectory, attempt: int, report: Report, control: ControlR
         f"{len(tokens.train):,} tokens to train on, {len(tokens.validation):,} held out",
     )
 
-    checks = preflight(training)
+    with explained(batching.micro_batch):
+        checks = preflight(training)
     clock.enter("preflight", str(checks))
     if not training.state.paces:
         pace = first_pace(spec.budget, batching, training.order.sequences, checks.seconds_per_step)
@@ -121,13 +122,11 @@ def run(directory: RunDirectory, attempt: int, report: Report, control: ControlR
     report(config)
 
     clock.enter("training", f"{spec.budget} at {batching.tokens_per_step:,} tokens a step")
-    try:
+    with explained(batching.micro_batch):
         for event in train(training, checkpoints, control):
             report(event)
             if ends_attempt(event):
                 return
-    except (MemoryError, RuntimeError) as error:
-        raise classify(error, batching.micro_batch) from error
 
     clock.enter("saving", "writing the model")
     sums = write_model(directory.export, model, tokenizer.folder)

@@ -44,23 +44,19 @@ class Training:
         batch = torch.from_numpy(gather(self.tokens.train, starts, self.batching.length))
         return batch.to(self.device.kind)
 
-    def forward_backward(self, batch: Tensor) -> float:
-        """Add the gradient of the mean loss over `batch`, micro-batch by micro-batch. Returns that loss, in nats.
+    def forward_backward(self, cursor: int, sequences: int) -> float:
+        """Add the gradient of the mean loss over the `sequences` after `cursor`. Returns that loss, in nats.
 
-        Each micro-batch is weighed by its share of the valid tokens of the whole step, so that how the step is cut
-        does not change what is learnt.
+        Each micro-batch is weighed by its share of the tokens of the whole step, so that how the step is cut does
+        not change what is learnt.
         """
-        total = torch.zeros((), device=batch.device)
-        valid = batch[:, 1:].numel()
-        for micro in torch.split(batch, self.batching.micro_batch):
-            loss = self.loss_sum(micro) / valid
+        total = torch.zeros((), device=self.device.kind)
+        for done in range(0, sequences, self.batching.micro_batch):
+            batch = self.batch(cursor + done, min(self.batching.micro_batch, sequences - done))
+            loss = self.losses(batch[:, :-1], batch[:, 1:]).sum() / (sequences * self.batching.length)
             loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it unannotated
             total += loss.detach()
         return float(total)
-
-    def loss_sum(self, batch_BT: Tensor) -> Tensor:  # noqa: N803  # shapes stand in names
-        """Summed loss of predicting each token of `batch_BT` but the first from those before it."""
-        return self.losses(batch_BT[:, :-1], batch_BT[:, 1:]).sum()
 
     def losses(self, inputs_BT: Tensor, targets_BT: Tensor) -> Tensor:  # noqa: N803  # shapes stand in names
         """Loss of each target, in nats, shape (batch * time,)."""

@@ -7,7 +7,7 @@ import sys
 import pytest
 import torch
 
-from trainer_core.device import choose, prepare
+from trainer_core.device import Wanted, choose, cpu_precision, cuda_precision, pick, prepare
 from trainer_core.errors import Code, SpotterError
 
 
@@ -20,18 +20,32 @@ def test_the_cpu_is_always_there() -> None:
     assert device.reason
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason="says what happens where there is no GPU")
-def test_a_gpu_that_is_not_there_is_refused() -> None:
+@pytest.mark.parametrize(
+    ("wanted", "cuda", "mps", "kind"),
+    [
+        ("auto", True, True, "cuda"),
+        ("auto", False, True, "mps"),
+        ("auto", False, False, "cpu"),
+        ("cpu", True, True, "cpu"),
+        ("cuda", True, False, "cuda"),
+        ("mps", True, True, "mps"),
+    ],
+)
+def test_what_is_wanted_is_taken_else_the_quickest(wanted: Wanted, cuda: bool, mps: bool, kind: str) -> None:
+    assert pick(wanted, cuda=cuda, mps=mps) == kind
+
+
+@pytest.mark.parametrize(("wanted", "code"), [("cuda", Code.CUDA_NOT_AVAILABLE), ("mps", Code.CONFIG_INVALID)])
+def test_what_is_not_there_is_refused(wanted: Wanted, code: Code) -> None:
     with pytest.raises(SpotterError) as caught:
-        choose("cuda")
-    assert (caught.value.code, caught.value.field) == (Code.CUDA_NOT_AVAILABLE, "device")
+        pick(wanted, cuda=False, mps=False)
+    assert (caught.value.code, caught.value.field) == (code, "device")
 
 
-@pytest.mark.skipif(torch.backends.mps.is_available(), reason="says what happens off Apple's hardware")
-def test_an_apple_gpu_that_is_not_there_is_refused() -> None:
-    with pytest.raises(SpotterError, match="auto") as caught:
-        choose("mps")
-    assert caught.value.field == "device"
+def test_the_precision_follows_what_the_hardware_multiplies_in() -> None:
+    assert [cuda_precision(*capability)[0] for capability in ((7, 5), (8, 0), (9, 0))] == ["fp32", "bf16", "bf16"]
+    assert [cpu_precision({"amx_bf16": has})[0] for has in (False, True)] == ["fp32", "bf16"]
+    assert cpu_precision({})[0] == "fp32"
 
 
 def test_the_doctor_can_ask_for_the_device_as_json() -> None:

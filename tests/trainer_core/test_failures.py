@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from trainer_core.errors import Code, SpotterError
-from trainer_core.failures import classify
+from trainer_core.failures import classify, explained
 
 SECRET = "/home/someone/diary.txt: my dear diary"
 
@@ -42,6 +42,14 @@ def test_a_failure_that_has_a_code_keeps_it() -> None:
 def test_out_of_memory_says_what_would_fit() -> None:
     assert "micro-batch of 8" in classify(MemoryError(), micro_batch=16).next_step
     assert classify(MemoryError(), micro_batch=1).next_step == Code.TRAINING_OOM.next_step
+
+
+def test_a_block_that_runs_out_of_memory_says_what_would_fit() -> None:
+    with pytest.raises(SpotterError) as caught, explained(micro_batch=4):
+        raise MemoryError
+    assert "micro-batch of 2" in caught.value.next_step
+    with pytest.raises(ZeroDivisionError), explained(micro_batch=4):
+        raise ZeroDivisionError
 
 
 def test_a_tensor_that_cannot_be_had_is_out_of_memory() -> None:

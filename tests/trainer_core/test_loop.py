@@ -90,8 +90,7 @@ def test_a_resumed_run_is_the_run_bit_for_bit(
 def test_how_a_step_is_cut_does_not_change_what_is_learnt(training: Make) -> None:
     whole = training(small_spec(batch={"tokens_per_step": 1024, "micro_batch": 8}))
     cut = training(small_spec(batch={"tokens_per_step": 1024, "micro_batch": 3}))
-    batch = whole.batch(0, whole.batching.sequences)
-    assert whole.forward_backward(batch) == pytest.approx(cut.forward_backward(batch), rel=1e-6)
+    assert whole.forward_backward(5, 8) == pytest.approx(cut.forward_backward(5, 8), rel=1e-6)
     for one, other in zip(whole.model.parameters(), cut.model.parameters(), strict=True):
         torch.testing.assert_close(one.grad, other.grad, rtol=1e-4, atol=1e-6)
 

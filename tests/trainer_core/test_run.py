@@ -112,6 +112,15 @@ def test_data_that_changed_since_it_was_asked_for_is_refused(home: Home, card: D
     assert caught.value.field == "data.sha256"
 
 
+def test_data_that_repeats_itself_too_much_is_refused(home: Home) -> None:
+    sentence = "the bar lifts slowly when someone stands by and counts every careful breath until it rests"
+    texts = [sentence.replace(" ", "  ", spaces) for spaces in range(8)] * 2
+    add_file(home, "echo.json", json.dumps(texts).encode(), added_by="1")
+    with pytest.raises(SpotterError, match="repeats itself") as caught:
+        run_attempt(home.run("brisk-otter-42"), small_spec(data={"dataset": "echo"}))
+    assert caught.value.code is Code.CORPUS_EMPTY
+
+
 def test_data_that_is_not_there_is_refused(home: Home) -> None:
     with pytest.raises(SpotterError) as caught:
         run_attempt(home.run("brisk-otter-42"), small_spec())
