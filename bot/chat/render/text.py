@@ -10,6 +10,7 @@ _GAP = "\u200b"
 _LINKS = re.compile(r"(?<=[A-Za-z]):(?=//)")
 _MASKED_LINK = re.compile(r"\](?=\()")
 _MENTION = re.compile(r"@|<(?=[@#:/a-zA-Z])")
+_FENCE = re.compile(r"`(?=``)")
 _MARKDOWN = re.compile(r"([\\`*_~|>\[\]#])")
 _UNSHOWABLE = frozenset({"Cc", "Cs", "Cn", "Co", "Zl", "Zp"})
 _INVISIBLE = frozenset("\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff")
@@ -45,7 +46,7 @@ def sentence(text: str) -> str:
     line = _MENTION.sub(lambda match: match[0] + _GAP, line)
     line = _MASKED_LINK.sub("]" + _GAP, line)
     line = _LINKS.sub(":" + _GAP, line)
-    return line.replace("```", f"`{_GAP}`{_GAP}`")
+    return _FENCE.sub("`" + _GAP, line)
 
 
 def literal(text: str) -> str:

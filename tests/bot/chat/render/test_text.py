@@ -4,7 +4,7 @@ import math
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bot.chat.render import text
@@ -48,6 +48,7 @@ def test_clipping_counts_as_the_clients_do_and_cuts_no_character_in_two() -> Non
 
 
 @given(HOSTILE)
+@example("`````")
 def test_a_sentence_is_one_line_in_which_nothing_works(given_text: str) -> None:
     said = text.sentence(given_text)
     assert "\n" not in said
