@@ -24,7 +24,7 @@ from trainer_core.events import (
     MetricsSample,
     Summary,
 )
-from trainer_core.guard import judge, recent
+from trainer_core.guard import judge
 from trainer_core.optim import set_learning_rate
 from trainer_core.schedule import learning_rate, progress, repaced
 from trainer_core.training import Training
@@ -39,16 +39,14 @@ def train(training: Training, checkpoints: Checkpoints, control: ControlReader) 
     Between two events `training` is at a step's edge, and resuming from a checkpoint saved there gives the same
     weights as going on. Raises SpotterError (TRAINING_NAN_LOSS) when the guard gives up, OSError from saving.
     """
-    spec, state = training.spec, training.state
-    began = saved = time.monotonic()
-    elapsed_before, step_before = state.elapsed, state.step
-    step_seconds = 0.0
+    spec, batching = training.spec, training.batching
     training.model.train()
-
-    if state.first is None:
+    if training.state.first is None:
         yield from _look(training)
-        state = training.state
 
+    state = training.state
+    began = saved = time.monotonic()
+    elapsed_before, step_before, step_seconds = state.elapsed, state.step, 0.0
     while progress(state.step, state.paces) < 1:
         if request := control.poll():
             yield checkpoints.save(training)
@@ -59,7 +57,7 @@ def train(training: Training, checkpoints: Checkpoints, control: ControlReader) 
         started = time.monotonic()
         rate = learning_rate(state.step, state.paces, training.peak_learning_rate, spec.optimizer)
         set_learning_rate(training.optimizer, rate)
-        loss = training.forward_backward(state.cursor, training.batching.sequences)
+        loss = training.forward_backward(state.cursor, batching.sequences)
         norm = float(torch.nn.utils.clip_grad_norm_(training.model.parameters(), spec.optimizer.clip_norm))
         verdict = judge(state.step + 1, loss, norm, state.skipped)
         if verdict.action == "take":
@@ -70,16 +68,9 @@ def train(training: Training, checkpoints: Checkpoints, control: ControlReader) 
         step_seconds += _SMOOTHING * (now - started - step_seconds) if step_seconds else now - started
         elapsed = elapsed_before + now - began
         before = progress(state.step, state.paces)
-        state = replace(
-            state,
-            step=state.step + 1,
-            cursor=state.cursor + training.batching.sequences,
-            tokens=state.tokens + training.batching.tokens_per_step,
-            elapsed=elapsed,
-            skipped=recent(state.step + 1, state.skipped),
+        state = state.after_step(
+            batching.sequences, batching.tokens_per_step, elapsed, skipped=verdict.action != "take"
         )
-        if verdict.action != "take":
-            state = replace(state, skipped=(*state.skipped, state.step))
         if spec.budget.unit == "seconds" and (pace := repaced(state.paces, state.step, elapsed, spec.budget.amount)):
             state = replace(state, paces=(*state.paces, pace))
         training.state = state
@@ -99,7 +90,7 @@ def train(training: Training, checkpoints: Checkpoints, control: ControlReader) 
                 loss=loss,
                 learning_rate=rate,
                 gradient_norm=norm,
-                tokens_per_second=training.batching.tokens_per_step / step_seconds,
+                tokens_per_second=batching.tokens_per_step / step_seconds,
                 elapsed=elapsed,
                 remaining=(total - state.step) * (elapsed - elapsed_before) / (state.step - step_before),
             )

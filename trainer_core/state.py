@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from trainer_core.guard import recent
 from trainer_core.schedule import Pace
 
 
@@ -34,3 +35,15 @@ class LoopState:
     """Before step 1."""
     last: Evaluation | None = None
     sample: str = ""
+
+    def after_step(self, sequences: int, tokens: int, elapsed: float, *, skipped: bool) -> LoopState:
+        """The state after one more step of `sequences` and `tokens`, when `elapsed` seconds have gone in all."""
+        step = self.step + 1
+        return replace(
+            self,
+            step=step,
+            cursor=self.cursor + sequences,
+            tokens=self.tokens + tokens,
+            elapsed=elapsed,
+            skipped=recent(step, self.skipped) + ((step,) if skipped else ()),
+        )
