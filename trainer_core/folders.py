@@ -5,10 +5,10 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from uuid import uuid4
 
 from trainer_core.atomic import sync_folder
 
@@ -23,7 +23,8 @@ def new_folder(target: Path) -> Iterator[Path]:
         target.parent.mkdir(parents=True, exist_ok=True)
     except FileExistsError as error:
         raise NotADirectoryError(errno.ENOTDIR, "a file is where the folder should be", target.parent.name) from error
-    aside = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    aside = target.with_name(f".{target.name}-{uuid4().hex}")
+    aside.mkdir()
     try:
         yield aside
         for file in aside.iterdir():
