@@ -38,6 +38,8 @@ log = logging.getLogger(__name__)
 class Spotter:
     """The parts that run for as long as the bot does."""
 
+    database: Database
+    pool: LocalPool
     service: RunService
     client: SpotterClient
     sender: Sender
@@ -101,7 +103,7 @@ async def spotter(settings: Settings) -> AsyncIterator[Spotter]:
                 f"SPOTTER_HEALTH_PORT: port {settings.health_port} is taken; set another one, or 0 for any."
             ) from error
         log.info("home %s, health %s", home.path, health.address)
-        yield Spotter(service, client, sender, health, token)
+        yield Spotter(database, pool, service, client, sender, health, token)
 
 
 async def serve(settings: Settings) -> None:

@@ -38,7 +38,7 @@ def main() -> int:
     )
     assert worker.stdin is not None and worker.stdout is not None
     if not worker.stdout.readline():
-        _say(refused=f"the worker ended with status {worker.wait()} before it was ready")
+        _say(broken=f"the worker ended with status {worker.wait()} before it was ready")
         return 1
     _say(ready=True)
 
@@ -47,11 +47,13 @@ def main() -> int:
         worker.stdin.close()
         worker.wait()
         return 0
+    if (status := worker.poll()) is not None:
+        _say(broken=f"the worker ended with status {status} while it waited")
+        return 1
     attempt = Path(json.loads(order)["attempt"])
     lock = Lock.take(attempt / "run.lock")
-    refusal = _refusal(lock, attempt, worker)
-    if lock is None or refusal:
-        _say(refused=refusal)
+    if lock is None or (attempt / "exit.json").exists():
+        _say(refused="another worker holds this attempt" if lock is None else "this attempt has ended")
         worker.stdin.close()
         worker.wait()
         return 1
@@ -71,16 +73,6 @@ def _default_signals() -> None:
     """Ignored signals stay ignored over exec: the worker must end when it is told to."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
-
-
-def _refusal(lock: Lock | None, attempt: Path, worker: subprocess.Popen[bytes]) -> str:
-    """Why the attempt must not start here; empty if it may."""
-    if lock is None:
-        return "another worker holds this attempt"
-    if (attempt / "exit.json").exists():
-        return "this attempt has ended"
-    status = worker.poll()
-    return "" if status is None else f"the worker ended with status {status} while it waited"
 
 
 def _holders(worker_pid: int) -> dict[str, Identity]:

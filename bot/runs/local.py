@@ -101,8 +101,10 @@ class LocalPool:
                 standby.let_go()
             if "accepted" in answer or (not answer and await asyncio.to_thread(is_locked, attempt.lock)):
                 return
-            reason = str(answer.get("refused", reason))
-            log.warning("%s was not started: %s", job, reason)
+            if "refused" in answer:
+                raise ExecutorError(str(answer["refused"]))
+            reason = str(answer.get("broken", reason))
+            log.warning("%s was not started, trying another worker: %s", job, reason)
         raise ExecutorError(reason)
 
     async def read_events(self, job: Job, offset: int, limit: int) -> bytes:
@@ -169,10 +171,13 @@ class LocalPool:
                 standby.let_go()
                 raise
             if "ready" in answer:
+                # Whoever takes it counts at once what waits and what is being started.
+                if task := asyncio.current_task():
+                    self._filling.discard(task)
                 self._waiting.put_nowait(standby)
                 return
             standby.let_go()
-            self._trouble = str(answer.get("refused", "see shim.log in the home folder"))
+            self._trouble = str(answer.get("broken", "see shim.log in the home folder"))
             log.error("a worker could not get ready: %s", self._trouble)
             await asyncio.sleep(pause)
 

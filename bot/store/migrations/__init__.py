@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.resources import files
 from pathlib import Path
 
@@ -17,7 +17,7 @@ class StoreError(Exception):
     """The database cannot be used as it is; the message names the file and what to do."""
 
 
-def _scripts() -> list[tuple[int, str]]:
+def shipped() -> list[tuple[int, str]]:
     """(version, SQL) of every migration, in order."""
     found = [
         (int(m[1]), entry.read_text()) for entry in files(__name__).iterdir() if (m := _FILE.fullmatch(entry.name))
@@ -34,9 +34,14 @@ def _statements(script: str) -> Iterator[str]:
             statement = ""
 
 
-async def migrate(connection: aiosqlite.Connection, path: Path) -> None:
-    """Bring the database at `path` to the newest schema. Raises StoreError if it is newer than this Spotter."""
-    scripts = _scripts()
+async def migrate(
+    connection: aiosqlite.Connection, path: Path, scripts: Sequence[tuple[int, str]] | None = None
+) -> None:
+    """Bring the database at `path` to the newest schema: by `scripts` (version, SQL), else by those in this folder.
+
+    Raises StoreError if it is newer than this Spotter.
+    """
+    scripts = scripts or shipped()
     (row,) = await connection.execute_fetchall("PRAGMA user_version")
     version, newest = int(row[0]), scripts[-1][0]
     if version > newest:

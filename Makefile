@@ -1,0 +1,50 @@
+# Everything here works on a fresh clone: it makes .venv from constraints.txt first.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: help install install-dev demo test lint format types coverage clean
+
+help:  ## What can be made
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+$(VENV)/installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Spotter needs Python 3.11 or newer; run make PYTHON=python3.12, say")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	@touch $@
+
+$(VENV)/installed-dev: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+install: $(VENV)/installed  ## Install Spotter into .venv
+
+install-dev: $(VENV)/installed-dev  ## Install what the tests and checks need, too
+
+demo: $(VENV)/installed  ## Train a model in a Discord-like chat on this machine
+	$(BIN)/spotter demo
+
+test: $(VENV)/installed-dev  ## Run all tests
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/installed-dev  ## Check style and formatting
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: $(VENV)/installed-dev  ## Format the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+types: $(VENV)/installed-dev  ## Check types, strictly
+	$(BIN)/mypy
+
+coverage: $(VENV)/installed-dev  ## Run all tests and report branch coverage, the workers' processes included
+	$(BIN)/coverage erase
+	-$(BIN)/coverage run -m pytest
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+
+clean:  ## Remove what was installed and cached
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*

@@ -1,0 +1,184 @@
+"""The local pool with real shims and workers."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+
+from bot.runs.executor import Ending, ExecutorError, Exit, Job
+from bot.runs.local import LocalPool
+from trainer_core.data import corpus
+from trainer_core.errors import SpotterError
+from trainer_core.layout import AttemptDirectory, Home
+from trainer_core.process import Identity, Lock, identify, is_alive, is_locked, read_holders
+from trainer_core.spec import RunSpec, parse_spec
+
+TEXT = "\n\n".join(
+    f"{n} green bottles hang on the wall; one more falls, and there are {n - 1}." for n in range(60)
+).encode()
+
+
+def prepared(home: Home, budget: str) -> RunSpec:
+    card = corpus.add_file(home, "song.txt", TEXT, added_by="1")
+    return parse_spec(
+        {
+            "name": "song",
+            "data": {"dataset": card.name, "sha256": card.sha256},
+            "budget": budget,
+            "batch": {"tokens_per_step": 256},
+            "evaluation": {"times": 1, "max_tokens": 256, "sample_tokens": 4},
+        }
+    )
+
+
+async def read_all(pool: LocalPool, job: Job) -> tuple[list[str], Exit]:
+    """The types of all its events, and how it ended."""
+    data = b""
+    while (exit_ := await pool.wait(job, len(data))) is None:
+        data += await pool.read_events(job, len(data), 1 << 16)
+    return [json.loads(line)["type"].split(".", 1)[1] for line in data.splitlines()], exit_
+
+
+async def until_stepping(attempt: AttemptDirectory) -> None:
+    async with asyncio.timeout(120):
+        while not (attempt.events.exists() and b"metrics.progress" in attempt.events.read_bytes()):
+            await asyncio.sleep(0.05)
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return Home(tmp_path / "home")
+
+
+async def test_a_job_runs_on_a_standby_and_the_next_one_gets_ready(home: Home) -> None:
+    pool = LocalPool(home, standby=1)
+    await pool.start()
+    job = Job("song", 1)
+    await pool.submit(job, prepared(home, "2 steps"))
+    assert is_locked(home.run("song").attempt(1).lock)
+    types, exit_ = await read_all(pool, job)
+    assert types[0] == "job.started.v1" and types[-1] == "job.completed.v1"
+    assert exit_ == Exit(Ending.EXITED, 0)
+    async with asyncio.timeout(120):
+        while not pool.ready:
+            await asyncio.sleep(0.05)
+    await pool.close()
+    record = json.loads(home.run("song").attempt(1).exit.read_text())
+    assert record["status"] == 0 and record["started"] <= record["ended"]
+
+
+async def test_a_killed_worker_is_told_from_one_that_ended(home: Home) -> None:
+    pool = LocalPool(home, standby=0)
+    await pool.start()
+    job, attempt = Job("song", 1), home.run("song").attempt(1)
+    await pool.submit(job, prepared(home, "10m"))
+    await until_stepping(attempt)
+    await pool.kill(job, force=False)
+    assert (await read_all(pool, job))[1] == Exit(Ending.KILLED, 15)
+    await pool.kill(job, force=True)  # it is gone: nothing is signalled
+    await pool.close()
+
+
+async def test_a_job_outlives_its_pool_and_another_pool_takes_it_up(home: Home) -> None:
+    first = LocalPool(home, standby=0)
+    await first.start()
+    job, attempt = Job("song", 1), home.run("song").attempt(1)
+    await first.submit(job, prepared(home, "10m"))
+    await until_stepping(attempt)
+    await first.close()
+    worker = read_holders(attempt.lock)["worker"]
+    assert is_alive(worker)
+    second = LocalPool(home, standby=0)
+    await second.control(job, "stop")
+    types, exit_ = await read_all(second, job)
+    assert types[-1] == "job.stopped.v1" and exit_ == Exit(Ending.EXITED, 0)
+
+
+async def test_a_standby_whose_pool_is_gone_ends(home: Home) -> None:
+    pool = LocalPool(home, standby=1)
+    await pool.start()
+    async with asyncio.timeout(120):
+        while not pool.ready:
+            await asyncio.sleep(0.05)
+    mine = {process for process in processes() if str(home.path) in shim_log(process)}
+    await pool.close()
+    async with asyncio.timeout(30):
+        while any(is_alive(each) for each in mine):
+            await asyncio.sleep(0.05)
+    assert mine
+
+
+def processes() -> set[Identity]:
+    return {found for path in Path("/proc").glob("[0-9]*") if (found := identify(int(path.name)))}
+
+
+def shim_log(process: Identity) -> str:
+    """Where the process' standard error goes: a pool's shims write into its own home."""
+    try:
+        return str(Path(f"/proc/{process.pid}/fd/2").readlink())
+    except OSError:
+        return ""
+
+
+async def test_an_attempt_that_never_began_is_lost(home: Home) -> None:
+    """And stays so: whoever comes late for it is refused."""
+    pool = LocalPool(home, standby=0)
+    await pool.start()
+    spec = prepared(home, "1 steps")
+    job = Job("song", 1)
+    assert await pool.wait(job, 0) == Exit(Ending.LOST)
+    with pytest.raises(ExecutorError, match="this attempt has ended"):
+        await pool.submit(job, spec)
+    assert not home.run("song").attempt(1).events.exists()
+    await pool.close()
+
+
+async def test_an_attempt_that_somebody_holds_is_not_started_again(home: Home) -> None:
+    pool = LocalPool(home, standby=0)
+    await pool.start()
+    spec = prepared(home, "10m")
+    job, attempt = Job("song", 1), home.run("song").attempt(1)
+    await pool.submit(job, spec)
+    with pytest.raises(ExecutorError, match="another worker holds this attempt"):
+        await pool.submit(job, spec)
+    await pool.control(job, "stop")
+    types, _ = await read_all(pool, job)
+    assert types.count("job.started.v1") == 1
+    assert not is_locked(attempt.lock)
+    await pool.close()
+
+
+async def test_a_home_that_cannot_be_written_is_told(home: Home) -> None:
+    spec = prepared(home, "1 steps")
+    pool = LocalPool(home, standby=0)
+    home.runs.write_text("not a folder")
+    with pytest.raises(ExecutorError, match="the run's folder cannot be written"):
+        await pool.submit(Job("song", 1), spec)
+    await pool.close()
+
+
+@pytest.mark.parametrize("record", ['{"status": ', "[]", '{"status": null, "signal": null}', '{"lost": true}'])
+async def test_a_record_that_says_nothing_means_lost(home: Home, record: str) -> None:
+    attempt = home.run("song").attempt(1)
+    attempt.path.mkdir(parents=True)
+    attempt.exit.write_text(record)
+    assert await LocalPool(home).wait(Job("song", 1), 0) == Exit(Ending.LOST)
+
+
+async def test_a_name_that_leaves_the_home_is_no_job(home: Home) -> None:
+    with pytest.raises(ValueError, match="not a plain name"):
+        await LocalPool(home).control(Job("../../etc", 1), "stop")
+    with pytest.raises(SpotterError):
+        corpus.read_card(home, "../../etc")
+
+
+def test_a_lock_of_this_process_can_be_taken_again_once_released(tmp_path: Path) -> None:
+    lock = Lock.take(tmp_path / "run.lock")
+    assert lock is not None
+    lock.release()
+    again = Lock.take(tmp_path / "run.lock")
+    assert again is not None
+    again.release()

@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import aiosqlite
+import pytest
+
+from bot.store import migrations
+from bot.store.db import Database
+
+FIRST = [(1, "CREATE TABLE one (a TEXT) STRICT;\nINSERT INTO one VALUES ('kept; with a semicolon');\n")]
+SECOND = [*FIRST, (2, "CREATE TABLE two (b TEXT) STRICT;\nCREATE INDEX i ON two (b);\n")]
+BROKEN = [*FIRST, (2, "CREATE TABLE two (b TEXT) STRICT;\nCREATE TABLE two (b TEXT) STRICT;\n")]
+
+
+async def migrated(path: Path, scripts: list[tuple[int, str]]) -> None:
+    connection = await aiosqlite.connect(path, isolation_level=None)
+    try:
+        await migrations.migrate(connection, path, scripts)
+    finally:
+        await connection.close()
+
+
+def tables(path: Path) -> tuple[int, list[str]]:
+    with sqlite3.connect(path) as connection:
+        names = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name").fetchall()
+        return connection.execute("PRAGMA user_version").fetchone()[0], [name for (name,) in names]
+
+
+async def test_each_migration_is_applied_once_after_a_backup(tmp_path: Path) -> None:
+    path = tmp_path / "spotter.db"
+    await migrated(path, FIRST)
+    assert not (tmp_path / "backups").exists(), "a new database has nothing to keep"
+    await migrated(path, SECOND)
+    await migrated(path, SECOND)
+    assert tables(path) == (2, ["one", "two"])
+    assert tables(tmp_path / "backups" / "before-schema-2.db") == (1, ["one"])
+
+
+async def test_a_migration_that_fails_leaves_the_schema_as_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "spotter.db"
+    await migrated(path, FIRST)
+    with pytest.raises(sqlite3.OperationalError):
+        await migrated(path, BROKEN)
+    assert tables(path) == (1, ["one"])
+
+
+async def test_the_migrations_there_are_make_the_schema(tmp_path: Path) -> None:
+    await (await Database.open(tmp_path / "spotter.db")).close()
+    version, names = tables(tmp_path / "spotter.db")
+    assert version == len(migrations.shipped())
+    assert {"runs", "attempts", "events", "watches", "outbox", "people", "transitions"} <= set(names)

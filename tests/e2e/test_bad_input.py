@@ -1,0 +1,52 @@
+"""Bad input is refused before anything is queued, in a sentence that names the field; nothing half-made stays."""
+
+from __future__ import annotations
+
+import pytest
+
+from bot.runs.model import RunState
+from bot.store import runs as rows
+from playground.people import Person
+from tests.e2e.conftest import TEXT, Bots
+
+CSV = b"id,price\n" + b"".join(b"%d,%d\n" % (n, n * 7) for n in range(400))
+
+REFUSED: list[tuple[str, dict[str, object], list[str]]] = [
+    ("unknown data name", {"data": "python-dogs"}, ["data", "python-docs"]),
+    ("neither data nor file", {}, ["data", "file"]),
+    ("data and file", {"data": "python-docs", "file": ("song.txt", TEXT)}, ["data", "not both"]),
+    ("empty file", {"file": ("song.txt", b"")}, ["file", "1,000"]),
+    ("1-byte file", {"file": ("song.txt", b"a")}, ["file", "1,000"]),
+    ("not UTF-8", {"file": ("song.txt", "naïve café ".encode("latin-1") * 300)}, ["file", "UTF-8"]),
+    ("a CSV with no text column", {"file": ("table.csv", CSV)}, ["file", "column"]),
+    ("a JSON that is none", {"file": ("song.json", b'{"a": ' * 300)}, ["file", "JSON"]),
+    ("another kind", {"file": ("song.exe", TEXT)}, ["file", ".txt"]),
+    ("over the limit", {"file": ("song.txt", TEXT * 20)}, ["file", "at most"]),
+    ("a budget that does not parse", {"data": "python-docs", "budget": "a while"}, ["budget", "10m"]),
+    ("a budget of nothing", {"data": "python-docs", "budget": "0 steps"}, ["budget", "10m"]),
+    ("a name with ../", {"data": "python-docs", "name": "../etc"}, ["name", "hyphen"]),
+    ("a data name with ../", {"data": "../../etc"}, ["data"]),
+    ("everything at once", {"data": "python-docs", "name": "A B", "budget": "x"}, ["name", "budget"]),
+]
+
+
+@pytest.mark.parametrize(("options", "says"), [pytest.param(o, s, id=name) for name, o, s in REFUSED])
+async def test_bad_options_are_refused(bots: Bots, owner: Person, options: dict[str, object], says: list[str]) -> None:
+    async with bots.running(standby=0, attachment_mb=0.1) as parts:
+        reply = await owner.slash("trainer train", **options)  # type: ignore[arg-type]  # as a person would type
+        async with parts.database.snapshot() as tx:
+            assert await rows.in_states(tx, list(RunState)) == []
+    said = str(reply.message.to_dict() if reply.message else "")
+    assert all(word in said for word in says), said
+    made = {path.name for path in bots.home.datasets.iterdir()} if bots.home.datasets.exists() else set()
+    assert made <= {"python-docs"}
+    assert not bots.home.runs.exists()
+
+
+async def test_a_taken_name_is_refused(bots: Bots, owner: Person) -> None:
+    async with bots.running(standby=0):
+        await owner.slash("trainer train", data="python-docs", budget="10m", name="song")
+        reply = await owner.slash("trainer train", file=("other.txt", TEXT), budget="10m", name="song")
+        await owner.slash("trainer stop", run="song")
+    assert "name" in str(reply.message.to_dict() if reply.message else "")
+    assert {path.name for path in bots.home.datasets.iterdir()} == {"python-docs"}

@@ -1,0 +1,142 @@
+"""The main job: a slash command in, a trained model out, reported as direct messages."""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+
+import aiohttp
+
+from bot.store import runs as rows
+from playground.people import Person
+from playground.server import Playground
+from tests.e2e.conftest import TEXT, Bots, ending, fields, is_report, live, reports, title
+from trainer_core import export
+from trainer_core.events import JobCompleted, JobStarted, MetricsCheckpoint
+
+NAME = re.compile(r"[a-z]+-[a-z]+-\d\d")
+
+
+def named(text: str) -> str:
+    match = NAME.search(text)
+    assert match, text
+    return match[0]
+
+
+async def test_training_by_name(bots: Bots, owner: Person, playground: Playground) -> None:
+    """Acknowledged, shown live, completed once, and the model is there and verifies."""
+    async with bots.running() as parts:
+        reply = await owner.slash("trainer train", data="python-docs", size="tiny", budget="3 steps")
+        run = named(str(reply.message.to_dict()) if reply.message else "")
+        done = await ending(owner, run, "finished")
+        card = await live(owner, run, lambda m: "finished" in title(m))
+        async with aiohttp.ClientSession() as session, session.get(done.embeds[0]["image"]["url"]) as picture:
+            assert (await picture.read()).startswith(b"\x89PNG")
+        status = await parts.service.status_for_view(run)
+
+    assert reply.message is not None and not reply.ephemeral
+    assert "python-docs" in str(reply.message.to_dict())
+    assert [m.id for m in reports(owner, run)] == [card.id, done.id], "one live card, one completion"
+    assert [n.message.id for n in owner.notifications()] == [done.id], "only the end makes a sound"
+    assert card.edits >= 1
+    numbers = fields(done)
+    first, last = map(float, re.findall(r"\d+\.\d+", numbers["Validation loss"]))
+    assert last < first
+    assert re.fullmatch(r"\d\.\d+ → \d\.\d+", numbers["Bits per byte"])
+    assert numbers["It writes"].startswith("```")
+    assert status is not None and status.run.summary is not None
+    folder = bots.home.run(run).path / status.run.summary.model
+    assert numbers["Model"] == f"`runs/{run}/export`" and export.verify(folder) == []
+    assert str(bots.home.path) not in str([m.to_dict() for m in owner.inbox()]), "no paths in chat"
+    assert all(exchange.status != 429 for exchange in playground.traffic.exchanges)
+
+
+async def test_training_by_attachment(bots: Bots, owner: Person) -> None:
+    async with bots.running() as parts:
+        reply = await owner.slash("trainer train", file=("Bottles Song.md", TEXT), budget="4 steps", name="my-song")
+        assert "my-song" in str(reply.message.to_dict() if reply.message else "")
+        await ending(owner, "my-song", "finished")
+        status = await parts.service.status_for_view("my-song")
+        async with aiohttp.ClientSession() as session:
+            async with session.get(f"{parts.health.address}/healthz") as answer:
+                assert (answer.status, await answer.json()) == (200, {"alive": True})
+            async with session.get(f"{parts.health.address}/readyz") as answer:
+                ready = await answer.json()
+                assert ready["store"] and ready["gateway"]
+        names = await owner.autocomplete("trainer train", "data", "bott")
+    assert [choice.value for choice in names] == ["bottles_song"]
+    assert status is not None and status.run.spec.data.dataset == "bottles_song"
+    directory = bots.home.run("my-song")
+    assert (bots.home.dataset("bottles_song") / "source.md").read_bytes() == TEXT
+    assert directory.manifest.exists() and directory.card.exists() and directory.attempt(1).log.exists()
+    assert export.verify(directory.export) == []
+
+
+async def test_the_store_holds_what_the_worker_reported(bots: Bots, owner: Person) -> None:
+    async with bots.running() as parts:
+        await owner.slash("trainer train", file=("song.txt", TEXT), budget="2 steps", name="song")
+        await ending(owner, "song", "finished")
+        async with parts.database.snapshot() as tx:
+            events = await rows.events_of(tx, "song")
+            offset, seq = await rows.journal_position(tx, "song", 1)
+            states = [row["to_state"] for row in await tx.all("SELECT to_state FROM transitions ORDER BY id")]
+            open_letters = await tx.all("SELECT key FROM outbox WHERE state = 'open' AND sent_revision < revision")
+    journal = bots.home.run("song").attempt(1).events.read_bytes()
+    assert offset == len(journal) and seq == len(journal.splitlines()) == len(events)
+    assert [event.seq for event in events] == list(range(1, seq + 1))
+    assert isinstance(events[0], JobStarted) and isinstance(events[-1], JobCompleted)
+    assert any(isinstance(event, MetricsCheckpoint) for event in events)
+    assert states == ["starting", "running", "succeeded"]
+    assert [row["key"] for row in open_letters if not row["key"].startswith("live")] == []
+
+
+async def test_live_edits_keep_within_discords_rates(bots: Bots, owner: Person, playground: Playground) -> None:
+    """While a run goes on, its card changes, but never faster than a card of that age may."""
+    async with bots.running():
+        await owner.slash("trainer train", file=("song.txt", TEXT), budget="10m", name="song")
+        await live(owner, "song", lambda m: m.edits >= 4 and "step" in str(m.embeds))
+        await owner.slash("trainer stop", run="song")
+        await ending(owner, "song", "stopped")
+        card = await live(owner, "song", lambda m: "stopped" in title(m))
+    edits = [x for x in playground.traffic.exchanges if x.method == "PATCH" and x.path.endswith(f"/{card.id}")]
+    gaps = [later.time - earlier.time for earlier, later in pairwise(edits)]
+    # A change of state may come at once; four of them (start, training, stopping, stopped) are more than there are.
+    assert sum(gap < 4.9 for gap in gaps) <= 4, gaps
+    assert all(exchange.status != 429 for exchange in playground.traffic.exchanges)
+
+
+async def test_a_summary_comes_without_a_sound(bots: Bots, owner: Person) -> None:
+    async with bots.running(heartbeat_minutes=0.05):
+        await owner.slash("trainer train", file=("song.txt", TEXT), budget="10m", name="song")
+        summary = await owner.until(lambda m: is_report(m, "song") and not m.embeds and "📈" in m.content, 120)
+        await owner.slash("trainer stop", run="song")
+        await ending(owner, "song", "stopped")
+    assert summary.silent and summary.edits == 0
+
+
+async def test_two_runs_wait_for_each_other(bots: Bots, owner: Person, friend: Person) -> None:
+    """One slot: the second run waits, knows its place, and starts when the first has ended."""
+    async with bots.running():
+        await owner.slash("trainer train", file=("song.txt", TEXT), budget="10m", name="first")
+        await live(owner, "first", lambda m: "training" in title(m))
+        reply = await friend.slash("trainer train", file=("song.txt", TEXT), budget="2 steps", name="second")
+        assert "first in the queue" in str(reply.message.to_dict() if reply.message else "")
+        await owner.slash("trainer stop", run="first")
+        await ending(friend, "second", "finished")
+    assert reports(friend, "first") == []
+
+
+async def test_a_failure_says_its_code_and_what_to_do(bots: Bots, owner: Person) -> None:
+    """The source of the data set is changed between the command and the start."""
+    async with bots.running(standby=0) as parts:
+        await owner.slash("trainer train", file=("song.txt", TEXT), budget="10m", name="first")
+        await owner.slash("trainer train", file=("song.txt", TEXT + b"\n\nAnd again."), budget="2 steps", name="second")
+        status = await parts.service.status_for_view("second")
+        assert status is not None
+        (bots.home.dataset(status.run.spec.data.dataset) / "source.txt").write_bytes(b"something else" * 200)
+        await owner.slash("trainer stop", run="first")
+        failure = await ending(owner, "second", "failed")
+
+    assert "CORPUS_UNREADABLE" in str(failure.embeds[0]["description"])
+    assert "What to do" in fields(failure)
+    assert not bots.home.run("second").export.exists()

@@ -1,0 +1,97 @@
+"""Status, runs, watch, unwatch, stop and help, and the buttons that do the same."""
+
+from __future__ import annotations
+
+from playground.people import Person
+from tests.e2e.conftest import TEXT, Bots, ending, fields, is_report, live, reports, title
+from trainer_core import export
+
+
+async def test_status_and_runs_show_a_run_in_progress(bots: Bots, owner: Person) -> None:
+    async with bots.running():
+        empty = await owner.slash("trainer status")
+        assert "no runs yet" in str(empty.message.to_dict() if empty.message else "")
+        await owner.slash("trainer train", file=("song.txt", TEXT), budget="10m", name="song")
+        await live(owner, "song", lambda m: "Loss" in fields(m))
+        status = await owner.slash("trainer status")
+        runs = await owner.slash("trainer runs")
+        help_ = await owner.slash("trainer help")
+        assert [choice.value for choice in await owner.autocomplete("trainer stop", "run", "so")] == ["song"]
+        await owner.slash("trainer stop", run="song")
+        await ending(owner, "song", "stopped")
+        assert await owner.autocomplete("trainer stop", "run", "so") == []
+        assert [choice.value for choice in await owner.autocomplete("trainer status", "run", "so")] == ["song"]
+    assert status.message is not None and runs.message is not None and help_.message is not None
+    assert "song" in title(status.message) and "training" in title(status.message)
+    assert "song" in str(runs.message.to_dict())
+    assert "/trainer train" in str(help_.message.to_dict())
+
+
+async def test_stopping_keeps_what_was_learned(bots: Bots, owner: Person) -> None:
+    async with bots.running() as parts:
+        await owner.slash("trainer train", file=("song.txt", TEXT), budget="10m", name="song")
+        card = await live(owner, "song", lambda m: "Loss" in fields(m))
+        sure = await owner.click(card, "Stop")
+        assert sure.ephemeral
+        await owner.click(sure, "Stop it")
+        done = await ending(owner, "song", "stopped")
+        again = await owner.slash("trainer stop", run="song")
+        status = await parts.service.status_for_view("song")
+    assert "already" in str(again.message.to_dict() if again.message else "")
+    assert status is not None and status.run.summary is not None and status.run.summary.steps > 0
+    assert export.verify(bots.home.run("song").path / status.run.summary.model) == []
+    assert [m.id for m in reports(owner, "song") if not m.silent] == [done.id], "it is told once"
+
+
+async def test_a_queued_run_is_stopped_at_once(bots: Bots, owner: Person) -> None:
+    async with bots.running():
+        await owner.slash("trainer train", file=("song.txt", TEXT), budget="10m", name="first")
+        await live(owner, "first", lambda m: "training" in title(m))
+        await owner.slash("trainer train", file=("song.txt", TEXT), budget="10m", name="second")
+        await owner.slash("trainer stop", run="second")
+        await ending(owner, "second", "stopped")
+        await owner.slash("trainer stop", run="first")
+        await ending(owner, "first", "stopped")
+    assert not bots.home.run("second").path.exists()
+
+
+async def test_who_stops_watching_hears_no_more(bots: Bots, owner: Person) -> None:
+    async with bots.running():
+        await owner.slash("trainer train", file=("song.txt", TEXT), budget="10m", name="song")
+        card = await live(owner, "song", lambda m: "training" in title(m))
+        await owner.slash("trainer unwatch", run="song")
+        put_away = await owner.until(lambda m: m.id == card.id and "no longer watch" in m.content)
+        again = await owner.slash("trainer unwatch", run="song")
+        await owner.slash("trainer stop", run="song")
+        await owner.slash("trainer train", file=("song.txt", TEXT), budget="1 steps", name="next")
+        await ending(owner, "next", "finished")
+    assert put_away.embeds == []
+    assert again.message is not None
+    assert [m.id for m in reports(owner, "song")] == [card.id], "no word of its end"
+
+
+async def test_the_owner_may_watch_anybodys_run(bots: Bots, owner: Person, friend: Person) -> None:
+    async with bots.running():
+        await friend.slash("trainer train", file=("song.txt", TEXT), budget="10m", name="song")
+        await live(friend, "song", lambda m: "training" in title(m))
+        await owner.slash("trainer watch", run="song")
+        card = await live(owner, "song", lambda m: "training" in title(m))
+        twice = await owner.slash("trainer watch", run="song")
+        await friend.slash("trainer stop", run="song")
+        await ending(friend, "song", "stopped")
+        await ending(owner, "song", "stopped")
+    assert twice.message is not None
+    assert [m.id for m in reports(owner, "song") if m.silent] == [card.id]
+
+
+async def test_watching_again_brings_a_new_card(bots: Bots, owner: Person) -> None:
+    async with bots.running():
+        await owner.slash("trainer train", file=("song.txt", TEXT), budget="10m", name="song")
+        first = await live(owner, "song", lambda m: "training" in title(m))
+        await owner.click(first, "Unwatch")
+        await owner.until(lambda m: m.id == first.id and "no longer watch" in m.content)
+        await owner.slash("trainer watch", run="song")
+        second = await owner.until(lambda m: is_report(m, "song") and m.id != first.id and bool(m.embeds))
+        await owner.slash("trainer stop", run="song")
+        await ending(owner, "song", "stopped")
+    assert second.id != first.id and second.silent

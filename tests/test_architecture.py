@@ -1,0 +1,123 @@
+"""The walls between the rooms, as the imports tell them."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+HEAVY = {"torch", "transformers", "datasets", "tokenizers", "numpy", "matplotlib", "safetensors"}
+TORCHLESS = ["spec", "events", "errors", "state", "schedule", "guard", "shim", "layout", "atomic", "control", "process"]
+
+
+def modules(package: str) -> Iterator[tuple[str, Path]]:
+    for path in sorted((ROOT / package).rglob("*.py")):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        yield ".".join(parts[:-1] if parts[-1] == "__init__" else parts), path
+
+
+def imports(path: Path) -> set[str]:
+    """Every module named in an import statement of the file, at whatever depth."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            found |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def roots(path: Path) -> set[str]:
+    return {name.split(".")[0] for name in imports(path)}
+
+
+@pytest.mark.parametrize(
+    ("package", "forbidden"),
+    [
+        ("trainer_core", {"bot", "playground", "discord", "aiohttp"}),
+        ("playground", {"bot", "trainer_core", "discord"}),
+        ("bot", HEAVY - {"matplotlib"}),
+    ],
+)
+def test_a_room_does_not_import_what_it_must_not(package: str, forbidden: set[str]) -> None:
+    for name, path in modules(package):
+        assert not roots(path) & forbidden, name
+
+
+def test_only_the_chat_imports_discord() -> None:
+    for name, path in modules("bot"):
+        if not name.startswith("bot.chat") and name != "bot.app":
+            assert "discord" not in roots(path), name
+
+
+def test_only_the_plotting_process_draws() -> None:
+    drawing = {name for name, path in modules("bot") if "matplotlib" in roots(path)}
+    assert drawing == {"bot.chat.picture"}
+
+
+def test_only_the_demo_knows_the_playground() -> None:
+    using = {name for name, path in modules("bot") if "playground" in roots(path)}
+    assert using == {"bot.demo"}
+
+
+def test_nothing_under_runs_but_the_pool_knows_where_workers_are() -> None:
+    for name, path in modules("bot.runs".replace(".", "/")):
+        if name != "bot.runs.local":
+            assert not imports(path) & {"trainer_core.process", "trainer_core.shim", "subprocess", "os"}, name
+
+
+def test_there_are_no_import_cycles() -> None:
+    known = dict(pair for package in ("bot", "trainer_core", "playground") for pair in modules(package))
+    edges = {name: {other for other in top_level_imports(path) if other in known} for name, path in known.items()}
+    done: set[str] = set()
+
+    def visit(name: str, path: tuple[str, ...]) -> None:
+        assert name not in path, " -> ".join((*path, name))
+        if name not in done:
+            for other in sorted(edges[name] - {name}):
+                visit(other, (*path, name))
+            done.add(name)
+
+    for name in sorted(edges):
+        visit(name, ())
+
+
+def top_level_imports(path: Path) -> set[str]:
+    """What is imported as soon as the module is: not inside functions, not for type checkers only."""
+    found = set()
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {f"{node.module}.{alias.name}" for alias in node.names} | {node.module}
+    return found
+
+
+@pytest.mark.parametrize(
+    ("entry", "forbidden"),
+    [
+        ("bot.app", HEAVY),
+        ("bot.cli", HEAVY | {"discord"}),
+        ("bot.train", HEAVY | {"discord"}),
+        *((f"trainer_core.{name}", HEAVY) for name in TORCHLESS),
+    ],
+)
+def test_what_is_loaded_stays_light(entry: str, forbidden: set[str]) -> None:
+    """Importing it loads none of these, not even through somebody else."""
+    script = f"import sys, {entry}; print(*sorted({{m.split('.')[0] for m in sys.modules}} & {forbidden!r}))"
+    loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    assert loaded.split() == []
+
+
+def test_the_shim_needs_the_standard_library_only() -> None:
+    script = (
+        "import sys; before = set(sys.modules); import trainer_core.shim;"
+        "print(*sorted({m.split('.')[0] for m in set(sys.modules) - before} - set(sys.stdlib_module_names)))"
+    )
+    loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    assert loaded.split() == ["trainer_core"]
