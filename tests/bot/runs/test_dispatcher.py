@@ -1,0 +1,210 @@
+"""Queued runs start when there is room, and every run is tended until its worker is gone."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from bot.runs.dispatcher import Dispatcher
+from bot.runs.executor import Ending, ExecutorError, Exit, Job
+from bot.runs.local import LocalPool
+from bot.runs.model import Run, RunState
+from bot.store import runs as rows
+from tests.bot.chat.stories import spec, summary
+from tests.bot.runs.conftest import Engine
+from trainer_core.control import Verb
+from trainer_core.errors import Code
+from trainer_core.events import Event, JobCompleted, JobFailed, JobStarted, JobStopped, encode
+from trainer_core.spec import RunSpec
+
+STARTED = JobStarted(pid=1, host="h", device="CPU")
+
+
+class Stage:
+    """An executor whose jobs do what the test says: a port of its own, as another machine's would be."""
+
+    def __init__(self, slots: int = 1) -> None:
+        self.slots = slots
+        self.ready = True
+        self.submitted: list[Job] = []
+        self.asked: list[tuple[Job, str]] = []
+        self.refusal: str | None = None
+        self.deaf = False
+        self._journals: dict[Job, bytes] = {}
+        self._exits: dict[Job, Exit] = {}
+        self._changed = asyncio.Condition()
+
+    async def start(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+    async def submit(self, job: Job, spec: RunSpec) -> None:
+        if self.refusal is not None:
+            raise ExecutorError(self.refusal)
+        async with self._changed:
+            self.submitted.append(job)
+            self._journals.setdefault(job, b"")
+            self._changed.notify_all()
+
+    async def read_events(self, job: Job, offset: int, limit: int) -> bytes:
+        return self._journals[job][offset : offset + limit]
+
+    async def wait(self, job: Job, offset: int) -> Exit | None:
+        async with self._changed:
+            while True:
+                if len(self._journals.get(job, b"")) > offset:
+                    return None
+                if job in self._exits:
+                    return self._exits[job]
+                await self._changed.wait()
+
+    async def control(self, job: Job, verb: Verb) -> None:
+        self.asked.append((job, verb))
+        if not self.deaf:
+            await self.says(job, JobStopped(control_seq=1, summary=summary()))
+            await self.ends(job, Exit(Ending.EXITED, 0))
+
+    async def kill(self, job: Job, *, force: bool) -> None:
+        self.asked.append((job, "kill" if force else "terminate"))
+        if force:
+            await self.ends(job, Exit(Ending.KILLED, 9))
+
+    async def says(self, job: Job, event: Event) -> None:
+        async with self._changed:
+            written = self._journals.get(job, b"")
+            seq = written.count(b"\n") + 1
+            self._journals[job] = written + encode(event.stamped(job.run, job.attempt, seq, 0.0))
+            self._changed.notify_all()
+
+    async def ends(self, job: Job, exit_: Exit) -> None:
+        async with self._changed:
+            self._exits[job] = exit_
+            self._changed.notify_all()
+
+    async def until_submitted(self, count: int) -> None:
+        async with asyncio.timeout(10), self._changed:
+            await self._changed.wait_for(lambda: len(self.submitted) >= count)
+
+
+@asynccontextmanager
+async def dispatching(engine: Engine, stage: Stage, stop_grace: float = 30.0) -> AsyncIterator[Dispatcher]:
+    dispatcher = Dispatcher(engine.database, stage, engine.announce, stop_grace=stop_grace)
+    await dispatcher.start()
+    yield dispatcher
+    await dispatcher.close()
+
+
+async def until(engine: Engine, name: str, fits: Callable[[Run], bool]) -> Run:
+    async with asyncio.timeout(10):
+        while not fits(run := await engine.read(name)):
+            engine.announced.clear()
+            if not fits(run := await engine.read(name)):
+                await engine.announced.wait()
+    return run
+
+
+async def queue(engine: Engine, name: str, **changes: object) -> Run:
+    return await engine.add(RunState.QUEUED, attempt=0, name=name, spec=spec(name), **changes)
+
+
+async def test_as_many_run_as_there_are_slots(engine: Engine) -> None:
+    for number in range(3):
+        await queue(engine, f"run-{number}", queued_at=float(number))
+    stage = Stage(slots=2)
+    async with dispatching(engine, stage):
+        await stage.until_submitted(2)
+        assert [job.run for job in stage.submitted] == ["run-0", "run-1"]
+        await stage.says(Job("run-0", 1), STARTED)
+        await stage.says(Job("run-0", 1), JobCompleted(summary=summary()))
+        await stage.ends(Job("run-0", 1), Exit(Ending.EXITED, 0))
+        await stage.until_submitted(3)
+    assert (await engine.read("run-0")).state is RunState.SUCCEEDED
+    assert (await engine.read("run-2")).state is RunState.STARTING
+
+
+async def test_a_run_queued_later_starts_when_told_of(engine: Engine) -> None:
+    stage = Stage()
+    async with dispatching(engine, stage) as dispatcher:
+        await queue(engine, "later")
+        dispatcher.wake()
+        await stage.until_submitted(1)
+        dispatcher.wake()
+        await stage.says(Job("later", 1), STARTED)
+        await until(engine, "later", lambda run: run.state is RunState.RUNNING)
+    assert stage.submitted == [Job("later", 1)]
+
+
+async def test_a_lost_run_is_started_again_until_it_is_too_often(engine: Engine) -> None:
+    await queue(engine, "unlucky")
+    stage = Stage()
+    async with dispatching(engine, stage):
+        for attempt in (1, 2, 3):
+            await stage.until_submitted(attempt)
+            await stage.says(Job("unlucky", attempt), STARTED)
+            await stage.ends(Job("unlucky", attempt), Exit(Ending.KILLED, 9))
+        failed = await until(engine, "unlucky", lambda run: run.state is RunState.FAILED)
+    assert failed.error is not None and failed.error.code is Code.WORKER_KILLED
+    async with engine.database.snapshot() as tx:
+        attempts = await tx.all("SELECT number, exit, ended_at FROM attempts ORDER BY number")
+    assert [row["number"] for row in attempts] == [1, 2, 3]
+    assert all("KILLED" in row["exit"] and row["ended_at"] for row in attempts)
+
+
+async def test_a_failure_that_was_reported_is_not_tried_again(engine: Engine) -> None:
+    await queue(engine, "wrong")
+    stage = Stage()
+    async with dispatching(engine, stage):
+        await stage.until_submitted(1)
+        await stage.says(Job("wrong", 1), STARTED)
+        await stage.says(Job("wrong", 1), JobFailed(code=Code.TRAINING_OOM, message="Too large.", next_step="Smaller."))
+        await stage.ends(Job("wrong", 1), Exit(Ending.EXITED, 1))
+        failed = await until(engine, "wrong", lambda run: run.state.is_terminal)
+    assert failed.error is not None and failed.error.message == "Too large." and failed.attempt == 1
+
+
+async def test_a_run_no_worker_takes_fails_and_says_why(engine: Engine) -> None:
+    await queue(engine, "refused")
+    stage = Stage()
+    stage.refusal = "no worker got ready"
+    async with dispatching(engine, stage):
+        failed = await until(engine, "refused", lambda run: run.state is RunState.FAILED)
+    assert failed.error is not None and "no worker got ready" in failed.error.message
+
+
+async def test_a_dispatcher_takes_up_what_another_left(engine: Engine) -> None:
+    running = await engine.add(RunState.RUNNING, attempt=1, name="running", spec=spec("running"))
+    stopping = await engine.add(RunState.STOPPING, attempt=1, name="stopping", spec=spec("stopping"))
+    stage = Stage(slots=2)
+    async with dispatching(engine, stage):
+        await stage.says(Job(running.name, 1), JobCompleted(summary=summary()))
+        await stage.ends(Job(running.name, 1), Exit(Ending.EXITED, 0))
+        await until(engine, running.name, lambda run: run.state is RunState.SUCCEEDED)
+        await until(engine, stopping.name, lambda run: run.state is RunState.STOPPED)
+    assert stage.submitted == [], "they have their workers"
+    assert stage.asked == [(Job("stopping", 1), "stop")]
+
+
+async def test_a_worker_that_does_not_stop_is_made_to(engine: Engine) -> None:
+    await queue(engine, "deaf")
+    stage = Stage()
+    stage.deaf = True
+    async with dispatching(engine, stage, stop_grace=0.05) as dispatcher:
+        await stage.until_submitted(1)
+        await stage.says(Job("deaf", 1), STARTED)
+        running = await until(engine, "deaf", lambda run: run.state is RunState.RUNNING)
+        stopping = running.moved(RunState.STOPPING, 0.0)
+        async with engine.database.transaction() as tx:
+            await rows.update(tx, running, stopping, 0.0)
+        dispatcher.stop(stopping)
+        await until(engine, "deaf", lambda run: run.state is RunState.STOPPED)
+    job = Job("deaf", 1)
+    assert stage.asked == [(job, "stop"), (job, "terminate"), (job, "kill")]
+
+
+async def test_the_pool_is_an_executor(engine: Engine) -> None:
+    """What the dispatcher is tested with here and what it is composed with are the same port."""
+    from bot.runs.executor import Executor
+
+    executors: list[Executor] = [Stage(), LocalPool(engine.home)]
+    assert [executor.slots for executor in executors] == [1, 1]

@@ -1,0 +1,125 @@
+"""Who is who, and who holds a lock: with real processes."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from trainer_core.process import (
+    Identity,
+    Lock,
+    boot_id,
+    identify,
+    is_alive,
+    is_locked,
+    read_holders,
+    signal_group,
+)
+
+HOLD = (
+    "import sys; from pathlib import Path; from trainer_core.process import Lock, identify; import os;"
+    "lock = Lock.take(Path(sys.argv[1])); lock and lock.write({'worker': identify(os.getpid())});"
+    "print('held' if lock else 'refused', flush=True); sys.stdin.read()"
+)
+
+
+def holder(path: Path) -> tuple[subprocess.Popen[str], str]:
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert process.stdout is not None
+    return process, process.stdout.readline().strip()
+
+
+def test_a_process_is_itself_until_it_ends() -> None:
+    me = identify(os.getpid())
+    assert me is not None and is_alive(me) and me.boot == boot_id()
+    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    child = identify(process.pid)
+    assert child is not None and is_alive(child) and child != me
+    process.communicate(b"\n")
+    assert not is_alive(child)
+
+
+def test_a_zombie_is_dead() -> None:
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    os.kill(process.pid, 0)  # the pid is still taken
+    assert identify(process.pid) is None
+    process.wait()
+
+
+def test_nobody_has_a_pid_that_is_free() -> None:
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    assert identify(process.pid) is None
+
+
+def test_another_process_with_the_same_pid_is_not_signalled(tmp_path: Path) -> None:
+    process, _ = holder(tmp_path / "lock")
+    now = identify(process.pid)
+    assert now is not None
+    earlier = Identity(now.boot, now.pid, "1")
+    before_the_reboot = Identity("another boot", now.pid, now.start)
+    assert not signal_group(earlier, signal.SIGKILL)
+    assert not signal_group(before_the_reboot, signal.SIGKILL)
+    assert process.poll() is None
+    assert signal_group(now, signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    assert not signal_group(now, signal.SIGKILL)
+
+
+def test_one_process_holds_a_lock_until_it_ends(tmp_path: Path) -> None:
+    path = tmp_path / "run.lock"
+    assert not is_locked(path) and read_holders(path) == {}
+    first, said = holder(path)
+    assert said == "held" and is_locked(path)
+    assert Lock.take(path) is None
+    second, said = holder(path)
+    assert said == "refused"
+    second.communicate("")
+    assert is_locked(path), "asking for it took nothing from its holder"
+    held_by = read_holders(path)["worker"]
+    assert held_by == identify(first.pid)
+    first.kill()
+    first.wait()
+    assert not is_locked(path)
+    lock = Lock.take(path)
+    assert lock is not None
+    lock.release()
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"worker": 3}', '{"worker": {"pid": 1}}'])
+def test_a_lock_that_does_not_say_who_holds_it(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "run.lock"
+    path.write_text(content)
+    assert read_holders(path) == {}
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux tells of a parent's death")
+def test_a_child_ends_with_its_parent(tmp_path: Path) -> None:
+    child = "from trainer_core.process import die_with_parent; die_with_parent(); print('up', flush=True); input()"
+    parent = (
+        "import subprocess, sys;"
+        f"child = subprocess.Popen([sys.executable, '-c', {child!r}], stdin=subprocess.PIPE, stdout=subprocess.PIPE);"
+        "child.stdout.readline(); print(child.pid, flush=True); sys.stdin.read()"
+    )
+    process = subprocess.Popen([sys.executable, "-c", parent], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    watched = identify(int(process.stdout.readline()))
+    assert watched is not None
+    ended = os.pidfd_open(watched.pid)
+    process.kill()
+    process.wait()
+    assert select.select([ended], [], [], 30)[0], "it ended within 30 s"
+    os.close(ended)

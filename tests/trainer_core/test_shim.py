@@ -1,0 +1,125 @@
+"""The shim as the pool starts it: a process that outlives who asked for it."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import pytest
+
+from trainer_core.layout import Home
+from trainer_core.process import identify, is_locked, read_holders
+
+
+@dataclass
+class Shim:
+    """Its two pipes. `starter` has ended by the time this exists."""
+
+    order: IO[bytes]
+    answers: IO[bytes]
+
+    def answer(self) -> dict[str, object]:
+        line = self.answers.readline()
+        return dict(json.loads(line)) if line else {}
+
+    def take(self, attempt: Path) -> None:
+        self.order.write(json.dumps({"attempt": str(attempt)}).encode() + b"\n")
+        self.order.flush()
+
+
+@pytest.fixture
+def shim(tmp_path: Path) -> Shim:
+    starter = subprocess.Popen(
+        [sys.executable, "-m", "trainer_core.shim"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert starter.wait() == 0, "it detaches at once"
+    assert starter.stdin is not None and starter.stdout is not None
+    return Shim(starter.stdin, starter.stdout)
+
+
+def attempt_of(tmp_path: Path) -> Path:
+    folder = Home(tmp_path / "home").run("song").attempt(1).path
+    folder.mkdir(parents=True)
+    return folder
+
+
+def test_a_run_that_cannot_be_read_fails_in_the_journal(shim: Shim, tmp_path: Path) -> None:
+    """There is no spec: the worker says so as an event, in its log, and in its exit status."""
+    attempt = attempt_of(tmp_path)
+    assert shim.answer() == {"ready": True}
+    shim.take(attempt)
+    assert shim.answer() == {"accepted": True}
+    assert shim.answer() == {}, "its end of the pipe closes when it ends"
+    record = json.loads((attempt / "exit.json").read_text())
+    assert (record["status"], record["signal"]) == (1, None)
+    assert not is_locked(attempt / "run.lock")
+    (event,) = map(json.loads, (attempt / "events.jsonl").read_text().splitlines())
+    assert event["type"] == "trainer.job.failed.v1" and str(tmp_path) not in event["message"]
+    assert "Traceback" in (attempt / "worker.log").read_text()
+
+
+def test_both_end_when_nobody_orders_anything(shim: Shim) -> None:
+    assert shim.answer() == {"ready": True}
+    shim.order.close()
+    assert shim.answer() == {}
+
+
+def test_an_attempt_that_has_ended_is_refused(shim: Shim, tmp_path: Path) -> None:
+    attempt = attempt_of(tmp_path)
+    (attempt / "exit.json").write_text('{"lost": true}')
+    assert shim.answer() == {"ready": True}
+    shim.take(attempt)
+    assert shim.answer() == {"refused": "this attempt has ended"}
+    assert shim.answer() == {}
+    assert not (attempt / "events.jsonl").exists()
+
+
+def test_a_worker_that_died_while_it_waited_is_told(shim: Shim, tmp_path: Path) -> None:
+    attempt = attempt_of(tmp_path)
+    assert shim.answer() == {"ready": True}
+    (worker,) = [int(path.name) for path in Path("/proc").glob("[0-9]*") if is_my_worker(int(path.name))]
+    dead = os.pidfd_open(worker)
+    os.kill(worker, signal.SIGKILL)
+    assert select.select([dead], [], [], 30)[0]
+    os.close(dead)
+    shim.take(attempt)
+    assert "broken" in shim.answer()
+    assert not (attempt / "exit.json").exists()
+
+
+def is_my_worker(pid: int) -> bool:
+    """A worker whose shim was started by this test's process (it carries its environment)."""
+    try:
+        command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        environment = Path(f"/proc/{pid}/environ").read_bytes()
+    except OSError:
+        return False
+    mine = f"PYTEST_CURRENT_TEST={os.environ['PYTEST_CURRENT_TEST'].split(' ')[0]}".encode()
+    return b"trainer_core.worker" in command and mine in environment
+
+
+def test_a_killed_worker_leaves_its_signal(shim: Shim, tmp_path: Path) -> None:
+    """The order is half written, so that the worker waits for the rest of a run that never comes."""
+    attempt = attempt_of(tmp_path)
+    os.mkfifo(attempt.parents[1] / "spec.json")  # reading it waits for a writer
+    assert shim.answer() == {"ready": True}
+    shim.take(attempt)
+    assert shim.answer() == {"accepted": True}
+    holders = read_holders(attempt / "run.lock")
+    assert set(holders) == {"shim", "worker"} and is_locked(attempt / "run.lock")
+    assert os.getsid(holders["shim"].pid) != os.getsid(0)
+    assert os.getpgid(holders["worker"].pid) == holders["worker"].pid
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        os.kill(holders["shim"].pid, number)
+    assert identify(holders["shim"].pid) == holders["shim"]
+    os.kill(holders["worker"].pid, signal.SIGKILL)
+    assert shim.answer() == {}
+    record = json.loads((attempt / "exit.json").read_text())
+    assert (record["status"], record["signal"]) == (None, signal.SIGKILL)
