@@ -204,7 +204,7 @@ class RunService:
                 known = {run.name for run in found}
                 going = await rows.in_states(tx, [state for state in RunState if not state.is_terminal])
                 found = [run for run in going if run.name not in known] + found
-            return [await load_status(tx, run) for run in found[:limit]]
+            return [await load_status(tx, run, points=1) for run in found[:limit]]
 
     async def run_names(self, person: Person, typed: str, *, ended: bool = True, limit: int = 25) -> list[str]:
         """Names to offer while the person types, newest first; without `ended` only those that can be stopped."""
@@ -287,8 +287,9 @@ async def _position(tx: Transaction, name: str) -> int | None:
     return queue.position(name, queued, running)
 
 
-async def load_status(tx: Transaction, run: Run) -> RunStatus:
-    """Read everything a view of `run` shows."""
+async def load_status(tx: Transaction, run: Run, points: int = 1000) -> RunStatus:
+    """Read everything a view of `run` shows, with about `points` points of its curve."""
     position = await _position(tx, run.name) if run.state is RunState.QUEUED else None
     watching = frozenset(await rows.watches(tx, run.name))
-    return status_of(run, await rows.events_of(tx, run.name), position=position, watchers=watching)
+    events = await rows.thinned_events_of(tx, run.name, points)
+    return status_of(run, events, position=position, watchers=watching)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Self
@@ -42,10 +42,10 @@ class Transaction:
         async with self._connection.executemany(sql, rows):
             pass
 
-    async def all(self, sql: str, parameters: Sequence[Value] = ()) -> list[Row]:
+    async def all(self, sql: str, parameters: Sequence[Value] | Mapping[str, Value] = ()) -> list[Row]:
         return list(await self._connection.execute_fetchall(sql, parameters))
 
-    async def one(self, sql: str, parameters: Sequence[Value] = ()) -> Row | None:
+    async def one(self, sql: str, parameters: Sequence[Value] | Mapping[str, Value] = ()) -> Row | None:
         rows = await self.all(sql, parameters)
         return rows[0] if rows else None
 

@@ -8,8 +8,10 @@ from collections.abc import Collection, Sequence
 from bot.runs.model import Run, RunError, RunState
 from bot.store.db import Row, Transaction
 from trainer_core.errors import Code
-from trainer_core.events import Event, Summary, decode, encode
+from trainer_core.events import Event, MetricsProgress, Summary, decode, encode
 from trainer_core.spec import parse_spec
+
+_PROGRESS = MetricsProgress.model_fields["type"].default
 
 
 def _run(row: Row) -> Run:
@@ -125,6 +127,19 @@ async def append_events(tx: Transaction, run: str, number: int, events: Sequence
 async def events_of(tx: Transaction, run: str) -> list[Event]:
     """Everything the run reported, in order."""
     rows = await tx.all("SELECT payload FROM events WHERE run = ? ORDER BY attempt, seq", (run,))
+    return [decode(row["payload"]) for row in rows]
+
+
+async def thinned_events_of(tx: Transaction, run: str, points: int) -> list[Event]:
+    """The same with about `points` progress events, evenly spread, the newest among them: a run may have days of them."""
+    counted = await tx.one("SELECT count(*) AS number FROM events WHERE run = ? AND type = ?", (run, _PROGRESS))
+    stride = int(counted["number"]) // points + 1 if counted else 1
+    rows = await tx.all(
+        "SELECT payload FROM events WHERE run = :run AND (type <> :progress OR seq % :stride = 0 OR (attempt, seq) ="
+        " (SELECT attempt, seq FROM events WHERE run = :run AND type = :progress ORDER BY attempt DESC, seq DESC LIMIT 1))"
+        " ORDER BY attempt, seq",
+        {"run": run, "progress": _PROGRESS, "stride": stride},
+    )
     return [decode(row["payload"]) for row in rows]
 
 

@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from bot.runs.model import RunError, RunState
+from bot.store import runs as rows
+from bot.store.db import Database
+from tests.bot.chat.stories import NAME, events, progress, run, summary
+from trainer_core.errors import Code
+from trainer_core.events import Event, JobStarted, MetricsEval, MetricsProgress
+
+
+@pytest.fixture
+async def database(tmp_path: Path) -> AsyncIterator[Database]:
+    database = await Database.open(tmp_path / "spotter.db")
+    yield database
+    await database.close()
+
+
+async def test_a_run_is_read_back_as_it_was_written(database: Database) -> None:
+    queued = run(RunState.QUEUED)
+    failed = queued.moved(RunState.FAILED, 9.0, error=RunError(Code.DISK_FULL, "It is full.", "Free some."))
+    async with database.transaction() as tx:
+        await rows.insert(tx, queued, "request-1")
+        assert await rows.find(tx, NAME) == queued
+        await rows.update(tx, queued, failed, 9.0)
+        assert await rows.find(tx, NAME) == failed
+        assert await rows.find_by_request(tx, "request-1") == failed
+        assert await rows.find_by_request(tx, "request-2") is None
+        assert await rows.find(tx, "nobody") is None
+
+
+async def test_what_a_run_came_to_is_read_back(database: Database) -> None:
+    running = run(RunState.RUNNING, attempt=1)
+    done = running.moved(RunState.SUCCEEDED, 5.0, summary=summary())
+    async with database.transaction() as tx:
+        await rows.insert(tx, running, None)
+        await rows.update(tx, running, done, 5.0)
+        found = await rows.find(tx, NAME)
+    assert found is not None and found.summary == summary() and found.ended_at == 5.0
+
+
+async def test_watching_is_said_once(database: Database) -> None:
+    async with database.transaction() as tx:
+        await rows.insert(tx, run(RunState.QUEUED), None)
+        assert await rows.add_watcher(tx, NAME, 7, 1.0)
+        assert not await rows.add_watcher(tx, NAME, 7, 2.0)
+        assert await rows.watches(tx, NAME) == {7: 1.0}
+        assert await rows.remove_watcher(tx, NAME, 7)
+        assert not await rows.remove_watcher(tx, NAME, 7)
+
+
+async def test_a_long_story_is_thinned_to_what_a_picture_shows(database: Database) -> None:
+    """Only progress is left out, and never the newest."""
+    story: list[Event] = [*events(0)]
+    for step in range(1, 3001):
+        story.append(progress(step, 3000))
+        if step % 100 == 0:
+            story.append(MetricsEval(step=step, loss=3.0, bits_per_byte=1.0))
+    story.append(progress(3000, 3000))
+    stamped = [each.stamped(NAME, 1, seq, 0.0) for seq, each in enumerate(story, start=1)]
+    async with database.transaction() as tx:
+        await rows.insert(tx, run(RunState.RUNNING, attempt=1), None)
+        await rows.insert_attempt(tx, NAME, 1, 0.0)
+        await rows.append_events(tx, NAME, 1, stamped, 100)
+        whole = await rows.events_of(tx, NAME)
+        thin = await rows.thinned_events_of(tx, NAME, 300)
+        one = await rows.thinned_events_of(tx, NAME, 1)
+    assert whole == stamped
+    others = [each for each in stamped if not isinstance(each, MetricsProgress)]
+    assert [each for each in thin if not isinstance(each, MetricsProgress)] == others
+    assert 200 <= len(thin) - len(others) <= 350 and thin[-1] == stamped[-1]
+    assert [each for each in one if isinstance(each, MetricsProgress)][-1] == stamped[-1]
+    assert len(one) - len(others) <= 2
+
+
+async def test_attempts_are_read_in_their_order(database: Database) -> None:
+    async with database.transaction() as tx:
+        await rows.insert(tx, run(RunState.RUNNING, attempt=2), None)
+        for attempt in (1, 2):
+            await rows.insert_attempt(tx, NAME, attempt, 0.0)
+            started = JobStarted(pid=1, host="h", device="CPU").stamped(NAME, attempt, 1, 0.0)
+            await rows.append_events(tx, NAME, attempt, [started], 10 * attempt)
+        assert [event.attempt for event in await rows.events_of(tx, NAME)] == [1, 2]
+        assert await rows.journal_position(tx, NAME, 2) == (20, 1)
+        assert await rows.journal_position(tx, NAME, 3) == (0, 0)
