@@ -131,13 +131,13 @@ async def events_of(tx: Transaction, run: str) -> list[Event]:
 
 
 async def thinned_events_of(tx: Transaction, run: str, points: int) -> list[Event]:
-    """The same with about `points` progress events, evenly spread, the newest among them: a run may have days of them."""
+    """The same with about `points` progress events, evenly spread, the newest among them: there may be days of them."""
     counted = await tx.one("SELECT count(*) AS number FROM events WHERE run = ? AND type = ?", (run, _PROGRESS))
     stride = int(counted["number"]) // points + 1 if counted else 1
     rows = await tx.all(
-        "SELECT payload FROM events WHERE run = :run AND (type <> :progress OR seq % :stride = 0 OR (attempt, seq) ="
-        " (SELECT attempt, seq FROM events WHERE run = :run AND type = :progress ORDER BY attempt DESC, seq DESC LIMIT 1))"
-        " ORDER BY attempt, seq",
+        "SELECT payload FROM events WHERE run = :run AND (type <> :progress OR seq % :stride = 0"
+        " OR (attempt, seq) = (SELECT attempt, seq FROM events WHERE run = :run AND type = :progress"
+        " ORDER BY attempt DESC, seq DESC LIMIT 1)) ORDER BY attempt, seq",
         {"run": run, "progress": _PROGRESS, "stride": stride},
     )
     return [decode(row["payload"]) for row in rows]
