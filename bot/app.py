@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
+import sqlite3
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -58,6 +59,8 @@ async def spotter(settings: Settings) -> AsyncIterator[Spotter]:
             database = await Database.open(home.database)
         except StoreError as error:
             raise SettingsError(str(error)) from error
+        except sqlite3.Error as error:
+            raise SettingsError(f"SPOTTER_HOME: {home.database} cannot be opened ({error}).") from error
         stack.push_async_callback(database.close)
 
         pool = LocalPool(home, slots=settings.slots, standby=settings.standby)

@@ -57,9 +57,11 @@ def train(
     try:
         status = train_here(home, data, model=model, size=size, budget=budget, out=out, as_json=as_json)
     except SpotterError as error:
-        _give_up(f"{error} {error.next_step}")
+        # Problems name their fields themselves.
+        said = "; ".join(map(str, error.problems)) or str(error)
+        _give_up(f"{said.rstrip('.')}. {error.next_step}")
     except OSError as error:
-        _give_up(f"{error.filename or home.path}: {error.strerror or error}.")
+        _give_up(_about_disk(error, home.path))
     raise typer.Exit(status)
 
 
@@ -72,7 +74,11 @@ def doctor() -> None:
     findings = asyncio.run(examine(_settings()))
     for finding in findings:
         mend = f" — {finding.mend}" if finding.mend else ""
-        console.print(f"{_MARKS[finding.verdict]} [bold]{finding.subject}[/]: {finding.what}{mend}", highlight=False)
+        console.print(
+            f"{_MARKS[finding.verdict]} [bold]{finding.subject}[/]: {finding.what}{mend}",
+            highlight=False,
+            soft_wrap=True,
+        )
     raise typer.Exit(1 if any(finding.verdict == "failed" for finding in findings) else 0)
 
 
@@ -85,7 +91,12 @@ def demo(
     """Try everything without a Discord account: a Discord-like chat on this machine, and the real bot in it."""
     from bot.demo import demo as run_demo
 
-    raise typer.Exit(asyncio.run(run_demo(_settings().home.resolve() / "demo", budget=budget, size=size, port=port)))
+    home = _settings().home.resolve() / "demo"
+    try:
+        status = asyncio.run(run_demo(home, budget=budget, size=size, port=port))
+    except OSError as error:
+        _give_up(_about_disk(error, home))
+    raise typer.Exit(status)
 
 
 def _settings() -> Settings:
@@ -95,8 +106,12 @@ def _settings() -> Settings:
         _give_up(str(error))
 
 
+def _about_disk(error: OSError, home: Path) -> str:
+    return f"{error.filename or home}: {error.strerror or error}; SPOTTER_HOME has to be a folder of yours, with room."
+
+
 def _give_up(sentence: str) -> NoReturn:
-    Console(stderr=True).print(sentence, style="red", highlight=False, markup=False)
+    Console(stderr=True).print(sentence, style="red", highlight=False, markup=False, soft_wrap=True)
     raise typer.Exit(1)
 
 

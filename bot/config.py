@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
+import tomllib
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
@@ -36,6 +38,7 @@ class Settings(BaseSettings):
         toml_file="spotter.toml",
         extra="ignore",
         frozen=True,
+        hide_input_in_errors=True,  # one of them is the token
         populate_by_name=True,
         use_attribute_docstrings=True,
     )
@@ -46,7 +49,7 @@ class Settings(BaseSettings):
     """The bot's token."""
     owner_id: int | None = Field(default=None, ge=1)
     """Discord user id of the owner: the one person who may do everything."""
-    allowed_user_ids: Annotated[frozenset[int], NoDecode] = frozenset()
+    allowed_user_ids: Annotated[frozenset[Annotated[int, Field(ge=1)]], NoDecode] = frozenset()
     """Further people who may train here, separated by commas."""
     home: Path = Path("spotter-data")
     """Folder for the database, data sets and runs."""
@@ -62,7 +65,7 @@ class Settings(BaseSettings):
     """Whether commands may be used in servers too; replies there are only visible to who asks."""
     health_port: int = Field(default=8710, ge=0, le=65535)
     """Port of /healthz and /readyz on loopback; 0 takes any free one."""
-    log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     """How much is logged: DEBUG, INFO, WARNING or ERROR."""
     discord_api: str | None = None
     """Base address of Discord's HTTP API, for the playground."""
@@ -80,6 +83,13 @@ class Settings(BaseSettings):
     @classmethod
     def _stripped(cls, value: object) -> object:
         return (value.strip() or None) if isinstance(value, str) else value
+
+    @field_validator("discord_token")
+    @classmethod
+    def _in_one_piece(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not re.fullmatch(r"[!-~]+", value.get_secret_value()):
+            raise ValueError("is no token: it has spaces or other characters that no token has")
+        return value
 
     @classmethod
     def settings_customise_sources(
@@ -110,11 +120,14 @@ def load_settings(**overrides: object) -> Settings:
         return Settings(**overrides)  # type: ignore[arg-type]  # the values are validated here
     except ValidationError as error:
         raise SettingsError(" ".join(_sentence(e["loc"], e["msg"]) for e in error.errors())) from error
-    except ValueError as error:
+    except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"spotter.toml cannot be read: {error}.") from error
+    except UnicodeDecodeError as error:
+        raise SettingsError(".env or spotter.toml cannot be read: save it as UTF-8.") from error
 
 
 def _sentence(location: tuple[int | str, ...], message: str) -> str:
+    message = message.removeprefix("Value error, ")
     name = str(location[0]).upper()
     name = name if name.startswith(("SPOTTER_", "DISCORD_TOKEN")) else f"SPOTTER_{name}"
     how = f" ({_HOW_TO_GET[name]})" if name in _HOW_TO_GET else ""

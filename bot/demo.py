@@ -9,12 +9,14 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, nullcontext
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager, nullcontext, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
 from rich.live import Live
+from rich.markup import escape
 
 from bot.terminal import line, shown
 from playground.commands import Refused
@@ -34,23 +36,29 @@ class DemoFailedError(Exception):
 
 
 async def demo(home: Path, *, budget: str, size: str, port: int) -> int:
-    """Run the demo. Returns the exit status: 0 if a model that verifies came out at the end."""
+    """Run the demo. Returns the exit status: 0 if a model that verifies came out at the end. Raises OSError.
+
+    Ctrl-C ends the demo and whatever it started.
+    """
     console = Console(highlight=False)
+    interrupted = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, interrupted.set)
     async with _playground(port) as playground:
         person = playground.person("you")
         console.print(f"[bold]Spotter demo.[/] The chat is also in your browser: [cyan]{playground.page_url}[/]\n")
-        async with _bot(playground, person, home) as log:
+        async with _bot(playground, person, home) as bot:
+            job = _main_job(console, playground, person, bot, budget, size)
             try:
-                await _connected(playground, log)
-                await _train(console, person, Home(home), budget, size)
+                finished = await _finished(job, bot, interrupted)
             except DemoFailedError as error:
-                console.print(f"[red]✗ {error}[/]")
+                console.print(f"[red]✗[/] {escape(str(error))}", soft_wrap=True)
                 return 1
-            if sys.stdin.isatty() and sys.stdout.isatty():
+            if finished and sys.stdin.isatty() and sys.stdout.isatty():
                 console.print(f"\nChat on at [cyan]{playground.page_url}[/]. Ctrl-C ends the demo.")
-                await _until_interrupted()
-                await _stop_runs(person)
-    return 0
+                await interrupted.wait()
+            await _stop_runs(person)
+    return 0 if finished else 128 + signal.SIGINT
 
 
 @asynccontextmanager
@@ -68,9 +76,19 @@ async def _playground(port: int) -> AsyncIterator[Playground]:
         await playground.stop()
 
 
+@dataclass(frozen=True, slots=True)
+class _Bot:
+    home: Home
+    log: Path
+    process: asyncio.subprocess.Process
+
+    def last_words(self) -> str:
+        return self.log.read_text(errors="replace").strip().rpartition("\n")[2]
+
+
 @asynccontextmanager
-async def _bot(playground: Playground, owner: Person, home: Path) -> AsyncIterator[Path]:
-    """The bot as `spotter run` starts it, told of the playground's addresses. Yields its log."""
+async def _bot(playground: Playground, owner: Person, home: Path) -> AsyncIterator[_Bot]:
+    """The bot as `spotter run` starts it, told of the playground's addresses. Raises OSError."""
     await asyncio.to_thread(home.mkdir, parents=True, exist_ok=True)
     log = home / "bot.log"
     environment = {
@@ -91,22 +109,40 @@ async def _bot(playground: Playground, owner: Person, home: Path) -> AsyncIterat
             start_new_session=True,  # Ctrl-C in the terminal is for the demo, which then ends the bot
         )
     try:
-        yield log
+        yield _Bot(Home(home), log, process)
     finally:
         if process.returncode is None:
             process.terminate()
         await process.wait()
 
 
-async def _connected(playground: Playground, log: Path) -> None:
+async def _finished(job: Coroutine[None, None, None], bot: _Bot, interrupted: asyncio.Event) -> bool:
+    """Whether the job came to its end, undisturbed. Raises DemoFailedError if it failed, or the bot ended before."""
+    working = asyncio.create_task(job)
+    ended = asyncio.create_task(bot.process.wait())
+    disturbed = asyncio.create_task(interrupted.wait())
+    tasks = (working, ended, disturbed)
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        if working.done():
+            working.result()
+        elif ended.done() and not disturbed.done():
+            raise DemoFailedError(f"the bot ended: {bot.last_words()} Its log is {bot.log}")
+        return working.done()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _main_job(
+    console: Console, playground: Playground, person: Person, bot: _Bot, budget: str, size: str
+) -> None:
+    """The main job as a person does it. Raises DemoFailedError if anything on the path fails."""
     try:
         await playground.until_connected(_CONNECT_WITHIN)
     except TimeoutError:
-        raise DemoFailedError(f"the bot did not connect; its log is {log}") from None
-
-
-async def _train(console: Console, person: Person, home: Home, budget: str, size: str) -> None:
-    """The main job as a person does it. Raises DemoFailedError if anything on the path fails."""
+        raise DemoFailedError(f"the bot did not connect; its log is {bot.log}") from None
     console.print(f"[bold cyan]you[/]  /trainer train data:python-docs size:{size} budget:{budget}\n")
     try:
         reply = await person.slash("trainer train", data="python-docs", size=size, budget=budget)
@@ -119,7 +155,7 @@ async def _train(console: Console, person: Person, home: Home, budget: str, size
     run = await _name_of(person, answer)
     end = await _follow(console, person, run)
     console.print(shown(end.to_dict(), note="reports"))
-    folder = home.run(run).export
+    folder = bot.home.run(run).export
     problems = export.verify(folder)
     if problems:
         raise DemoFailedError(f"no model that verifies came out: {'; '.join(problems)}")
@@ -167,14 +203,8 @@ def _about(message: Message, run: str) -> bool:
     return message.author.bot and message.origin is None and run in f"{titles} {message.content}"
 
 
-async def _until_interrupted() -> None:
-    interrupted = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, interrupted.set)
-    await interrupted.wait()
-
-
 async def _stop_runs(person: Person) -> None:
     """Leave no training behind that nobody sees any more."""
-    for choice in await person.autocomplete("trainer stop", "run", ""):
-        await person.slash("trainer stop", run=choice.value)
+    with suppress(Refused, NoResponse, TimeoutError):
+        for choice in await person.autocomplete("trainer stop", "run", ""):
+            await person.slash("trainer stop", run=choice.value)

@@ -16,6 +16,8 @@ _WIDTH = 84
 _FENCE = re.compile(r"```[a-z]*\n?(.*?)```", re.DOTALL)
 _MARKS = re.compile(r"\*\*|__|`|^-# ", re.MULTILINE)
 _ESCAPES = re.compile(r"\\([^\w\s])")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+"""What could move the cursor or change the terminal; a young model writes any byte."""
 _TIME = re.compile(r"<t:\d+(?::\w)?>")
 
 Wire = Mapping[str, Any]  # Any: JSON as Discord describes it
@@ -27,7 +29,9 @@ def shown(message: Wire, *, note: str = "") -> RenderableType:
     if message["content"]:
         parts.append(plain(message["content"]))
     parts += [_embed(embed) for embed in message["embeds"]]
-    buttons = [part["label"] for row in message["components"] for part in row["components"] if part.get("label")]
+    buttons = [
+        plain(part["label"]).plain for row in message["components"] for part in row["components"] if part.get("label")
+    ]
     if buttons:
         parts.append(Text("  ".join(f"[ {label} ]" for label in buttons), style="dim"))
     head = Text.assemble(("Spotter", "bold magenta"), (f"  {note}" if note else "", "dim"))
@@ -45,7 +49,7 @@ def line(message: Wire) -> str:
 
 def plain(markdown: str) -> Text:
     """Discord's markdown without its marks."""
-    text = _FENCE.sub(lambda match: match[1], _TIME.sub("", markdown))
+    text = _FENCE.sub(lambda match: match[1], _TIME.sub("", _CONTROL.sub("", markdown)))
     return Text(_ESCAPES.sub(r"\1", _MARKS.sub("", text)).strip())
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import shutil
 import signal
 from collections.abc import AsyncIterator
@@ -41,14 +42,17 @@ _CHUNK = 1 << 20
 def train(home: Home, data: str, *, model: str, size: str, budget: str, out: Path | None, as_json: bool) -> int:
     """Train, show how it goes on standard error, print the final numbers. Returns the exit status.
 
-    Raises SpotterError if anything asked for is wrong, or the run fails.
+    Raises SpotterError if anything asked for is wrong, or the run fails or is given up.
     """
-    if out is not None and out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise SpotterError(Code.CONFIG_INVALID, "the folder is not empty; name a new one", field="out")
+    if out is not None:
+        _check_new(out)
     spec = _spec(home, data, model, size, budget)
     errors = Console(stderr=True)
     errors.print(f"[bold]{spec.name}[/] trains {model} {size} on {spec.data.dataset} for {spec.budget}")
-    summary = asyncio.run(_run(home, spec, errors))
+    try:
+        summary = asyncio.run(_run(home, spec, errors))
+    except asyncio.CancelledError:
+        raise SpotterError(Code.TRAINING_CANCELLED) from None
     folder = home.run(str(spec.name)).path / summary.model
     problems = export.verify(folder) if summary.model else ["it was not written"]
     if problems:
@@ -61,6 +65,15 @@ def train(home: Home, data: str, *, model: str, size: str, budget: str, out: Pat
     else:
         Console().print(_table(summary, folder))
     return 0
+
+
+def _check_new(out: Path) -> None:
+    """Raises SpotterError unless `out` can be made, or is an empty folder: better now than after the training."""
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise SpotterError(Code.CONFIG_INVALID, "the folder is not empty; name a new one", field="out")
+    nearest = next(folder for folder in (out.absolute(), *out.absolute().parents) if folder.exists())
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
+        raise SpotterError(Code.CONFIG_INVALID, f"{nearest} takes no new folder; name another", field="out")
 
 
 def _spec(home: Home, data: str, model: str, size: str, budget: str) -> RunSpec:
@@ -81,8 +94,10 @@ async def _run(home: Home, spec: RunSpec, console: Console) -> Summary:
     """Run `spec` in a worker. Raises SpotterError with the failure the worker reported, or what became of it."""
     pool = LocalPool(home, standby=0)
     job = Job(str(spec.name), 1)
+    training = asyncio.current_task()
+    assert training is not None, "asyncio.run made it"
     await pool.start()
-    stop = asyncio.create_task(_stop_on_signal(pool, job, console))
+    stop = asyncio.create_task(_stop_on_signal(training, pool, job, console))
     try:
         await pool.submit(job, spec)
         with _progress(console) as progress:
@@ -127,8 +142,8 @@ async def _events(pool: LocalPool, job: Job) -> AsyncIterator[Event]:
         exit_ = await pool.wait(job, offset)
 
 
-async def _stop_on_signal(pool: LocalPool, job: Job, console: Console) -> None:
-    """The first Ctrl-C keeps what was learned; the second ends the worker."""
+async def _stop_on_signal(training: asyncio.Task[object], pool: LocalPool, job: Job, console: Console) -> None:
+    """The first Ctrl-C keeps what was learned; the second ends the worker, or the wait for one."""
     asked = asyncio.Queue[None]()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -138,6 +153,7 @@ async def _stop_on_signal(pool: LocalPool, job: Job, console: Console) -> None:
     await pool.control(job, "stop")
     await asked.get()
     await pool.kill(job, force=True)
+    training.cancel()
 
 
 def _progress(console: Console) -> Progress:

@@ -75,4 +75,4 @@ def pause_after_edit(message_age: float) -> float:
 
 def pause_after_failure(tries: int) -> float:
     """Seconds until the next try after `tries` that failed."""
-    return float(min(2.0**tries, 300.0))
+    return min(2.0 ** min(tries, 9), 300.0)

@@ -98,9 +98,11 @@ class Sender:
         """What to send, None if nothing is worth sending any more, and whether it is the letter's last state."""
         if status is None:
             return None, True
+        ended = status.run.state.is_terminal
+        if letter.kind == Kind.SUMMARY and ended:
+            return None, True
         if letter.kind != Kind.LIVE:
             return render(Kind(letter.kind), status, self._now()), True
-        ended = status.run.state.is_terminal
         watched = await self._is_watched(letter)
         if letter.message_id is None and (ended or not watched):
             return None, True
