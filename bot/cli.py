@@ -9,6 +9,7 @@ from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from bot.config import Settings, SettingsError, load_settings
 
@@ -74,11 +75,8 @@ def doctor() -> None:
     findings = asyncio.run(examine(_settings()))
     for finding in findings:
         mend = f" — {finding.mend}" if finding.mend else ""
-        console.print(
-            f"{_MARKS[finding.verdict]} [bold]{finding.subject}[/]: {finding.what}{mend}",
-            highlight=False,
-            soft_wrap=True,
-        )
+        said = escape(f"{finding.what}{mend}")
+        console.print(f"{_MARKS[finding.verdict]} [bold]{finding.subject}[/]: {said}", highlight=False, soft_wrap=True)
     raise typer.Exit(1 if any(finding.verdict == "failed" for finding in findings) else 0)
 
 

@@ -143,7 +143,7 @@ async def _main_job(
         await playground.until_connected(_CONNECT_WITHIN)
     except TimeoutError:
         raise DemoFailedError(f"the bot did not connect; its log is {bot.log}") from None
-    console.print(f"[bold cyan]you[/]  /trainer train data:python-docs size:{size} budget:{budget}\n")
+    console.print(f"[bold cyan]you[/]  {escape(f'/trainer train data:python-docs size:{size} budget:{budget}')}\n")
     try:
         reply = await person.slash("trainer train", data="python-docs", size=size, budget=budget)
     except (Refused, NoResponse, TimeoutError) as error:
@@ -159,7 +159,7 @@ async def _main_job(
     problems = export.verify(folder)
     if problems:
         raise DemoFailedError(f"no model that verifies came out: {'; '.join(problems)}")
-    console.print(f"[green]✓[/] The model is in [bold]{folder}[/]")
+    console.print(f"[green]✓[/] The model is in [bold]{escape(str(folder))}[/]", soft_wrap=True)
 
 
 async def _name_of(person: Person, answer: Message) -> str:

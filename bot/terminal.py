@@ -29,11 +29,9 @@ def shown(message: Wire, *, note: str = "") -> RenderableType:
     if message["content"]:
         parts.append(plain(message["content"]))
     parts += [_embed(embed) for embed in message["embeds"]]
-    buttons = [
-        plain(part["label"]).plain for row in message["components"] for part in row["components"] if part.get("label")
-    ]
+    buttons = [part["label"] for row in message["components"] for part in row["components"] if part.get("label")]
     if buttons:
-        parts.append(Text("  ".join(f"[ {label} ]" for label in buttons), style="dim"))
+        parts.append(Text("  ".join(f"[ {plain(label)} ]" for label in buttons), style="dim"))
     head = Text.assemble(("Spotter", "bold magenta"), (f"  {note}" if note else "", "dim"))
     return Group(head, Padding(Group(*parts), (0, 0, 1, 2)))
 
