@@ -56,7 +56,7 @@ async def _torch() -> Finding:
         last = errors.decode(errors="replace").strip().splitlines()[-1:]
         return Finding("torch", "failed", " ".join(last), "run `pip install -c constraints.txt -e .` again")
     report = json.loads(out)
-    return Finding("torch", "ok", f"{report['torch']}, {report['device']}")
+    return Finding("torch", "ok", f"{report['torch']} on {report['name']}, {report['precision']}: {report['reason']}")
 
 
 def _sqlite() -> Finding:
