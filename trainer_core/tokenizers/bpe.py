@@ -64,7 +64,7 @@ class BPE:
 
 def suggested_vocabulary(characters: int) -> int:
     """Tokens for a corpus of this many characters: a multiple of 128 that grows with its square root."""
-    wanted = 128 * round(2.2 * math.sqrt(characters) / 128)
+    wanted = 128 * round(6 * math.sqrt(characters) / 128)
     return min(32_768, max(512, wanted))
 
 
