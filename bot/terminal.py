@@ -14,8 +14,8 @@ from rich.text import Text
 
 _WIDTH = 84
 _FENCE = re.compile(r"```[a-z]*\n?(.*?)```", re.DOTALL)
-_MARKS = re.compile(r"\*\*|__|`|^-# ", re.MULTILINE)
-_ESCAPES = re.compile(r"\\([^\w\s])")
+_MARKS = re.compile(r"\\([^\w\s]|_)|\*\*|__|`|^-# ", re.MULTILINE)
+"""Formatting, and escapes with what they keep from being formatting."""
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 """What could move the cursor or change the terminal; a young model writes any byte."""
 _TIME = re.compile(r"<t:\d+(?::\w)?>")
@@ -48,7 +48,7 @@ def line(message: Wire) -> str:
 def plain(markdown: str) -> Text:
     """Discord's markdown without its marks."""
     text = _FENCE.sub(lambda match: match[1], _TIME.sub("", _CONTROL.sub("", markdown)))
-    return Text(_ESCAPES.sub(r"\1", _MARKS.sub("", text)).strip())
+    return Text(_MARKS.sub(r"\1", text).strip())
 
 
 def _embed(embed: Wire) -> RenderableType:

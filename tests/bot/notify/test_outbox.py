@@ -1,0 +1,235 @@
+"""The outbox' rows on a real database: what is due, in which order, and what becomes of it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from bot.chat.notify import policy
+from bot.chat.notify.outbox import Outbox
+from bot.runs.announce import Change
+from bot.runs.model import RunState
+from bot.store import outbox
+from bot.store import runs as rows
+from bot.store.db import Database, Row, Transaction
+from bot.store.outbox import Letter
+from tests.bot.chat import stories
+from tests.bot.storing import keep
+
+NOW = 1000.0
+RUN = stories.NAME
+
+
+@pytest.fixture
+async def database(tmp_path: Path) -> AsyncIterator[Database]:
+    database = await Database.open(tmp_path / "spotter.db")
+    await keep(database, stories.run(RunState.RUNNING), watchers=[7])
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+async def tx(database: Database) -> AsyncIterator[Transaction]:
+    async with database.transaction() as tx:
+        yield tx
+
+
+async def put(tx: Transaction, key: str, priority: int = 20, kind: str = "live") -> None:
+    await outbox.put(tx, key, kind, 7, RUN, priority, NOW)
+
+
+async def due(tx: Transaction, now: float = NOW) -> Letter:
+    letter = await outbox.next_due(tx, now)
+    assert letter is not None
+    return letter
+
+
+async def row(tx: Transaction, key: str) -> Row:
+    found = await tx.one("SELECT * FROM outbox WHERE key = ?", (key,))
+    assert found is not None
+    return found
+
+
+async def sent(tx: Transaction, letter: Letter, *, not_before: float = 0.0, last: bool = False, at: float = NOW) -> None:
+    await outbox.delivered(tx, letter, 55, 66, at, not_before=not_before, last=last)
+
+
+async def test_an_empty_outbox_has_nothing_due(tx: Transaction) -> None:
+    assert await outbox.next_due(tx, NOW) is None
+    assert await outbox.next_time(tx) is None
+
+
+async def test_a_new_message_is_due_until_it_is_delivered(tx: Transaction) -> None:
+    await put(tx, "a")
+    letter = await due(tx)
+    assert (letter.key, letter.kind, letter.user_id, letter.run, letter.revision) == ("a", "live", 7, RUN, 1)
+    assert (letter.channel_id, letter.message_id, letter.tries, letter.created_at, letter.sent_at) == (
+        *(None, None, 0, NOW, None),
+    )
+    await sent(tx, letter)
+    assert await outbox.next_due(tx, NOW) is None
+
+
+async def test_a_message_put_again_is_due_for_an_edit_of_the_same_message(tx: Transaction) -> None:
+    await put(tx, "a")
+    await sent(tx, await due(tx))
+    await put(tx, "a")
+    letter = await due(tx)
+    assert (letter.message_id, letter.channel_id, letter.revision, letter.sent_at) == (55, 66, 2, NOW)
+    await sent(tx, letter, at=NOW + 9)
+    assert (await row(tx, "a"))["sent_at"] == NOW, "a card is as old as its first sending"
+
+
+async def test_what_changes_while_it_is_being_sent_is_due_again(tx: Transaction) -> None:
+    await put(tx, "a")
+    letter = await due(tx)
+    await put(tx, "a")
+    await sent(tx, letter)
+    assert (await due(tx)).revision == 2
+
+
+async def test_a_message_put_once_is_left_as_it_is(tx: Transaction) -> None:
+    for _ in range(2):
+        await outbox.put_once(tx, "a", "summary", 7, RUN, 30, NOW)
+    assert (await due(tx)).revision == 1
+    await sent(tx, await due(tx), last=True)
+    await outbox.put_once(tx, "a", "summary", 7, RUN, 30, NOW)
+    assert await outbox.next_due(tx, NOW) is None
+
+
+async def test_the_last_state_closes_a_message_for_good(tx: Transaction) -> None:
+    await put(tx, "a")
+    await sent(tx, await due(tx), last=True)
+    await put(tx, "a")
+    assert await outbox.next_due(tx, NOW) is None and await outbox.next_time(tx) is None
+
+
+async def test_the_most_important_goes_first_then_the_oldest(tx: Transaction) -> None:
+    for key, priority in [("summary", 30), ("live", 20), ("first end", 10), ("second end", 10)]:
+        await put(tx, key, priority)
+    order = []
+    while letter := await outbox.next_due(tx, NOW):
+        order.append(letter.key)
+        await sent(tx, letter)
+    assert order == ["first end", "second end", "live", "summary"]
+
+
+async def test_a_pause_is_waited_out_and_the_next_time_known(tx: Transaction) -> None:
+    await put(tx, "a")
+    await sent(tx, await due(tx), not_before=NOW + 5)
+    await put(tx, "a")
+    assert await outbox.next_due(tx, NOW + 4.9) is None
+    assert await outbox.next_time(tx) == NOW + 5
+    assert (await due(tx, NOW + 5)).key == "a"
+
+
+async def test_a_message_in_a_pause_lets_others_pass(tx: Transaction) -> None:
+    await put(tx, "important", 10)
+    await outbox.postpone(tx, await due(tx), "HTTP 503", NOW + 60)
+    await put(tx, "other", 30)
+    assert (await due(tx)).key == "other"
+
+
+async def test_hastening_ends_a_pause(tx: Transaction) -> None:
+    await put(tx, "a")
+    await sent(tx, await due(tx), not_before=NOW + 5)
+    await put(tx, "a")
+    await outbox.hasten(tx, "a")
+    assert (await due(tx)).key == "a"
+
+
+async def test_failures_are_counted_until_one_arrives(tx: Transaction) -> None:
+    await put(tx, "a")
+    for number in range(3):
+        assert (await due(tx, NOW + number)).tries == number
+        await outbox.postpone(tx, await due(tx, NOW + number), "HTTP 503", NOW + number + 1)
+    assert ((await row(tx, "a"))["error"], (await row(tx, "a"))["tries"]) == ("HTTP 503", 3)
+    await sent(tx, await due(tx, NOW + 3))
+    assert ((await row(tx, "a"))["error"], (await row(tx, "a"))["tries"]) == (None, 0)
+
+
+async def test_superseded_messages_are_put_away_and_the_current_one_is_not(tx: Transaction) -> None:
+    for key in ("old", "current"):
+        await put(tx, key)
+        await sent(tx, await due(tx), not_before=NOW + 5)
+    await put(tx, "end", 10, kind="completed")
+    await sent(tx, await due(tx))
+    await outbox.supersede(tx, "live", RUN, ["current"])
+    assert (await due(tx)).key == "old"
+    await sent(tx, await due(tx), last=True)
+    await outbox.supersede(tx, "live", RUN, ["current"])
+    assert await outbox.next_due(tx, NOW + 60) is None
+
+
+async def test_a_message_that_is_gone_is_made_anew_in_a_channel_opened_anew(tx: Transaction) -> None:
+    await outbox.remember_dm_channel(tx, 7, 66)
+    await put(tx, "a")
+    await sent(tx, await due(tx))
+    await put(tx, "a")
+    await outbox.forget_message(tx, await due(tx))
+    letter = await due(tx)
+    assert (letter.message_id, letter.channel_id, await outbox.dm_channel(tx, 7)) == (None, None, None)
+
+
+async def test_the_channel_of_a_person_is_remembered(tx: Transaction) -> None:
+    assert await outbox.dm_channel(tx, 7) is None
+    for channel in (66, 67):
+        await outbox.remember_dm_channel(tx, 7, channel)
+        assert await outbox.dm_channel(tx, 7) == channel
+    assert await outbox.dm_channel(tx, 8) is None
+
+
+@pytest.mark.parametrize(("dead", "state"), [(True, "dead"), (False, "closed")])
+async def test_a_dropped_message_never_comes_back(tx: Transaction, dead: bool, state: str) -> None:
+    await put(tx, "a")
+    await outbox.drop(tx, await due(tx), "why", dead=dead)
+    await put(tx, "a")
+    await outbox.put_once(tx, "a", "live", 7, RUN, 20, NOW)
+    await outbox.supersede(tx, "live", RUN, [])
+    assert await outbox.next_due(tx, NOW) is None
+    assert ((await row(tx, "a"))["state"], (await row(tx, "a"))["error"]) == (state, "why")
+
+
+async def test_the_messages_of_a_run_go_with_it(tx: Transaction) -> None:
+    await put(tx, "a")
+    await tx.execute("DELETE FROM runs WHERE name = ?", (RUN,))
+    assert await outbox.next_due(tx, NOW) is None
+
+
+async def test_a_change_and_its_messages_are_kept_or_lost_together(database: Database) -> None:
+    woken: list[bool] = []
+    announce = Outbox(lambda: woken.append(True), now=lambda: NOW)
+    running = stories.run(RunState.RUNNING)
+    stopped = stories.run(RunState.STOPPED)
+
+    async def change() -> None:
+        async with database.transaction() as tx:
+            await rows.update(tx, running, stopped, NOW)
+            await announce(tx, Change(running, stopped))
+            assert len(await tx.all("SELECT 1 FROM outbox")) == 2
+            if not woken:
+                woken.append(False)
+                raise ConnectionError
+
+    with pytest.raises(ConnectionError):
+        await change()
+    async with database.snapshot() as reader:
+        assert await reader.all("SELECT 1 FROM outbox") == []
+    assert woken == [False]
+    await change()
+    assert woken == [False, True], "the sender hears of what was kept, and once"
+
+
+async def test_a_change_of_state_does_not_wait_for_a_cards_pause(database: Database) -> None:
+    announce = Outbox(lambda: None, now=lambda: NOW)
+    running, stopping = stories.run(RunState.RUNNING), stories.run(RunState.STOPPING)
+    card = policy.live_card(RUN, 7, running.created_at).key
+    async with database.transaction() as tx:
+        await announce(tx, Change(running, running))
+        await sent(tx, await due(tx), not_before=NOW + 5)
+        await announce(tx, Change(running, running))
+        assert await outbox.next_due(tx, NOW) is None, "progress waits"
+        await announce(tx, Change(running, stopping))
+        assert (await due(tx)).key == card

@@ -1,0 +1,24 @@
+"""Runs as the store holds them, without anybody who runs them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from bot.runs.model import Run
+from bot.store import runs as rows
+from bot.store.db import Database
+from trainer_core.events import Event
+
+
+async def keep(database: Database, run: Run, story: Sequence[Event] = (), watchers: Iterable[int] = ()) -> Run:
+    """Store the run with its newest attempt's story; `watchers` have watched since it was made."""
+    async with database.transaction() as tx:
+        await rows.insert(tx, run, None)
+        await rows.update(tx, run, run, run.created_at)
+        if run.attempt:
+            stamped = [event.stamped(run.name, run.attempt, seq, 0.0) for seq, event in enumerate(story, start=1)]
+            await rows.insert_attempt(tx, run.name, run.attempt, run.created_at)
+            await rows.append_events(tx, run.name, run.attempt, stamped, len(stamped))
+        for user_id in watchers:
+            await rows.add_watcher(tx, run.name, user_id, run.created_at)
+    return run

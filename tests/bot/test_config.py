@@ -1,0 +1,184 @@
+"""Settings: where each is read from, which source wins, and what is said of a wrong one."""
+
+from __future__ import annotations
+
+import traceback
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from bot.config import Settings, SettingsError, load_settings
+
+TOKEN = "MTk4NjIy.Cl2FMQ.ZnCjm1XVW7vRze4b7Cq4se7kKWs"
+
+GOOD: list[tuple[str, str, str, object]] = [
+    ("DISCORD_TOKEN", "discord_token", TOKEN, SecretStr(TOKEN)),
+    ("SPOTTER_OWNER_ID", "owner_id", "123456789012345678", 123456789012345678),
+    ("SPOTTER_ALLOWED_USER_IDS", "allowed_user_ids", "12, 34,,56 ", frozenset({12, 34, 56})),
+    ("SPOTTER_HOME", "home", "elsewhere", Path("elsewhere")),
+    ("SPOTTER_SLOTS", "slots", "3", 3),
+    ("SPOTTER_STANDBY", "standby", "0", 0),
+    ("SPOTTER_HEARTBEAT_MINUTES", "heartbeat_minutes", "2.5", 2.5),
+    ("SPOTTER_ATTACHMENT_MB", "attachment_mb", "25", 25.0),
+    ("SPOTTER_GUILDS", "guilds", "true", True),
+    ("SPOTTER_HEALTH_PORT", "health_port", "0", 0),
+    ("SPOTTER_LOG_LEVEL", "log_level", "DEBUG", "DEBUG"),
+    ("SPOTTER_DISCORD_API", "discord_api", "http://127.0.0.1:1/api/v10", "http://127.0.0.1:1/api/v10"),
+    ("SPOTTER_DISCORD_GATEWAY", "discord_gateway", "ws://127.0.0.1:1/", "ws://127.0.0.1:1/"),
+]
+IN_TOML = {
+    "discord_token": f'"{TOKEN}"',
+    "owner_id": "123456789012345678",
+    "allowed_user_ids": "[12, 34, 56]",
+    "home": '"elsewhere"',
+    "slots": "3",
+    "standby": "0",
+    "heartbeat_minutes": "2.5",
+    "attachment_mb": "25",
+    "guilds": "true",
+    "health_port": "0",
+    "log_level": '"DEBUG"',
+    "discord_api": '"http://127.0.0.1:1/api/v10"',
+    "discord_gateway": '"ws://127.0.0.1:1/"',
+}
+BAD: list[tuple[str, str]] = [
+    ("DISCORD_TOKEN", "two words"),
+    ("DISCORD_TOKEN", "••••••"),
+    ("SPOTTER_OWNER_ID", "Ada"),
+    ("SPOTTER_OWNER_ID", "0"),
+    ("SPOTTER_ALLOWED_USER_IDS", "12, Grace"),
+    ("SPOTTER_ALLOWED_USER_IDS", "-4"),
+    ("SPOTTER_SLOTS", "0"),
+    ("SPOTTER_SLOTS", "65"),
+    ("SPOTTER_SLOTS", "many"),
+    ("SPOTTER_STANDBY", "-1"),
+    ("SPOTTER_STANDBY", "9"),
+    ("SPOTTER_HEARTBEAT_MINUTES", "-1"),
+    ("SPOTTER_HEARTBEAT_MINUTES", "nan"),
+    ("SPOTTER_ATTACHMENT_MB", "0"),
+    ("SPOTTER_ATTACHMENT_MB", "501"),
+    ("SPOTTER_ATTACHMENT_MB", "nan"),
+    ("SPOTTER_GUILDS", "perhaps"),
+    ("SPOTTER_HEALTH_PORT", "65536"),
+    ("SPOTTER_LOG_LEVEL", "loud"),
+]
+
+
+@pytest.fixture(autouse=True)
+def _empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def test_every_setting_is_tried_here() -> None:
+    assert {name for _, name, _, _ in GOOD} == set(IN_TOML) == set(Settings.model_fields)
+
+
+def test_without_any_setting_the_defaults_serve() -> None:
+    settings = load_settings()
+    assert (settings.discord_token, settings.owner_id, settings.allowed_user_ids) == (None, None, frozenset())
+    assert (settings.home, settings.slots, settings.health_port) == (Path("spotter-data"), 1, 8710)
+
+
+@pytest.mark.parametrize(("variable", "name", "text", "value"), GOOD)
+def test_a_setting_is_read_from_the_environment(
+    variable: str, name: str, text: str, value: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, text)
+    assert getattr(load_settings(), name) == value
+
+
+@pytest.mark.parametrize(("variable", "name", "text", "value"), GOOD)
+def test_a_setting_is_read_from_env_file(variable: str, name: str, text: str, value: object) -> None:
+    Path(".env").write_text(f"# mine\n{variable}={text}\nSOMETHING_ELSE=1\n")
+    assert getattr(load_settings(), name) == value
+
+
+@pytest.mark.parametrize(("variable", "name", "text", "value"), GOOD)
+def test_a_setting_is_read_from_toml(variable: str, name: str, text: str, value: object) -> None:
+    Path("spotter.toml").write_text(f"{name} = {IN_TOML[name]}\n")
+    assert getattr(load_settings(), name) == value
+
+
+def test_one_allowed_person_needs_no_list() -> None:
+    Path("spotter.toml").write_text("allowed_user_ids = 12\n")
+    assert load_settings().allowed_user_ids == {12}
+
+
+def test_the_environment_wins_over_env_file_wins_over_toml(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("spotter.toml").write_text("slots = 2\nstandby = 2\nowner_id = 2\nhealth_port = 2\n")
+    Path(".env").write_text("SPOTTER_SLOTS=3\nSPOTTER_STANDBY=3\nSPOTTER_OWNER_ID=3\n")
+    monkeypatch.setenv("SPOTTER_SLOTS", "4")
+    monkeypatch.setenv("SPOTTER_STANDBY", "4")
+    settings = load_settings(slots=5)
+    assert (settings.slots, settings.standby, settings.owner_id, settings.health_port) == (5, 4, 3, 2)
+
+
+@pytest.mark.parametrize(("variable", "text"), BAD)
+def test_a_wrong_setting_is_one_sentence_that_names_it(
+    variable: str, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, text)
+    with pytest.raises(SettingsError) as raised:
+        load_settings()
+    sentence = str(raised.value)
+    assert sentence.startswith(f"{variable}: ") and sentence.endswith(".") and "\n" not in sentence
+    assert "Value error" not in sentence
+
+
+def test_every_wrong_setting_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPOTTER_SLOTS", "0")
+    Path(".env").write_text("SPOTTER_STANDBY=none\n")
+    Path("spotter.toml").write_text("guilds = 'perhaps'\n")
+    with pytest.raises(SettingsError) as raised:
+        load_settings()
+    assert all(name in str(raised.value) for name in ("SPOTTER_SLOTS: ", "SPOTTER_STANDBY: ", "SPOTTER_GUILDS: "))
+
+
+def test_toml_that_is_none_is_said_to_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("spotter.toml").write_text("slots = \n")
+    with pytest.raises(SettingsError, match=r"^spotter\.toml cannot be read: .*line 1"):
+        load_settings()
+
+
+@pytest.mark.parametrize("name", [".env", "spotter.toml"])
+def test_a_file_that_is_not_utf8_is_said_to_be(name: str) -> None:
+    Path(name).write_bytes(b"SPOTTER_HOME='caf\xe9'\n")
+    with pytest.raises(SettingsError, match=r"\.env or spotter\.toml cannot be read: save it as UTF-8"):
+        load_settings()
+
+
+def test_what_discord_needs_is_said_with_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(SettingsError) as both:
+        load_settings().for_discord()
+    assert "DISCORD_TOKEN is not set: copy it from" in str(both.value)
+    assert "SPOTTER_OWNER_ID is not set: it is your own user id" in str(both.value)
+    monkeypatch.setenv("DISCORD_TOKEN", f"  {TOKEN}\n")
+    with pytest.raises(SettingsError, match="^SPOTTER_OWNER_ID is not set") as one:
+        load_settings().for_discord()
+    assert "DISCORD_TOKEN" not in str(one.value)
+    monkeypatch.setenv("SPOTTER_OWNER_ID", "7")
+    assert load_settings().for_discord() == (TOKEN, 7)
+
+
+@pytest.mark.parametrize("blank", ["", "  "])
+def test_a_blank_token_is_none(blank: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DISCORD_TOKEN", blank)
+    monkeypatch.setenv("SPOTTER_OWNER_ID", "7")
+    with pytest.raises(SettingsError, match="^DISCORD_TOKEN is not set"):
+        load_settings().for_discord()
+
+
+def test_the_token_is_nowhere_to_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DISCORD_TOKEN", TOKEN)
+    settings = load_settings()
+    assert TOKEN not in f"{settings!r} {settings} {settings.model_dump()} {settings.model_dump_json()}"
+
+
+@pytest.mark.parametrize("written", ['"MTk4 NjIy"', "[19862249]", "19862249"])
+def test_a_wrong_token_is_not_repeated_not_even_in_a_traceback(written: str) -> None:
+    Path("spotter.toml").write_text(f"discord_token = {written}\n")
+    with pytest.raises(SettingsError, match="^DISCORD_TOKEN: ") as raised:
+        load_settings()
+    shown = "".join(traceback.format_exception(raised.value))
+    assert "NjIy" not in shown and "19862249" not in shown
