@@ -1,0 +1,91 @@
+"""Take the README's pictures: `python docs/take_pictures.py` runs the real demo and photographs its chat page.
+
+Needs Chromium on the path, and a font with colour emoji (Debian: chromium, fonts-noto-color-emoji).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import pty
+import re
+import shutil
+import signal
+import sys
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from playwright.async_api import Page, async_playwright, expect
+
+PICTURES = Path(__file__).parent / "images"
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
+BUDGET = "75s"
+WITHIN = 180_000
+"""Milliseconds that training and everything around it may take."""
+
+
+async def main() -> None:
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        sys.exit("There is no chromium on the path; install it (Debian: apt install chromium).")
+    PICTURES.mkdir(exist_ok=True)
+    async with demo() as address, async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+        page = await browser.new_page(viewport={"width": 1280, "height": 860})
+        await page.goto(address)
+        log = page.get_by_role("log")
+        # Half of the bar is full: the curve has a shape by then.
+        await expect(log.get_by_text("▰" * 9)).to_be_visible(timeout=WITHIN)
+        await photograph(page, "chat.png")
+        await expect(log.get_by_text("has finished")).to_be_visible(timeout=WITHIN)
+        await photograph(page, "finished.png")
+        await browser.close()
+
+
+async def photograph(page: Page, name: str) -> None:
+    """The page as it is, once every picture in it has come."""
+    await page.wait_for_function("[...document.images].every(image => image.complete && image.naturalWidth)")
+    await page.screenshot(path=PICTURES / name)
+    print(PICTURES.name, name, f"{(PICTURES / name).stat().st_size / 1024:.0f} KiB", sep="  ")
+
+
+@asynccontextmanager
+async def demo() -> AsyncIterator[str]:
+    """`spotter demo` on a terminal, where it stays up after training; yields the address of its chat page."""
+    ours, theirs = pty.openpty()
+    with tempfile.TemporaryDirectory() as home:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "bot", "demo", "--budget", BUDGET, "--port", "0"),
+            env={**os.environ, "SPOTTER_HOME": home},
+            stdin=theirs,
+            stdout=theirs,
+        )
+        os.close(theirs)
+        said = asyncio.StreamReader()
+        transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(said), os.fdopen(ours, "rb", buffering=0)
+        )
+        try:
+            address = ""
+            while not address:
+                match = re.search(rb"http://127\.0\.0\.1:\d+/", await said.readline())
+                address = match[0].decode() if match else ""
+            drain = asyncio.create_task(_forget(said))
+            yield address
+            drain.cancel()
+        finally:
+            process.send_signal(signal.SIGINT)
+            await process.wait()
+            transport.close()
+
+
+async def _forget(stream: asyncio.StreamReader) -> None:
+    """A terminal that nobody reads would stop the demo."""
+    while await stream.read(1 << 16):
+        pass
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
