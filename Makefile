@@ -27,7 +27,7 @@ demo: $(VENV)/installed  ## Train a model in a Discord-like chat on this machine
 	$(BIN)/spotter demo
 
 test: $(VENV)/installed-dev  ## Run all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2
 
 lint: $(VENV)/installed-dev  ## Check style and formatting
 	$(BIN)/ruff check .
@@ -42,7 +42,7 @@ types: $(VENV)/installed-dev  ## Check types, strictly
 
 coverage: $(VENV)/installed-dev  ## Run all tests and report branch coverage, the workers' processes included
 	$(BIN)/coverage erase
-	-$(BIN)/coverage run -m pytest
+	-$(BIN)/coverage run -m pytest -n 2
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 

@@ -235,8 +235,3 @@ def is_job(event: Event) -> TypeGuard[JobEvent]:
 
 def is_metrics(event: Event) -> TypeGuard[MetricsEvent]:
     return event.type.startswith("trainer.metrics.")
-
-
-def ends_attempt(event: Event) -> TypeGuard[JobCompleted | JobFailed | JobStopped | JobPaused]:
-    """Whether the worker says nothing more after this."""
-    return isinstance(event, JobCompleted | JobFailed | JobStopped | JobPaused)

@@ -49,6 +49,8 @@ def train(training: Training, checkpoints: Checkpoints, control: ControlReader) 
     elapsed_before, step_before, step_seconds = state.elapsed, state.step, 0.0
     while progress(state.step, state.paces) < 1:
         if request := control.poll():
+            if request.verb == "stop" and state.step:
+                yield from _look(training)
             yield checkpoints.save(training)
             yield _ending(request, training)
             return

@@ -32,6 +32,8 @@ class Reporter:
         self._attempt = directory.number
         self._interval = interval
         self._monotonic = monotonic
+        self.step = 0
+        """The newest step reported."""
         self._seq = 0
         self._held: MetricsProgress | None = None
         self._folded = 0
@@ -49,6 +51,7 @@ class Reporter:
     def __call__(self, event: Event) -> None:
         """Report `event`. Raises OSError if the file cannot be written."""
         if isinstance(event, MetricsProgress):
+            self.step = event.step
             if self._held is not None:
                 self._folded += 1
             self._held = event

@@ -23,12 +23,13 @@ from trainer_core.errors import Code, SpotterError
 from trainer_core.events import (
     Event,
     JobCompleted,
+    JobPaused,
     JobProgress,
     JobStarted,
+    JobStopped,
     MetricsCompleted,
     MetricsConfig,
     Phase,
-    ends_attempt,
 )
 from trainer_core.export import verify, write_model
 from trainer_core.failures import explained
@@ -122,11 +123,16 @@ def run(directory: RunDirectory, attempt: int, report: Report, control: ControlR
     report(config)
 
     clock.enter("training", f"{spec.budget} at {batching.tokens_per_step:,} tokens a step")
+    ending: JobStopped | JobPaused | None = None
     with explained(batching.micro_batch):
         for event in train(training, checkpoints, control):
-            report(event)
-            if ends_attempt(event):
-                return
+            if isinstance(event, JobStopped | JobPaused):
+                ending = event
+            else:
+                report(event)
+    if isinstance(ending, JobPaused) or (ending and not training.state.step):
+        report(ending)
+        return
 
     clock.enter("saving", "writing the model")
     sums = write_model(directory.export, model, tokenizer.folder)
@@ -150,7 +156,7 @@ def run(directory: RunDirectory, attempt: int, report: Report, control: ControlR
         sums=sums,
     ).write(directory)
     report(MetricsCompleted(summary=result))
-    report(JobCompleted(summary=result))
+    report(ending.model_copy(update={"summary": result}) if ending else JobCompleted(summary=result))
 
 
 def _text(home: Home, card: DatasetCard, spec: RunSpec) -> tuple[Split, str]:

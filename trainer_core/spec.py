@@ -134,9 +134,9 @@ class OptimizerSpec(_Frozen):
 class BatchSpec(_Frozen):
     """How much text one optimizer step sees. Accumulation is derived."""
 
-    tokens_per_step: int | None = Field(default=None, ge=1)
+    tokens_per_step: int | None = Field(default=None, ge=1, le=2**26)
     """Tokens per optimizer step over all micro-batches; None takes the size's own."""
-    micro_batch: int | None = Field(default=None, ge=1)
+    micro_batch: int | None = Field(default=None, ge=1, le=2**16)
     """Sequences per forward pass; None lets Spotter choose."""
 
 
@@ -145,7 +145,7 @@ class EvaluationSpec(_Frozen):
 
     times: int = Field(default=8, ge=1, le=1000)
     """Evaluations over the whole run, evenly spaced, besides the one before step 1."""
-    max_tokens: int = Field(default=32_768, ge=1)
+    max_tokens: int = Field(default=8_192, ge=1)
     """Held-out tokens scored in each evaluation."""
     sample_tokens: int = Field(default=60, ge=0, le=1000)
     """Length of the text sample written at each evaluation; 0 for none."""

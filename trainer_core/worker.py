@@ -56,7 +56,8 @@ def work(attempt: AttemptDirectory) -> int:
         except BaseException as error:
             log.exception("run %s failed", directory.name)
             failure = failures.classify(error)
-            report(JobFailed(code=failure.code, message=failure.message, next_step=failure.next_step))
+            message, next_step = failure.message, failure.next_step
+            report(JobFailed(code=failure.code, message=message, next_step=next_step, step=report.step))
             return 1
     return 0
 

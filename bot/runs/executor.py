@@ -53,7 +53,7 @@ class Executor(Protocol):
 
     @property
     def ready(self) -> bool:
-        """Whether an attempt handed over now would start."""
+        """Whether an attempt handed over now would start, as far as the last one tried can tell."""
         ...
 
     async def start(self) -> None: ...

@@ -60,8 +60,7 @@ class Journal:
             now = self._now()
             before = run
             for event in events:
-                after = lifecycle.after_event(run, event, now)
-                if after is not run:
+                for after in lifecycle.after_event(run, event, now):
                     await rows.update(tx, run, after, now)
                     run = after
             if events:

@@ -11,26 +11,24 @@ MAX_ATTEMPTS = 3
 """A run whose worker dies this often is not tried again."""
 
 
-def after_event(run: Run, event: Event, at: float) -> Run:
-    """The run after its current attempt reported `event`. A report that comes too late changes nothing."""
+def after_event(run: Run, event: Event, at: float) -> tuple[Run, ...]:
+    """The states the run passes through when its current attempt reports `event`; none if that comes too late."""
     match event:
-        case JobStarted():
-            return run.moved(RunState.RUNNING, at) if run.state is RunState.STARTING else run
-        case JobCompleted():
-            return _ended(run, RunState.SUCCEEDED, at, event)
-        case JobStopped():
-            return _ended(run, RunState.STOPPED, at, event)
-        case JobFailed():
-            error = RunError(event.code, event.message, event.next_step)
-            return run.moved(RunState.FAILED, at, error=error) if RunState.FAILED in NEXT[run.state] else run
-        case JobPaused():
-            return run.moved(RunState.PAUSED, at) if run.state is RunState.PAUSING else run
+        case JobStarted() if run.state is RunState.STARTING:
+            return (run.moved(RunState.RUNNING, at),)
+        case JobCompleted() if RunState.SUCCEEDED in NEXT[run.state]:
+            return (run.moved(RunState.SUCCEEDED, at, summary=event.summary),)
+        case JobStopped() if run.state.has_worker:
+            # Somebody else may have asked the worker to stop.
+            stopping = () if run.state is RunState.STOPPING else (run.moved(RunState.STOPPING, at),)
+            *_, last = (run, *stopping)
+            return (*stopping, last.moved(RunState.STOPPED, at, summary=event.summary))
+        case JobFailed() if run.state.has_worker:
+            return (run.moved(RunState.FAILED, at, error=RunError(event.code, event.message, event.next_step)),)
+        case JobPaused() if run.state is RunState.PAUSING:
+            return (run.moved(RunState.PAUSED, at),)
         case _:
-            return run
-
-
-def _ended(run: Run, to: RunState, at: float, event: JobCompleted | JobStopped) -> Run:
-    return run.moved(to, at, summary=event.summary) if to in NEXT[run.state] else run
+            return ()
 
 
 def after_exit(run: Run, exit_: Exit, at: float) -> tuple[Run, ...]:

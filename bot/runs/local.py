@@ -62,6 +62,7 @@ class LocalPool:
         self._wanted = standby
         self._waiting: asyncio.Queue[_Standby] = asyncio.Queue()
         self._filling: set[asyncio.Task[None]] = set()
+        self._up = standby == 0
         self._trouble = "none answered"
 
     @property
@@ -70,7 +71,7 @@ class LocalPool:
 
     @property
     def ready(self) -> bool:
-        return not self._waiting.empty()
+        return self._up
 
     async def start(self) -> None:
         self._home.path.mkdir(parents=True, exist_ok=True)
@@ -170,7 +171,8 @@ class LocalPool:
             except asyncio.CancelledError:
                 standby.let_go()
                 raise
-            if "ready" in answer:
+            self._up = "ready" in answer
+            if self._up:
                 # Whoever takes it counts at once what waits and what is being started.
                 if task := asyncio.current_task():
                     self._filling.discard(task)

@@ -75,6 +75,7 @@ class Bots:
             "allowed_user_ids": str(self.friend.id),
             "home": self.home.path,
             "health_port": 0,
+            "standby": 0,
             "discord_api": self.playground.api_url,
             "discord_gateway": self.playground.gateway_url,
         }
@@ -106,6 +107,7 @@ class Bots:
             "SPOTTER_OWNER_ID": str(self.owner.id),
             "SPOTTER_HOME": str(self.home.path),
             "SPOTTER_HEALTH_PORT": "0",
+            "SPOTTER_STANDBY": "0",
             "SPOTTER_DISCORD_API": self.playground.api_url,
             "SPOTTER_DISCORD_GATEWAY": self.playground.gateway_url,
             **changes,

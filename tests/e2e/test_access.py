@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from playground.interactions import Kind
+from playground.interaction import Kind
 from playground.people import Person
 from playground.server import Playground
 from tests.e2e.conftest import TEXT, Bots, ending, live, title
@@ -50,7 +50,7 @@ async def test_a_stranger_is_refused_everywhere(
 async def test_a_run_that_is_not_yours_is_as_one_that_does_not_exist(
     bots: Bots, owner: Person, friend: Person, command: str
 ) -> None:
-    async with bots.running(standby=0):
+    async with bots.running():
         await owner.slash("trainer train", data="python-docs", budget="10m", name="secret")
         theirs = await friend.slash(f"trainer {command}", run="secret")
         nobodys = await friend.slash(f"trainer {command}", run="secrex")

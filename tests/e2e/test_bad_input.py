@@ -32,7 +32,7 @@ REFUSED: list[tuple[str, dict[str, object], list[str]]] = [
 
 @pytest.mark.parametrize(("options", "says"), [pytest.param(o, s, id=name) for name, o, s in REFUSED])
 async def test_bad_options_are_refused(bots: Bots, owner: Person, options: dict[str, object], says: list[str]) -> None:
-    async with bots.running(standby=0, attachment_mb=0.1) as parts:
+    async with bots.running(attachment_mb=0.1) as parts:
         reply = await owner.slash("trainer train", **options)  # type: ignore[arg-type]  # as a person would type
         async with parts.database.snapshot() as tx:
             assert await rows.in_states(tx, list(RunState)) == []
@@ -44,7 +44,7 @@ async def test_bad_options_are_refused(bots: Bots, owner: Person, options: dict[
 
 
 async def test_a_taken_name_is_refused(bots: Bots, owner: Person) -> None:
-    async with bots.running(standby=0):
+    async with bots.running():
         await owner.slash("trainer train", data="python-docs", budget="10m", name="song")
         reply = await owner.slash("trainer train", file=("other.txt", TEXT), budget="10m", name="song")
         await owner.slash("trainer stop", run="song")

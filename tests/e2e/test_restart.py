@@ -67,10 +67,10 @@ async def test_a_run_that_ends_while_the_bot_is_down_is_told_once_afterwards(bot
 
     await eventually(ended)
     assert len(owner.notifications()) == 0
-    async with bots.running(standby=0):
+    async with bots.running():
         await ending(owner, "song", "stopped")
         await live(owner, "song", lambda m: "stopped" in title(m))
-    async with bots.running(standby=0):
+    async with bots.running():
         await owner.slash("trainer status")
     assert len(owner.notifications()) == 1
 
@@ -80,8 +80,12 @@ async def test_a_killed_worker_is_replaced_and_goes_on_from_its_checkpoint(bots:
         await owner.slash("trainer train", file=("song.txt", TEXT), budget="10m", name="song")
         await live(owner, "song", lambda m: "Loss" in fields(m))
         await parts.pool.kill(Job("song", 1), force=True)
-        await owner.until(lambda m: "song" in title(m) and "attempt 2" in str(m.embeds), WITHIN)
-        await live(owner, "song", lambda m: "training" in title(m) and "Loss" in fields(m))
+
+        async def stepping_again() -> bool:
+            journal = bots.home.run("song").attempt(2).events
+            return journal.exists() and b"metrics.progress" in journal.read_bytes()
+
+        await eventually(stepping_again)
         await owner.slash("trainer stop", run="song")
         await ending(owner, "song", "stopped")
         async with parts.database.snapshot() as tx:

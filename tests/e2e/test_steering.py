@@ -57,13 +57,13 @@ async def test_a_queued_run_is_stopped_at_once(bots: Bots, owner: Person) -> Non
 
 async def test_who_stops_watching_hears_no_more(bots: Bots, owner: Person) -> None:
     async with bots.running():
-        await owner.slash("trainer train", file=("song.txt", TEXT), budget="10m", name="song")
+        await owner.slash("trainer train", file=("bottles.txt", TEXT), budget="10m", name="song")
         card = await live(owner, "song", lambda m: "training" in title(m))
         await owner.slash("trainer unwatch", run="song")
         put_away = await owner.until(lambda m: m.id == card.id and "no longer watch" in m.content)
         again = await owner.slash("trainer unwatch", run="song")
         await owner.slash("trainer stop", run="song")
-        await owner.slash("trainer train", file=("song.txt", TEXT), budget="1 steps", name="next")
+        await owner.slash("trainer train", file=("bottles.txt", TEXT), budget="1 steps", name="next")
         await ending(owner, "next", "finished")
     assert put_away.embeds == []
     assert again.message is not None
@@ -88,7 +88,7 @@ async def test_watching_again_brings_a_new_card(bots: Bots, owner: Person) -> No
     async with bots.running():
         await owner.slash("trainer train", file=("song.txt", TEXT), budget="10m", name="song")
         first = await live(owner, "song", lambda m: "training" in title(m))
-        await owner.click(first, "Unwatch")
+        await owner.click(first, "Stop watching")
         await owner.until(lambda m: m.id == first.id and "no longer watch" in m.content)
         await owner.slash("trainer watch", run="song")
         second = await owner.until(lambda m: is_report(m, "song") and m.id != first.id and bool(m.embeds))

@@ -11,7 +11,6 @@ from trainer_core.events import (
     Event,
     JobCompleted,
     JobFailed,
-    JobPaused,
     JobProgress,
     JobQueued,
     JobStarted,
@@ -24,7 +23,6 @@ from trainer_core.events import (
     UnreadableEventError,
     decode,
     encode,
-    ends_attempt,
     is_job,
     is_metrics,
 )
@@ -68,11 +66,6 @@ def test_an_event_survives_its_line(event: Event) -> None:
 @given(events)
 def test_an_event_tells_either_of_the_job_or_of_a_measurement(event: Event) -> None:
     assert is_job(event) != is_metrics(event)
-
-
-def test_only_an_ending_ends_an_attempt() -> None:
-    assert ends_attempt(JobPaused(control_seq=1, step=3))
-    assert not ends_attempt(JobProgress(phase="saving"))
 
 
 def line(**changes: object) -> str:

@@ -64,4 +64,6 @@ def buttons_view(buttons: Sequence[Button]) -> discord.ui.View | None:
     view = discord.ui.View(timeout=None)
     for button in buttons:
         view.add_item(RunButton(button))
+    # The library would keep every view that waits for presses; these are found by their `custom_id` instead.
+    view.stop()
     return view

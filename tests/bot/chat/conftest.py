@@ -102,7 +102,7 @@ class Chat:
             stamped = [each.stamped(name, after.attempt, seq, 0.0) for seq, each in enumerate(story, start=1)]
             await rows.append_events(tx, name, after.attempt, stamped, len(stamped))
             for event in stamped:
-                after = after_event(after, event, 100.0)
+                *_, after = (after, *after_event(after, event, 100.0))
             await rows.update(tx, before, after, 100.0)
             return after
 

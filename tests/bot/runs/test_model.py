@@ -28,22 +28,21 @@ REPORTS: list[Event] = [
     JobPaused(control_seq=1, step=3),
 ]
 EXITS = [Exit(Ending.EXITED, 0), Exit(Ending.EXITED, 1), Exit(Ending.KILLED, 9), Exit(Ending.LOST)]
-facts = st.lists(st.sampled_from([*REPORTS, *EXITS]))
+facts = st.lists(st.one_of(st.sampled_from(REPORTS), st.sampled_from(EXITS)))
 
 
 @given(st.sampled_from(list(RunState)), st.integers(1, 4), facts)
-def test_whatever_is_reported_a_run_only_moves_as_it_may(state: RunState, attempt: int, facts: list[object]) -> None:
+def test_whatever_is_reported_a_run_only_moves_as_it_may(
+    state: RunState, attempt: int, facts: list[Event | Exit]
+) -> None:
     """No order of reports and exits raises, and a run that has ended stays as it is."""
     now = run(state, attempt=attempt, summary=None, error=None)
     for at, fact in enumerate(facts):
         before = now
-        if isinstance(fact, Exit):
-            for after in lifecycle.after_exit(now, fact, at):
-                assert after.state in NEXT[now.state]
-                now = after
-        else:
-            now = lifecycle.after_event(now, fact, at)  # type: ignore[arg-type]  # everything but an Exit is an event
-            assert now is before or now.state in NEXT[before.state]
+        after_fact = lifecycle.after_exit if isinstance(fact, Exit) else lifecycle.after_event
+        for after in after_fact(now, fact, at):  # type: ignore[arg-type]  # each takes its own kind of fact
+            assert after.state in NEXT[now.state]
+            now = after
         if before.state.is_terminal:
             assert now is before
 
@@ -52,6 +51,12 @@ def test_whatever_is_reported_a_run_only_moves_as_it_may(state: RunState, attemp
 def test_a_run_without_a_worker_does_not_look_alive(state: RunState, exit_: Exit) -> None:
     states = lifecycle.after_exit(run(state, attempt=1), exit_, 0.0)
     assert not (states[-1] if states else run(state)).state.has_worker
+
+
+def test_a_worker_that_somebody_else_stopped_has_stopped() -> None:
+    passed = lifecycle.after_event(run(RunState.RUNNING), JobStopped(control_seq=1, summary=summary()), 3.0)
+    assert [each.state for each in passed] == [RunState.STOPPING, RunState.STOPPED]
+    assert passed[-1].summary == summary()
 
 
 @pytest.mark.parametrize(
