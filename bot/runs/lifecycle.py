@@ -5,7 +5,7 @@ from __future__ import annotations
 from bot.runs.executor import Ending, Exit
 from bot.runs.model import NEXT, Run, RunError, RunState
 from trainer_core.errors import Code
-from trainer_core.events import Event, JobCompleted, JobFailed, JobPaused, JobStarted, JobStopped
+from trainer_core.events import Event, JobCompleted, JobFailed, JobPaused, JobStarted, JobStopped, Summary
 
 MAX_ATTEMPTS = 3
 """A run whose worker dies this often is not tried again."""
@@ -19,16 +19,21 @@ def after_event(run: Run, event: Event, at: float) -> tuple[Run, ...]:
         case JobCompleted() if RunState.SUCCEEDED in NEXT[run.state]:
             return (run.moved(RunState.SUCCEEDED, at, summary=event.summary),)
         case JobStopped() if run.state.has_worker:
-            # Somebody else may have asked the worker to stop.
-            stopping = () if run.state is RunState.STOPPING else (run.moved(RunState.STOPPING, at),)
-            *_, last = (run, *stopping)
-            return (*stopping, last.moved(RunState.STOPPED, at, summary=event.summary))
+            return _stopped(run, event.summary, at)
         case JobFailed() if run.state.has_worker:
             return (run.moved(RunState.FAILED, at, error=RunError(event.code, event.message, event.next_step)),)
         case JobPaused() if run.state is RunState.PAUSING:
             return (run.moved(RunState.PAUSED, at),)
         case _:
             return ()
+
+
+def _stopped(run: Run, summary: Summary, at: float) -> tuple[Run, ...]:
+    if run.state is RunState.STOPPING:
+        return (run.moved(RunState.STOPPED, at, summary=summary),)
+    # Somebody else asked the worker to stop.
+    stopping = run.moved(RunState.STOPPING, at)
+    return (stopping, stopping.moved(RunState.STOPPED, at, summary=summary))
 
 
 def after_exit(run: Run, exit_: Exit, at: float) -> tuple[Run, ...]:
