@@ -154,7 +154,7 @@ def test_what_discord_needs_is_said_with_how_to_get_it(monkeypatch: pytest.Monke
     assert "DISCORD_TOKEN is not set: copy it from" in str(both.value)
     assert "SPOTTER_OWNER_ID is not set: it is your own user id" in str(both.value)
     monkeypatch.setenv("DISCORD_TOKEN", f"  {TOKEN}\n")
-    with pytest.raises(SettingsError, match="^SPOTTER_OWNER_ID is not set") as one:
+    with pytest.raises(SettingsError, match=r"^SPOTTER_OWNER_ID is not set") as one:
         load_settings().for_discord()
     assert "DISCORD_TOKEN" not in str(one.value)
     monkeypatch.setenv("SPOTTER_OWNER_ID", "7")
@@ -165,7 +165,7 @@ def test_what_discord_needs_is_said_with_how_to_get_it(monkeypatch: pytest.Monke
 def test_a_blank_token_is_none(blank: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DISCORD_TOKEN", blank)
     monkeypatch.setenv("SPOTTER_OWNER_ID", "7")
-    with pytest.raises(SettingsError, match="^DISCORD_TOKEN is not set"):
+    with pytest.raises(SettingsError, match=r"^DISCORD_TOKEN is not set"):
         load_settings().for_discord()
 
 
@@ -178,7 +178,7 @@ def test_the_token_is_nowhere_to_be_read(monkeypatch: pytest.MonkeyPatch) -> Non
 @pytest.mark.parametrize("written", ['"MTk4 NjIy"', "[19862249]", "19862249"])
 def test_a_wrong_token_is_not_repeated_not_even_in_a_traceback(written: str) -> None:
     Path("spotter.toml").write_text(f"discord_token = {written}\n")
-    with pytest.raises(SettingsError, match="^DISCORD_TOKEN: ") as raised:
+    with pytest.raises(SettingsError, match=r"^DISCORD_TOKEN: ") as raised:
         load_settings()
     shown = "".join(traceback.format_exception(raised.value))
     assert "NjIy" not in shown and "19862249" not in shown

@@ -56,7 +56,7 @@ def printed(renderable: RenderableType) -> str:
 
 
 def harmless(text: str) -> bool:
-    return not any(ord(character) < 32 and character != "\n" or 127 <= ord(character) < 160 for character in text)
+    return not any((ord(character) < 32 and character != "\n") or 127 <= ord(character) < 160 for character in text)
 
 
 def message(**parts: object) -> dict[str, Any]:

@@ -52,7 +52,9 @@ async def row(tx: Transaction, key: str) -> Row:
     return found
 
 
-async def sent(tx: Transaction, letter: Letter, *, not_before: float = 0.0, last: bool = False, at: float = NOW) -> None:
+async def sent(
+    tx: Transaction, letter: Letter, *, not_before: float = 0.0, last: bool = False, at: float = NOW
+) -> None:
     await outbox.delivered(tx, letter, 55, 66, at, not_before=not_before, last=last)
 
 

@@ -1,0 +1,308 @@
+"""What arrives in the direct messages, whatever happens on the way: once, in order, and never stale."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from bot.chat.notify import policy
+from bot.runs.announce import Change
+from bot.runs.model import RunState, RunStatus
+from bot.store import outbox
+from bot.store import runs as rows
+from bot.store.db import Row
+from playground.messages import Message
+from playground.people import Person
+from tests.bot.chat import stories
+from tests.bot.notify.conftest import MESSAGE, MESSAGES, Post
+
+LATER = "is tried again later"
+
+
+def texts(person: Person) -> list[str]:
+    return [shown(message) for message in person.inbox()]
+
+
+def shown(message: Message) -> str:
+    return f"{message.content} {' '.join(embed.get('title', '') for embed in message.embeds)}"
+
+
+async def card(post: Post, run: str, *, edits: int = 0) -> Message:
+    """The live card of Ada's, once it has changed that often and the sender has noted it down."""
+    message = await post.ada.until(lambda m: m.silent and run in shown(m) and m.edits >= edits)
+    await post.noted(lambda row: row["message_id"] == message.id and row["sent_revision"] > edits, run)
+    return message
+
+
+def failed(row: Row) -> bool:
+    """Whether the message waits for another try."""
+    return bool(row["tries"])
+
+
+async def test_a_card_is_sent_then_edited_in_place(post: Post) -> None:
+    run = await post.run("swans")
+    async with post.sending():
+        await post.moved(run)
+        first = await card(post, "swans")
+        await post.report(run, stories.progress(200))
+        await post.moved(run)
+        await post.later(5)
+        second = await card(post, "swans", edits=1)
+    assert (first.id, first.edits) == (second.id, 0)
+    assert "step 200" in str(second.embeds) and "step 200" not in str(first.embeds)
+    assert post.ada.notifications() == [] and len(post.ada.inbox()) == 1
+
+
+async def test_a_card_does_not_change_before_its_pause_is_over(post: Post) -> None:
+    run = await post.run("swans")
+    async with post.sending():
+        await post.moved(run)
+        await card(post, "swans")
+        await post.moved(run)
+        await post.later(4.9)
+        await post.settled()
+        assert (await card(post, "swans")).edits == 0
+        await post.later(0.2)
+        await card(post, "swans", edits=1)
+
+
+async def test_how_it_ended_comes_before_how_it_goes(post: Post) -> None:
+    """All three wait when the sender starts, put in the other order."""
+    going = await post.run("geese")
+    await post.put(policy.summary("geese", post.ada.id, 1))
+    await post.moved(going)
+    await post.moved(await post.run("swans"), RunState.SUCCEEDED)
+    async with post.sending():
+        await post.ada.until(lambda m: "📈" in m.content)
+    first, second, third = texts(post.ada)
+    assert "✅ **swans** has finished" in first and "geese · training" in second and "📈 **geese**" in third
+    assert [notification.message.content.split()[1] for notification in post.ada.notifications()] == ["**swans**"]
+
+
+async def test_no_card_and_no_summary_are_made_of_a_run_that_has_ended(post: Post) -> None:
+    run = await post.run("swans")
+    await post.moved(run)
+    await post.put(policy.summary("swans", post.ada.id, 1))
+    await post.moved(run, RunState.FAILED)
+    async with post.sending():
+        await post.settled()
+    assert [text for text in texts(post.ada) if "swans" in text and "failed" not in text] == []
+    assert {row["state"] for row in await post.rows() if row["run"] == "swans"} == {"closed"}
+
+
+async def test_a_card_shows_the_end_and_then_never_changes(post: Post) -> None:
+    run = await post.run("swans")
+    async with post.sending():
+        await post.moved(run)
+        await card(post, "swans")
+        ended = await post.moved(run, RunState.SUCCEEDED)
+        last = await card(post, "swans", edits=1)
+        assert "finished" in shown(last) and last.components == ()
+        await post.moved(ended)
+        await post.later(3600)
+        await post.settled()
+    assert (await card(post, "swans")).edits == 1
+    assert len(post.ada.notifications()) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "abort", "when"),
+    [(503, False, "before"), (503, False, "after"), (None, True, "before"), (None, True, "after")],
+)
+async def test_what_gets_lost_on_the_way_arrives_once(post: Post, status: int | None, abort: bool, when: str) -> None:
+    """Discord fails, or fails to say that it did not: the second try is the same message."""
+    after = "after" if when == "after" else "before"
+    post.playground.faults.add("POST", MESSAGES, status=status, abort=abort, when=after)  # type: ignore[arg-type]  # mypy widens the literals
+    async with post.sending():
+        await post.moved(await post.run("swans"), RunState.SUCCEEDED)
+        await post.noted(failed)
+        assert len(post.ada.inbox()) == (when == "after")
+        await post.later(1)
+        await post.playground.traffic.until(lambda x: x.template == MESSAGES and x.status == 200)
+        await post.settled()
+    assert len([text for text in texts(post.ada) if "✅ **swans** has finished" in text]) == 1
+    first, second = (exchange.payload for exchange in post.posts()[:2])
+    assert first["nonce"] == second["nonce"] and first["enforce_nonce"]
+
+
+async def test_a_stumble_of_discords_is_not_even_noticed(post: Post, caplog: pytest.LogCaptureFixture) -> None:
+    """The library itself tries again after a 500."""
+    post.playground.faults.add("POST", MESSAGES, status=500)
+    async with post.sending():
+        await post.moved(await post.run("swans"), RunState.SUCCEEDED)
+        await post.ada.until(lambda m: "swans" in m.content)
+    assert len({exchange.payload["nonce"] for exchange in post.posts()}) == 1 and len(post.posts()) == 2
+    assert LATER not in caplog.text
+
+
+async def test_a_refused_edit_is_made_later(post: Post) -> None:
+    run = await post.run("swans")
+    async with post.sending():
+        await post.moved(run)
+        await card(post, "swans")
+        post.playground.faults.refused("PATCH", MESSAGE, 403, 50001, "Missing Access")
+        await post.moved(run, RunState.SUCCEEDED)
+        await post.noted(lambda row: row["error"] == "HTTP 403, code 50001")
+        await post.later(1)
+        assert "finished" in shown(await card(post, "swans", edits=1))
+
+
+async def test_a_sender_that_dies_in_mid_sending_does_not_send_twice(post: Post) -> None:
+    hold = post.playground.faults.hold("POST", MESSAGES)
+    await post.moved(await post.run("swans"), RunState.SUCCEEDED)
+    async with post.sending():
+        await hold.reached.wait()
+    hold.release()
+    async with post.sending():
+        await post.ada.until(lambda m: "swans" in m.content)
+        await post.settled()
+    assert len([text for text in texts(post.ada) if "swans" in text]) == 1
+    assert len({exchange.payload["nonce"] for exchange in post.posts()}) == 2, "the run's and the marker's"
+
+
+async def test_a_deleted_card_is_shown_anew(post: Post) -> None:
+    run = await post.run("swans")
+    async with post.sending():
+        await post.moved(run)
+        gone = await card(post, "swans")
+        post.playground.world.delete(gone)
+        await post.moved(run)
+        await post.later(5)
+        await post.noted(lambda row: row["error"] == "code 10008")
+        await post.later(1)
+        new = await card(post, "swans")
+    assert new.id != gone.id and len(post.ada.inbox()) == 1
+
+
+async def test_a_channel_that_discord_no_longer_knows_is_opened_anew(post: Post) -> None:
+    """As after a new playground on an old home folder."""
+    async with post.database.transaction() as tx:
+        await outbox.remember_dm_channel(tx, post.ada.id, 4711)
+    async with post.sending():
+        await post.moved(await post.run("swans"), RunState.SUCCEEDED)
+        await post.noted(lambda row: row["error"] == "code 10003")
+        await post.later(1)
+        message = await post.ada.until(lambda m: "swans" in m.content)
+    async with post.database.snapshot() as tx:
+        assert await outbox.dm_channel(tx, post.ada.id) == message.channel_id
+
+
+async def test_a_channel_is_opened_once(post: Post) -> None:
+    async with post.sending():
+        await post.moved(await post.run("swans"), RunState.SUCCEEDED)
+        await post.moved(await post.run("geese"), RunState.SUCCEEDED)
+        await post.settled()
+    assert len(post.ada.notifications()) == 2
+    assert len(post.playground.traffic.matching("POST", "/users/@me/channels")) == 1
+
+
+async def test_closed_direct_messages_are_left_alone(post: Post, caplog: pytest.LogCaptureFixture) -> None:
+    """Nothing is tried a second time, not even when the run goes on; others have their messages."""
+    post.grace.blocked = True
+    run = await post.run("swans", watchers=[post.grace])
+    async with post.sending():
+        await post.moved(run)
+        await post.noted(lambda row: row["state"] == "dead")
+        for _ in range(3):
+            await post.moved(run)
+            await post.later(600)
+        await post.settled()
+    assert [exchange.status for exchange in post.posts()] == [403, 200]
+    assert [(row["state"], row["error"]) for row in await post.rows() if row["run"] == "swans"] == [
+        ("dead", "direct messages are closed")
+    ]
+    assert post.grace.inbox() == [] and LATER not in caplog.text
+
+
+async def test_a_message_that_cannot_be_made_holds_up_no_other(post: Post) -> None:
+    broken = await post.run("broken")
+    async with post.database.transaction() as tx:
+        await tx.execute("INSERT INTO events VALUES (?, 1, 1, 'nonsense', '{}')", (broken.name,))
+    await post.moved(broken, RunState.SUCCEEDED)
+    await post.moved(await post.run("swans"), RunState.SUCCEEDED)
+    async with post.sending():
+        await post.ada.until(lambda m: "swans" in m.content)
+        await post.noted(failed, "broken")
+        async with post.database.transaction() as tx:
+            await tx.execute("DELETE FROM events")
+        await post.later(1)
+        await post.ada.until(lambda m: "broken" in m.content)
+    assert len(post.ada.notifications()) == 2
+
+
+async def unwatch(post: Post, name: str) -> None:
+    async with post.database.transaction() as tx:
+        run = await rows.find(tx, name)
+        assert run is not None
+        await rows.remove_watcher(tx, name, post.ada.id)
+        await post.announce(tx, Change(run, run))
+
+
+async def test_the_card_of_who_no_longer_watches_is_put_away_at_once(post: Post) -> None:
+    run = await post.run("swans")
+    async with post.sending():
+        await post.moved(run)
+        first = await card(post, "swans")
+        await unwatch(post, "swans")
+        put_away = await post.ada.until(lambda m: m.id == first.id and "no longer watch" in m.content)
+        await post.moved(run)
+        async with post.database.transaction() as tx:
+            await rows.add_watcher(tx, "swans", post.ada.id, post.clock())
+            await post.announce(tx, Change(run, run))
+        second = await post.ada.until(lambda m: m.id != first.id and "swans" in shown(m))
+    assert put_away.embeds == [] and put_away.edits == 1
+    assert second.embeds and second.silent
+
+
+async def test_who_stops_watching_before_the_card_comes_gets_none(post: Post) -> None:
+    await post.moved(await post.run("swans"))
+    await unwatch(post, "swans")
+    async with post.sending():
+        await post.settled()
+    assert [text for text in texts(post.ada) if "swans" in text] == []
+    assert [row["state"] for row in await post.rows() if row["run"] == "swans"] == ["closed"]
+
+
+async def test_the_last_card_of_who_no_longer_watches_shows_the_end(post: Post) -> None:
+    """Both changes happen while the sender is away."""
+    run = await post.run("swans")
+    async with post.sending():
+        await post.moved(run)
+        await card(post, "swans")
+    await unwatch(post, "swans")
+    await post.moved(run, RunState.SUCCEEDED)
+    async with post.sending():
+        last = await card(post, "swans", edits=1)
+    assert "finished" in shown(last) and post.ada.notifications() == []
+
+
+async def test_a_run_that_is_gone_is_not_spoken_of(post: Post) -> None:
+    async def gone(name: str) -> RunStatus | None:
+        return None if name == "swans" else await post.view(name)
+
+    await post.moved(await post.run("swans"), RunState.SUCCEEDED)
+    async with post.sending(gone):
+        await post.settled()
+    assert not any("swans" in text for text in texts(post.ada))
+
+
+async def test_an_idle_sender_wakes_up_for_what_is_new(post: Post) -> None:
+    async with post.sending():
+        await post.settled()
+        await post.moved(await post.run("swans"), RunState.SUCCEEDED)
+        await post.ada.until(lambda m: "swans" in m.content)
+
+
+async def test_an_idle_sender_wakes_up_when_a_pause_is_over(post: Post) -> None:
+    """Nobody sets the event: the clock alone brings the edit."""
+    run = await post.run("swans")
+    async with post.sending():
+        await post.moved(run)
+        await card(post, "swans")
+        async with post.database.transaction() as tx:
+            await outbox.put(tx, policy.live_card("swans", post.ada.id, run.created_at).key, "live", 0, "swans", 20, 0)
+        post.clock.time += 4.9
+        await post.settled()
+        asyncio.get_running_loop().call_later(0.05, setattr, post.clock, "time", post.clock() + 0.2)
+        await card(post, "swans", edits=1)
