@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import discord
 import pytest
 
+from deploy import keep_running
 from playground.server import Playground
 from tests.e2e.conftest import TEXT, WITHIN, Bots, ending, eventually, fields, live
 from trainer_core import export
 from trainer_core.layout import Home
 from trainer_core.process import is_alive, read_holders
 
-SCRIPT = Path(__file__).parents[1] / "docker" / "keep-running.sh"
-
 # Says its pid, then lives until a signal ends it.
 PATIENT = (sys.executable, "-c", "import os, signal; print(os.getpid(), flush=True); signal.pause()")
-# Hears nothing the first time, which the marker it leaves tells of, and answers that it heard.
+CRASHING = (sys.executable, "-c", "raise SystemExit(7)")
+
+# Hears nothing the first time, which the marker it leaves tells of, but says when it was told to end.
 DEAF_ONCE = """
 import os, pathlib, signal, sys
 marker = pathlib.Path(sys.argv[1])
@@ -35,17 +35,16 @@ print(os.getpid(), flush=True)
 while True:
     signal.pause()
 """
-CRASHING = ("sh", "-c", "exit 7")
 
 
 class Kept:
-    """The script at work on a command."""
+    """The entry point at work on a command."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self.process = process
 
     async def said(self, words: str) -> str:
-        """The next line about that which the script or the command writes."""
+        """The next line with these words that the entry point or the command writes."""
         assert self.process.stdout is not None
         async with asyncio.timeout(WITHIN):
             while words not in (line := (await self.process.stdout.readline()).decode()):
@@ -70,7 +69,7 @@ class Kept:
 @asynccontextmanager
 async def keeping(command: Sequence[str], **environment: str) -> AsyncIterator[Kept]:
     process = await asyncio.create_subprocess_exec(
-        *("sh", str(SCRIPT), *command),
+        *(sys.executable, keep_running.__file__, *command),
         env={**os.environ, **environment},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
@@ -78,18 +77,9 @@ async def keeping(command: Sequence[str], **environment: str) -> AsyncIterator[K
     try:
         yield Kept(process)
     finally:
-        with contextlib.suppress(ProcessLookupError):
+        with suppress(ProcessLookupError):
             process.terminate()
         await process.wait()
-
-
-def tools(folder: Path, **scripts: str) -> str:
-    """A PATH on which the named programs are these shell scripts."""
-    for name, script in scripts.items():
-        path = folder / name
-        path.write_text(f"#!/bin/sh\n{script}\n")
-        path.chmod(0o755)
-    return f"{folder}:{os.environ['PATH']}"
 
 
 def is_gone(pid: int) -> bool:
@@ -100,13 +90,14 @@ def is_gone(pid: int) -> bool:
     return False
 
 
-async def test_a_hangup_restarts_the_command_at_once(tmp_path: Path) -> None:
-    async with keeping(PATIENT, PATH=tools(tmp_path, sleep="echo paused; exit 1")) as kept:
+async def test_a_hangup_restarts_the_command() -> None:
+    async with keeping(PATIENT) as kept:
         first = await kept.started()
         kept.send(signal.SIGHUP)
-        assert "restarting" in await kept.said("keep-running:")
+        assert await kept.said("keep_running:") == "keep_running: restarting\n"
         second = await kept.started()
         assert is_gone(first) and not is_gone(second)
+    assert is_gone(second)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -127,48 +118,62 @@ async def test_a_command_that_does_not_hear_is_killed_at_the_second_hangup(tmp_p
         assert not is_gone(await kept.started()) and is_gone(deaf)
 
 
-async def test_a_crash_is_followed_by_a_start_after_ever_longer_pauses(tmp_path: Path) -> None:
-    path = tools(tmp_path, sleep="exit 0", date="echo 0")
-    async with keeping(CRASHING, PATH=path) as kept:
-        pauses = [(await kept.said("it ended with status 7")).split()[-2] for _ in range(8)]
-    assert pauses == ["1", "2", "4", "8", "16", "32", "60", "60"]
-
-
-async def test_the_pauses_begin_anew_after_a_minute_of_work(tmp_path: Path) -> None:
-    clock = tmp_path / "clock"
-    clock.write_text("0")
-    tick = f'now=$(($(cat {clock}) + 40)); echo "$now" > {clock}; echo "$now"'
-    quick = ("sh", "-c", "exit 7")
-    slow = ("sh", "-c", f'echo "$(($(cat {clock}) + 60))" > {clock}; exit 7')
-    path = tools(tmp_path, sleep="exit 0", date=tick)
-    async with keeping(quick, PATH=path) as kept:
-        assert [(await kept.said("status 7")).split()[-2] for _ in range(3)] == ["1", "2", "4"]
-    async with keeping(slow, PATH=path) as kept:
-        assert [(await kept.said("status 7")).split()[-2] for _ in range(3)] == ["1", "1", "1"]
-
-
-async def test_the_end_comes_during_a_pause_too(tmp_path: Path) -> None:
-    path = tools(tmp_path, sleep="echo $$; exec tail -f /dev/null")
-    async with keeping(CRASHING, PATH=path) as kept:
-        pause = await kept.started()
-        kept.send(signal.SIGTERM)
+async def test_the_end_is_not_a_restart_even_after_a_hangup(tmp_path: Path) -> None:
+    async with keeping((sys.executable, "-c", DEAF_ONCE, str(tmp_path / "marker"))) as kept:
+        deaf = await kept.started()
+        for number in (signal.SIGHUP, signal.SIGTERM):
+            kept.send(number)
+            await kept.said("told to end")
+        os.kill(deaf, signal.SIGKILL)
         assert await kept.ended() == 0
-        assert is_gone(pause)
 
 
-async def test_a_hangup_cuts_a_pause_short(tmp_path: Path) -> None:
-    path = tools(tmp_path, sleep="echo $$; exec tail -f /dev/null")
-    async with keeping(CRASHING, PATH=path) as kept:
-        pause = await kept.started()
-        kept.send(signal.SIGHUP)
-        await kept.said("starting it again in 2 s")
-        assert is_gone(pause)
+async def test_a_command_that_cannot_be_started_is_named() -> None:
+    async with keeping(("no-such-program",)) as kept:
+        assert "no-such-program cannot be started: No such file" in await kept.said("keep_running:")
+        assert await kept.ended() == 1
 
 
-async def test_nothing_to_run_is_said() -> None:
+async def test_without_a_command_it_says_what_is_missing() -> None:
     async with keeping(()) as kept:
-        await kept.said("name the command")
-        assert await kept.ended() == 2
+        assert "name the command" in await kept.said("keep_running:")
+        assert await kept.ended() == 1
+
+
+@asynccontextmanager
+async def crashing(**options: float) -> AsyncIterator[tuple[asyncio.Queue[str], asyncio.Queue[signal.Signals]]]:
+    """`keep` at work, in this process, on a command that crashes: what it says, and where to put signals."""
+    says: asyncio.Queue[str] = asyncio.Queue()
+    asked: asyncio.Queue[signal.Signals] = asyncio.Queue()
+    keeper = asyncio.create_task(keep_running.keep(CRASHING, asked, says.put_nowait, **options))
+    yield says, asked
+    asked.put_nowait(signal.SIGTERM)
+    await keeper
+
+
+async def pauses(count: int) -> list[str]:
+    """The pauses after so many crashes, none of which is waited for."""
+    found = []
+    async with crashing() as (says, asked):
+        for _ in range(count):
+            found.append((await says.get()).removeprefix("it ended with status 7; starting it again in "))
+            asked.put_nowait(signal.SIGHUP)
+    return found
+
+
+async def test_the_pauses_after_crashes_grow_up_to_a_minute() -> None:
+    assert await pauses(8) == ["1 s", "2 s", "4 s", "8 s", "16 s", "32 s", "60 s", "60 s"]
+
+
+async def test_the_pauses_begin_anew_after_long_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keep_running, "LONG_ENOUGH", 0.0)
+    assert await pauses(3) == ["1 s", "1 s", "1 s"]
+
+
+async def test_a_crash_is_followed_by_a_start_without_being_asked() -> None:
+    async with crashing(first_pause=0.001) as (says, _):
+        for _ in range(3):
+            assert "it ended with status 7" in await says.get()
 
 
 @pytest.fixture
@@ -211,6 +216,5 @@ async def test_restarting_the_bot_leaves_its_worker_alone(bots: Bots) -> None:
         await owner.slash("trainer stop", run="song")
         await ending(owner, "song", "stopped")
         kept.send(signal.SIGTERM)
-        await kept.said("ended")
         assert await kept.ended() == 0
     assert export.verify(bots.home.run("song").export) == []

@@ -1,0 +1,1 @@
+"""What keeps Spotter running: in a container, and under systemd."""
