@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ from playground.people import Person
 from playground.server import Playground
 from tests.playground.openapi import validate_traffic
 from trainer_core.layout import Home
+from trainer_core.process import read_holders, signal_group
 
 WITHIN = 120.0
 """Seconds a run of a few steps may take on a machine that is busy with other things."""
@@ -122,8 +124,17 @@ class Bots:
 
 
 @pytest.fixture
-def bots(playground: Playground, owner: Person, friend: Person, tmp_path: Path) -> Bots:
-    return Bots(playground, Home(tmp_path / "home"), owner, friend)
+def bots(playground: Playground, owner: Person, friend: Person, tmp_path: Path) -> Iterator[Bots]:
+    home = Home(tmp_path / "home")
+    yield Bots(playground, home, owner, friend)
+    end_workers(home)
+
+
+def end_workers(home: Home) -> None:
+    """A test that failed must not leave behind what was made to outlive it."""
+    for lock in home.runs.glob("*/attempts/*/run.lock"):
+        if worker := read_holders(lock).get("worker"):
+            signal_group(worker, signal.SIGKILL)
 
 
 def reports(person: Person, run: str) -> list[Message]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from bot.runs.executor import Ending, ExecutorError, Exit, Job
 from bot.runs.local import LocalPool
+from tests.e2e.conftest import end_workers
 from trainer_core.data import corpus
 from trainer_core.errors import SpotterError
 from trainer_core.layout import AttemptDirectory, Home
@@ -49,8 +51,10 @@ async def until_stepping(attempt: AttemptDirectory) -> None:
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Home:
-    return Home(tmp_path / "home")
+def home(tmp_path: Path) -> Iterator[Home]:
+    home = Home(tmp_path / "home")
+    yield home
+    end_workers(home)
 
 
 async def test_a_job_runs_on_a_standby_and_the_next_one_gets_ready(home: Home) -> None:
