@@ -63,7 +63,9 @@ def train(home: Home, data: str, *, model: str, size: str, budget: str, out: Pat
     if as_json:
         print(json.dumps({"run": spec.name, "model": str(folder.resolve()), **_numbers(summary)}))
     else:
-        Console().print(_table(summary, folder))
+        console = Console(highlight=False)
+        console.print(_table(summary))
+        console.print(f"The model is in {folder}", markup=False, soft_wrap=True)
     return 0
 
 
@@ -171,7 +173,7 @@ def _numbers(summary: Summary) -> dict[str, object]:
     return summary.model_dump(exclude={"model"})
 
 
-def _table(summary: Summary, folder: Path) -> Table:
+def _table(summary: Summary) -> Table:
     table = Table(show_header=False, box=None)
     table.add_row("validation loss", f"{summary.first_loss or 0:.3f} → [bold]{summary.loss or 0:.3f}[/]")
     table.add_row(
@@ -179,5 +181,4 @@ def _table(summary: Summary, folder: Path) -> Table:
     )
     table.add_row("steps", f"{summary.steps:,} ({summary.tokens:,} tokens in {summary.seconds:,.0f} s)")
     table.add_row("parameters", f"{summary.parameters:,}")
-    table.add_row("model", str(folder))
     return table

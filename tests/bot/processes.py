@@ -28,13 +28,13 @@ class Done:
 
 @asynccontextmanager
 async def started(*arguments: str, home: Path, **settings: str) -> AsyncIterator[asyncio.subprocess.Process]:
-    """`spotter ARGUMENTS` in `home`'s parent, with pipes and no terminal. Killed at the end if it still lives."""
+    """`spotter ARGUMENTS` in the nearest folder there is above `home`, with no terminal. Killed at the end."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "bot", *arguments),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
-        cwd=home.parent,
+        cwd=next(folder for folder in home.parents if folder.is_dir()),
         env={**os.environ, "SPOTTER_HOME": str(home), "SPOTTER_HEALTH_PORT": "0", **settings},
     )
     try:

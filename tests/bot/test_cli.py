@@ -1,0 +1,122 @@
+"""The command line's manners: help, and wrong input as one sentence on standard error with nothing left behind."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from bot.cli import app
+from tests.bot.processes import spotter
+from tests.e2e.conftest import TEXT
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder to be in, with a text to train on."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SPOTTER_HOME", str(tmp_path / "home"))
+    (tmp_path / "song.txt").write_bytes(TEXT)
+    (tmp_path / "latin.txt").write_bytes("naïve café ".encode("latin-1") * 300)
+    (tmp_path / "empty.txt").write_bytes(b"")
+    (tmp_path / "table.csv").write_bytes(b"id,price\n" + b"".join(b"%d,%d\n" % (n, n * 7) for n in range(400)))
+    (tmp_path / "song.exe").write_bytes(TEXT)
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "model.bin").write_bytes(b"precious")
+    return tmp_path
+
+
+def call(*arguments: str) -> Result:
+    return CliRunner(env={"NO_COLOR": "1", "TERM": "dumb", "COLUMNS": "120"}).invoke(app, arguments)
+
+
+def refused(result: Result) -> str:
+    """What is said by a command that gave up: one line on standard error alone."""
+    assert result.exit_code == 1 and result.stdout == ""
+    [sentence] = result.stderr.splitlines()
+    assert "Traceback" not in sentence and not re.search(r"(\w+): \1:", sentence)
+    return sentence
+
+
+@pytest.mark.parametrize("command", ["run", "train", "doctor", "demo"])
+def test_every_command_explains_itself(command: str) -> None:
+    whole, own = call("--help"), call(command, "--help")
+    assert whole.exit_code == own.exit_code == 0
+    assert command in whole.stdout and f"{command} [OPTIONS]" in own.stdout
+
+
+def test_train_names_its_options() -> None:
+    shown = call("train", "--help").stdout
+    assert all(option in shown for option in ("--data", "--model", "--size", "--budget", "--out", "--json"))
+
+
+def test_without_a_command_the_help_is_shown() -> None:
+    result = call()
+    assert "Usage" in result.stdout + result.stderr and "train" in result.stdout + result.stderr
+
+
+BAD: list[tuple[str, list[str], list[str]]] = [
+    ("unknown data", ["--data", "python-dogs"], ["data: ", "did you mean python-docs?"]),
+    ("no such file", ["--data", "missing.txt"], ["data: ", "missing.txt"]),
+    ("a folder", ["--data", "full"], ["data: "]),
+    ("data that leaves the home", ["--data", "../../etc"], ["data: "]),
+    ("no data", ["--data", ""], ["data: "]),
+    ("not UTF-8", ["--data", "latin.txt"], ["file: ", "UTF-8"]),
+    ("an empty file", ["--data", "empty.txt"], ["file: ", "1,000"]),
+    ("a CSV without text", ["--data", "table.csv"], ["file: ", "column"]),
+    ("another kind of file", ["--data", "song.exe"], ["file: ", ".txt"]),
+    ("a budget that is none", ["--data", "song.txt", "--budget", "a while"], ["budget: ", "10m"]),
+    ("a budget of nothing", ["--data", "song.txt", "--budget", "0 steps"], ["budget: ", "500 steps"]),
+    ("an unknown size", ["--data", "song.txt", "--size", "giant"], ["model.size: ", "tiny"]),
+    ("an unknown family", ["--data", "song.txt", "--model", "bert"], ["model.family: ", "gpt2"]),
+    ("all at once", ["--data", "song.txt", "--size", "giant", "--budget", "x"], ["model.size: ", "budget: "]),
+    ("a folder with something in it", ["--data", "song.txt", "--out", "full"], ["out: ", "name a new one"]),
+    ("a file in the way", ["--data", "song.txt", "--out", "song.txt"], ["out: ", "name a new one"]),
+    (
+        "a folder below a file",
+        ["--data", "song.txt", "--out", "song.txt/out"],
+        ["out: ", "song.txt takes no new folder"],
+    ),
+]
+
+
+@pytest.mark.parametrize(("arguments", "says"), [pytest.param(given, says, id=name) for name, given, says in BAD])
+def test_bad_input_is_refused_before_anything_is_made(folder: Path, arguments: list[str], says: list[str]) -> None:
+    sentence = refused(call("train", *arguments))
+    assert all(part in sentence for part in says), sentence
+    left = [path for path in (folder / "home").rglob("*") if path.is_file()] if (folder / "home").exists() else []
+    assert left == []
+    assert [path.name for path in (folder / "full").iterdir()] == ["model.bin"]
+
+
+def test_data_has_to_be_named() -> None:
+    result = call("train")
+    assert result.exit_code == 2 and "--data" in result.stderr
+
+
+@pytest.mark.parametrize("command", [["run"], ["train", "--data", "python-docs"], ["doctor"], ["demo"]])
+def test_a_wrong_setting_is_named_whatever_is_asked(command: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPOTTER_SLOTS", "none")
+    assert refused(call(*command)).startswith("SPOTTER_SLOTS: ")
+
+
+def test_a_home_that_cannot_be_written_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder below a file is one that not even root can make."""
+    monkeypatch.setenv("SPOTTER_HOME", "song.txt/home")
+    for command in (["train", "--data", "python-docs"], ["demo", "--port", "0"]):
+        result = call(*command)
+        assert result.exit_code == 1
+        [sentence] = result.stderr.splitlines()
+        assert "song.txt/home" in sentence and "SPOTTER_HOME has to be a folder of yours" in sentence
+
+
+async def test_sentences_go_to_standard_error_of_a_real_process(tmp_path: Path) -> None:
+    done = await spotter("train", "--data", "song.txt", "--budget", "soon", home=tmp_path / "home")
+    assert (done.status, done.out) == (1, "")
+    assert done.err == (
+        "budget: cannot read 'soon' as a budget; write it like `10m`, `2h`, `500 steps`, `3 epochs` or `20M tokens`."
+        " Correct the setting named above.\n"
+    )
+    assert not (tmp_path / "home").exists()

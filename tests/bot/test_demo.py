@@ -1,0 +1,181 @@
+"""`spotter demo` for real, as CI runs it and as somebody at a terminal does."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import pty
+import re
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from tests.bot.processes import WITHIN, ended, eventually, living, said, spotter, started
+from trainer_core import export
+from trainer_core.layout import Home
+
+PAGE = re.compile(r"http://127\.0\.0\.1:\d+/")
+
+
+async def page(address: str) -> str:
+    async with aiohttp.ClientSession() as session, session.get(address) as answer:
+        assert answer.status == 200
+        return await answer.text()
+
+
+def model(shown: str) -> Path:
+    found = re.search(r"The model is in (\S+)", shown)
+    assert found, shown
+    return Path(found[1])
+
+
+async def test_without_a_terminal_it_shows_the_whole_job_and_ends_well(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    async with started("demo", "--budget", "2 steps", "--port", "0", home=home) as process:
+        found = PAGE.search(await said(process.stdout, "in your browser"))
+        assert found and "<html" in await page(found[0]), "the page is there while it runs"
+        done = await ended(process)
+    assert (done.status, done.err) == (0, "")
+    shown = done.out
+    order = [
+        "/trainer train data:python-docs",
+        "acknowledges",
+        "card, change 0",
+        "reports",
+        "has finished",
+        "✓ The model",
+    ]
+    places = [shown.index(part) for part in order]
+    assert places == sorted(places)
+    for part in ("Validation loss", "Bits per byte", "It writes", "→"):
+        assert part in shown
+    assert export.verify(model(shown)) == [] and model(shown).is_relative_to(home)
+    assert living(home) == []
+
+
+@dataclass
+class Terminal:
+    """A terminal with `spotter` in it."""
+
+    process: asyncio.subprocess.Process
+    keyboard: int
+    shown: str = ""
+    more: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def read(self) -> None:
+        with suppress(OSError):  # EIO: nobody writes to it any more
+            self.shown += os.read(self.keyboard, 65536).decode(errors="replace")
+        self.more.set()
+
+    async def until(self, part: str) -> None:
+        """Return once it shows that. Raises TimeoutError."""
+        async with asyncio.timeout(WITHIN):
+            while part not in self.shown:
+                self.more.clear()
+                await self.more.wait()
+
+    def ctrl_c(self) -> None:
+        os.write(self.keyboard, b"\x03")
+
+
+@asynccontextmanager
+async def terminal(*arguments: str, home: Path) -> AsyncIterator[Terminal]:
+    keyboard, screen = pty.openpty()
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", "import fcntl, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0);"
+          "from bot.cli import main; sys.argv[0] = 'spotter'; main()", *arguments),
+        stdin=screen,
+        stdout=screen,
+        stderr=screen,
+        cwd=home.parent,
+        env={**os.environ, "SPOTTER_HOME": str(home), "TERM": "xterm-256color", "COLUMNS": "120", "LINES": "50"},
+        start_new_session=True,
+    )  # fmt: skip
+    os.close(screen)
+    opened = Terminal(process, keyboard)
+    asyncio.get_running_loop().add_reader(keyboard, opened.read)
+    try:
+        yield opened
+    finally:
+        asyncio.get_running_loop().remove_reader(keyboard)
+        with suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
+        os.close(keyboard)
+        for left in living(home):
+            left.kill()
+
+
+async def test_in_a_terminal_it_stays_until_ctrl_c_and_takes_everything_along(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    async with terminal("demo", "--budget", "1 steps", "--port", "0", home=home) as shown:
+        await shown.until("Ctrl-C ends the demo.")
+        address = PAGE.search(shown.shown)
+        assert address and "<html" in await page(address[0])
+        assert shown.process.returncode is None and living(home)
+        shown.ctrl_c()
+        assert await asyncio.wait_for(shown.process.wait(), WITHIN) == 0
+        await eventually(lambda: living(home) == [])
+        with pytest.raises(aiohttp.ClientConnectorError):
+            await page(address[0])
+    assert "live card, change" in shown.shown and "Traceback" not in shown.shown
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+async def test_interrupted_in_the_middle_it_leaves_no_training_behind(tmp_path: Path, how: signal.Signals) -> None:
+    home = tmp_path / "home"
+    async with started("demo", "--budget", "1h", "--port", "0", home=home) as process:
+        await said(process.stdout, "card, change 0")
+        process.send_signal(how)
+        done = await ended(process)
+        await eventually(lambda: living(home) == [])
+    assert done.status == 130 and "Traceback" not in done.out + done.err
+
+
+async def test_a_bot_that_dies_on_the_way_is_told(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    async with started("demo", "--budget", "1h", "--port", "0", home=home) as process:
+        await said(process.stdout, "card, change 0")
+        [bot] = [one for one in living(home) if one.cmdline()[-2:] == ["bot", "run"]]
+        bot.kill()
+        done = await ended(process)
+    assert done.status == 1 and "✗ the bot ended: " in done.out and "bot.log" in done.out
+    assert "Traceback" not in done.out + done.err
+
+
+async def test_a_home_that_another_spotter_uses_is_told(tmp_path: Path) -> None:
+    """The bot cannot start; what it says is passed on."""
+    home = tmp_path / "home"
+    async with started("demo", "--budget", "1h", "--port", "0", home=home) as first:
+        await said(first.stdout, "acknowledges")
+        done = await spotter("demo", "--port", "0", home=home)
+    assert done.status == 1
+    assert f"✗ the bot ended: SPOTTER_HOME: another Spotter is using {home / 'demo'}" in done.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [(["--size", "giant"], "size"), (["--budget", "a while"], "budget")],
+)
+async def test_what_the_bot_or_the_chat_refuses_is_told(tmp_path: Path, arguments: list[str], sentence: str) -> None:
+    home = tmp_path / "home"
+    done = await spotter("demo", "--port", "0", *arguments, home=home)
+    assert done.status == 1 and "Traceback" not in done.out + done.err
+    assert sentence in done.out[done.out.index("✗") :]
+    assert not Home(home / "demo").runs.exists() and living(home) == []
+
+
+async def test_a_port_that_is_taken_is_no_trouble(tmp_path: Path) -> None:
+    server = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with started("demo", "--port", str(port), home=tmp_path / "home") as process:
+        found = PAGE.search(await said(process.stdout, "in your browser"))
+        assert found and str(port) not in found[0] and "<html" in await page(found[0])
+    server.close()
+    await server.wait_closed()

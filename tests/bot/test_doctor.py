@@ -1,0 +1,103 @@
+"""What `spotter doctor` finds on this very machine, and on what can be spoilt about it."""
+
+from __future__ import annotations
+
+import sqlite3
+import sys
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from bot.config import load_settings
+from bot.doctor import Finding, examine
+from playground.server import Playground
+from tests.bot.processes import spotter
+
+
+@pytest.fixture
+async def playground() -> AsyncIterator[Playground]:
+    async with Playground() as playground:
+        yield playground
+
+
+@pytest.fixture
+def torchless(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A broken package comes before the real torch, which takes seconds to load."""
+    (tmp_path / "first" / "torch").mkdir(parents=True)
+    (tmp_path / "first" / "torch" / "__init__.py").write_text("raise ImportError('libtorch is not for this machine')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "first"))
+
+
+async def findings(home: Path, **changes: object) -> Mapping[str, Finding]:
+    """By subject."""
+    found = await examine(load_settings(home=home, **changes))
+    assert all(bool(finding.mend) == (finding.verdict != "ok") for finding in found), "what is not ok can be mended"
+    return {finding.subject: finding for finding in found}
+
+
+async def test_a_healthy_machine(tmp_path: Path, playground: Playground) -> None:
+    home = tmp_path / "home"
+    found = await findings(home, discord_token=playground.token, discord_api=playground.api_url, owner_id=7)
+    assert list(found) == ["Python", "torch", "SQLite", "home folder", "disk", "Discord token", "owner"]
+    assert {finding.verdict for finding in found.values()} <= {"ok", "warning"}
+    assert found["Python"].what == ".".join(map(str, sys.version_info[:3]))
+    assert found["torch"].verdict == "ok" and any(precision in found["torch"].what for precision in ("fp32", "bf16"))
+    assert sqlite3.sqlite_version in found["SQLite"].what
+    assert found["home folder"].what == f"{home} (made at the first start)"
+    assert "GiB free" in found["disk"].what
+    assert found["Discord token"] == Finding("Discord token", "ok", "belongs to spotter")
+    assert found["owner"] == Finding("owner", "ok", "7")
+    assert not home.exists(), "nothing is made by looking"
+
+
+async def test_a_home_that_is_there_already(tmp_path: Path, torchless: None) -> None:
+    assert (await findings(tmp_path))["home folder"] == Finding("home folder", "ok", str(tmp_path))
+
+
+@pytest.mark.parametrize("name", ["home", "home/deeper/still"])
+async def test_a_home_that_cannot_be_written(tmp_path: Path, name: str, torchless: None) -> None:
+    (tmp_path / "home").write_text("a file, not a folder")
+    found = (await findings(tmp_path / name))["home folder"]
+    assert found.verdict == "failed" and str(tmp_path / name) in found.what and "SPOTTER_HOME" in found.mend
+
+
+async def test_what_is_not_set_is_said_to_be_needed_for_discord_only(tmp_path: Path, torchless: None) -> None:
+    found = await findings(tmp_path)
+    assert (found["Discord token"].verdict, found["owner"].verdict) == ("warning", "warning")
+    assert "DISCORD_TOKEN is not set" in found["Discord token"].what and "`spotter run` only" in found["owner"].mend
+
+
+async def test_a_token_that_discord_refuses(tmp_path: Path, playground: Playground, torchless: None) -> None:
+    token = (await findings(tmp_path, discord_token="wr0ng", discord_api=playground.api_url))["Discord token"]
+    assert token.verdict == "failed" and "DISCORD_TOKEN" in token.mend
+    assert "wr0ng" not in f"{token.what} {token.mend}"
+
+
+async def test_a_discord_with_troubles_of_its_own(tmp_path: Path, playground: Playground, torchless: None) -> None:
+    playground.faults.add("GET", "/users/@me", status=503)
+    token = (await findings(tmp_path, discord_token=playground.token, discord_api=playground.api_url))["Discord token"]
+    assert (token.verdict, token.what) == ("warning", "Discord answered 503")
+
+
+async def test_a_discord_that_cannot_be_reached(tmp_path: Path, torchless: None) -> None:
+    async with Playground() as closed:
+        api = closed.api_url
+    token = (await findings(tmp_path, discord_token="any", discord_api=api))["Discord token"]
+    assert token.verdict == "warning" and "cannot be reached" in token.what and "network" in token.mend
+
+
+async def test_a_torch_that_does_not_load(tmp_path: Path, torchless: None) -> None:
+    found = (await findings(tmp_path / "home"))["torch"]
+    assert (found.verdict, found.what) == ("failed", "ImportError: libtorch is not for this machine")
+    assert "pip install" in found.mend
+
+
+async def test_the_exit_status_tells_whether_anything_is_to_be_mended(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    well = await spotter("doctor", home=tmp_path / "[home]")
+    assert (well.status, well.err) == (0, "")
+    assert f"✓ home folder: {tmp_path / '[home]'}" in well.out and "✓ Python" in well.out and "! owner" in well.out
+    ill = await spotter("doctor", home=tmp_path / "file" / "home")
+    assert (ill.status, ill.err) == (1, "")
+    assert "✗ home folder: " in ill.out and "cannot be written — set SPOTTER_HOME" in ill.out

@@ -1,0 +1,121 @@
+"""`spotter train` for real: a small text, a few steps, and everything that can come between."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.bot.processes import Done, ended, eventually, interrupt, living, said, spotter, started
+from tests.e2e.conftest import TEXT
+from trainer_core import export
+from trainer_core.data import corpus
+from trainer_core.layout import AttemptDirectory, Home
+from trainer_core.process import Identity, read_holders, signal_group
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    (tmp_path / "song.txt").write_bytes(TEXT)
+    return Home(tmp_path / "home")
+
+
+async def train(home: Home, *more: str) -> Done:
+    return await spotter("train", "--data", "song.txt", *more, home=home.path)
+
+
+@asynccontextmanager
+async def training(home: Home) -> AsyncIterator[tuple[asyncio.subprocess.Process, Identity]]:
+    """A long training that has made its first steps, and its worker."""
+    async with started("train", "--data", "song.txt", "--budget", "1h", "--json", home=home.path) as process:
+        await eventually(lambda: any(b"metrics.progress" in attempt.events.read_bytes() for attempt in attempts(home)))
+        [attempt] = attempts(home)
+        yield process, read_holders(attempt.lock)["worker"]
+
+
+def attempts(home: Home) -> list[AttemptDirectory]:
+    """Those that have begun to report."""
+    return [AttemptDirectory(path.parent) for path in home.runs.glob("*/attempts/*/events.jsonl")]
+
+
+async def test_a_model_that_verifies_is_written_where_asked(home: Home, tmp_path: Path) -> None:
+    out = tmp_path / "models" / "song"
+    done = await train(home, "--budget", "2 steps", "--json", "--out", str(out))
+    assert done.status == 0, done.err
+    numbers = json.loads(done.out)
+    assert numbers["model"] == str(out) and export.verify(out) == []
+    assert numbers["steps"] == 2 and numbers["loss"] < numbers["first_loss"]
+    assert numbers["bits_per_byte"] < numbers["first_bits_per_byte"]
+    assert export.verify(home.run(numbers["run"]).export) == [], "and it is kept with its run"
+    assert f"{numbers['run']} trains gpt2 tiny on song for 2 steps" in done.err and "validation loss" in done.err
+    assert living(home.path) == []
+
+
+async def test_a_person_reads_a_table_and_the_text_is_taken_in_once(home: Home) -> None:
+    corpus.add_file(home, "song.txt", TEXT, added_by="command line")
+    done = await train(home, "--budget", "1 steps")
+    assert done.status == 0, done.err
+    for part in ("validation loss", "→", "bits per byte", "1 (512 tokens in", "parameters"):
+        assert part in done.out
+    [attempt] = attempts(home)
+    run = attempt.path.parent.parent
+    assert done.out.splitlines()[-1] == f"The model is in {run / 'export'}", "in one line, to be copied"
+    assert [path.name for path in home.datasets.iterdir()] == ["song"]
+
+
+async def test_a_text_that_was_changed_fails_with_its_reason(home: Home) -> None:
+    corpus.add_file(home, "song.txt", TEXT, added_by="command line")
+    (home.dataset("song") / "source.txt").write_bytes(b"something else " * 200)
+    done = await spotter("train", "--data", "song", "--budget", "1 steps", home=home.path)
+    assert (done.status, done.out) == (1, "")
+    assert "the source of song was changed; add the file again" in done.err and "Traceback" not in done.err
+
+
+async def test_ctrl_c_keeps_what_was_learned(home: Home) -> None:
+    async with training(home) as (process, _):
+        interrupt(process)
+        done = await ended(process)
+    assert done.status == 0, done.err
+    assert "stopping at the next step and keeping the model" in done.err
+    numbers = json.loads(done.out)
+    assert numbers["steps"] > 0 and export.verify(Path(numbers["model"])) == []
+    assert living(home.path) == []
+
+
+async def test_a_second_ctrl_c_ends_at_once(home: Home) -> None:
+    """The worker is frozen, so that it cannot stop by itself in between."""
+    async with training(home) as (process, worker):
+        assert signal_group(worker, signal.SIGSTOP)
+        interrupt(process)
+        await said(process.stderr, "once more to end at once")
+        interrupt(process)
+        done = await ended(process)
+        await eventually(lambda: living(home.path) == [])
+    assert (done.status, done.out) == (1, "")
+    assert "The run was stopped." in done.err and "Traceback" not in done.err
+
+
+async def test_two_ctrl_c_before_there_is_a_worker_end_it_too(home: Home) -> None:
+    """The shim is started once the signals are listened to; its worker takes seconds to load torch."""
+    async with started("train", "--data", "song.txt", "--budget", "1h", home=home.path) as process:
+        await eventually((home.path / "shim.log").exists)
+        interrupt(process)
+        await said(process.stderr, "once more to end at once")
+        interrupt(process)
+        done = await ended(process)
+        await eventually(lambda: living(home.path) == [])
+    assert done.status == 1 and "The run was stopped." in done.err and "Traceback" not in done.err
+
+
+async def test_a_killed_worker_is_told(home: Home) -> None:
+    async with training(home) as (process, worker):
+        assert signal_group(worker, signal.SIGKILL)
+        done = await ended(process)
+    assert (done.status, done.out) == (1, "")
+    assert "The training process was killed from outside. If nobody ended it, memory is the usual cause" in done.err
+    assert "Traceback" not in done.err
