@@ -30,7 +30,7 @@ from trainer_core.layout import Home
 from trainer_core.process import Lock
 
 _FRESH = 120.0
-"""Seconds without a frame from the gateway after which it counts as gone; it beats about every 41."""
+"""Seconds without an answered heartbeat after which the gateway counts as gone; there is one about every 41."""
 
 log = logging.getLogger(__name__)
 
@@ -138,7 +138,8 @@ async def serve(settings: Settings) -> None:
 
 def _is_fresh(client: SpotterClient) -> bool:
     health = client.health()
-    return health.ready and health.last_frame is not None and time.monotonic() - health.last_frame < _FRESH
+    answered = health.last_acknowledged
+    return health.ready and answered is not None and time.monotonic() - answered < _FRESH
 
 
 def _take_home(home: Home, stack: AsyncExitStack) -> None:

@@ -33,9 +33,9 @@ class Health:
 
     ready: bool
     """Logged in, and not disconnected since."""
-    last_frame: float | None
     last_acknowledged: float | None
-    """When a heartbeat was last answered. The library does not notice lost answers while any other frame arrives."""
+    """When the connection was made or a heartbeat last answered. The library itself does not notice lost answers
+    while any other frame arrives."""
     latency: float
     """Seconds between a heartbeat and its answer; not finite before the first."""
 
@@ -74,13 +74,11 @@ class SpotterClient(discord.Client):
         self._read_mark = read_mark
         self._write_mark = write_mark
         self._connected = False
-        self._last_frame: float | None = None
         self._last_acknowledged: float | None = None
 
     def health(self) -> Health:
         return Health(
             ready=self._connected and self.is_ready() and not self.is_closed(),
-            last_frame=self._last_frame,
             last_acknowledged=self._last_acknowledged,
             latency=self.latency,
         )
@@ -110,19 +108,19 @@ class SpotterClient(discord.Client):
 
     async def on_ready(self) -> None:
         """Comes again after each new session; nothing is set up here."""
-        self._connected = True
+        await self.on_resumed()
         _log.info("connected as %s", self.user)
 
     async def on_resumed(self) -> None:
         self._connected = True
+        self._last_acknowledged = time.monotonic()
 
     async def on_disconnect(self) -> None:
         self._connected = False
 
     async def on_socket_raw_receive(self, frame: str) -> None:
-        self._last_frame = time.monotonic()
         if json.loads(frame).get("op") == _HEARTBEAT_ACK:
-            self._last_acknowledged = self._last_frame
+            self._last_acknowledged = time.monotonic()
 
 
 def point_at(api: str, gateway: str) -> None:

@@ -56,29 +56,31 @@ async def test_a_discord_that_takes_no_commands_does_not_keep_the_bot_away(
 async def test_health_before_and_after_the_connection(chat: Chat) -> None:
     client = chat.client()
     before = client.health()
-    assert (before.ready, before.last_frame, before.last_acknowledged) == (False, None, None)
+    assert (before.ready, before.last_acknowledged) == (False, None)
     assert not math.isfinite(before.latency)
     began = time.monotonic()
     async with Running(client, chat.playground.token):
         health = client.health()
         assert health.ready
-        assert health.last_frame is not None and began <= health.last_frame <= time.monotonic()
+        assert health.last_acknowledged is not None and began <= health.last_acknowledged <= time.monotonic()
     assert not client.health().ready
 
 
 async def test_answered_heartbeats_are_noticed(spotter: SpotterClient) -> None:
     acknowledged = asyncio.get_running_loop().create_future()
+    connected = spotter.health().last_acknowledged
     heard = spotter.on_socket_raw_receive
 
     async def listen(frame: str) -> None:
         await heard(frame)
-        if spotter.health().last_acknowledged is not None and not acknowledged.done():
+        if spotter.health().last_acknowledged != connected and not acknowledged.done():
             acknowledged.set_result(None)
 
     spotter.on_socket_raw_receive = listen  # type: ignore[method-assign]  # to hear of the very frame
     await spotter.ws.send_heartbeat({"op": 1, "d": None})
     await asyncio.wait_for(acknowledged, 10)
-    assert spotter.health().last_acknowledged is not None
+    now = spotter.health().last_acknowledged
+    assert now is not None and connected is not None and now > connected
 
 
 async def test_a_dropped_connection_is_not_ready_until_it_is_resumed(chat: Chat, spotter: SpotterClient) -> None:
