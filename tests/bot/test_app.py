@@ -19,7 +19,7 @@ from bot.chat.connection import TokenRefusedError, stay_connected
 from bot.config import Settings, SettingsError, load_settings
 from bot.web.health import Health
 from playground.server import Playground
-from tests.bot.processes import Done, ended, said, started
+from tests.bot.processes import WITHIN, Done, ended, said, started
 from tests.bot.processes import spotter as run_spotter
 from trainer_core.layout import Home
 
@@ -112,10 +112,10 @@ async def test_it_is_ready_when_store_gateway_and_pool_are(playground: Playgroun
         assert (status, body["store"], body["gateway"]) == (503, True, False)
         serving = asyncio.create_task(stay_connected(parts.client, parts.token))
         await playground.until_connected()
-        await parts.client.wait_until_ready()
-        while not parts.pool.ready:
-            await asyncio.sleep(0.05)
-        assert await ready(parts) == (200, {"ready": True, "store": True, "gateway": True, "pool": True})
+        async with asyncio.timeout(WITHIN):
+            while (answer := await ready(parts))[0] != 200:
+                await asyncio.sleep(0.05)
+        assert answer[1] == {"ready": True, "store": True, "gateway": True, "pool": True}
         await parts.client.close()
         await serving
         assert (await ready(parts))[0] == 503
@@ -124,6 +124,12 @@ async def test_it_is_ready_when_store_gateway_and_pool_are(playground: Playgroun
 async def ready(parts: Spotter) -> tuple[int, dict[str, bool]]:
     async with aiohttp.ClientSession() as session, session.get(f"{parts.health.address}/readyz") as answer:
         return answer.status, await answer.json()
+
+
+async def test_without_a_playground_it_is_discord_that_is_served(playground: Playground, tmp_path: Path) -> None:
+    """Composed only: nobody connects."""
+    async with spotter(settings(playground, tmp_path / "home", discord_api=None, discord_gateway=None)):
+        assert discord.http.Route.BASE.startswith("https://discord.com/api/")
 
 
 def complains(done: Done, sentence: str) -> None:
