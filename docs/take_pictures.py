@@ -54,7 +54,7 @@ async def main() -> None:
 async def photograph(page: Page, name: str) -> None:
     """The page as it is, once every picture in it has come."""
     await page.wait_for_function("[...document.images].every(image => image.complete && image.naturalWidth)")
-    await page.screenshot(path=PICTURES / name)
+    await page.screenshot(path=PICTURES / name, animations="disabled")
     print(PICTURES.name, name, f"{(PICTURES / name).stat().st_size / 1024:.0f} KiB", sep="  ")
 
 
