@@ -15,6 +15,7 @@ import psutil
 
 WITHIN = 90.0
 """Seconds anything here may take on a machine that is busy with other things."""
+_GRACE = 10.0
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Done:
 
 @asynccontextmanager
 async def started(*arguments: str, home: Path, **settings: str) -> AsyncIterator[asyncio.subprocess.Process]:
-    """`spotter ARGUMENTS` in the nearest folder there is above `home`, with no terminal. Killed at the end."""
+    """`spotter ARGUMENTS` in the nearest folder there is above `home`, with no terminal. Ended at the end."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "bot", *arguments),
         stdin=asyncio.subprocess.DEVNULL,
@@ -40,11 +41,20 @@ async def started(*arguments: str, home: Path, **settings: str) -> AsyncIterator
     try:
         yield process
     finally:
-        with suppress(ProcessLookupError):
-            process.kill()
-        await process.wait()
-        for left in living(home):
-            left.kill()
+        await end(process, home)
+
+
+async def end(process: asyncio.subprocess.Process, home: Path) -> None:
+    """Have it end, and whatever it started: asked first, so that it ends its own, then made to."""
+    with suppress(ProcessLookupError):
+        process.terminate()
+    with suppress(TimeoutError):
+        await asyncio.wait_for(process.wait(), _GRACE)
+    with suppress(ProcessLookupError):
+        process.kill()
+    await process.wait()
+    for left in living(home):
+        left.kill()
 
 
 async def ended(process: asyncio.subprocess.Process) -> Done:

@@ -15,7 +15,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from tests.bot.processes import WITHIN, ended, eventually, interrupt, living, said, spotter, started
+from tests.bot.processes import WITHIN, end, ended, eventually, interrupt, living, said, spotter, started
 from trainer_core import export
 from trainer_core.layout import Home
 
@@ -103,12 +103,8 @@ async def terminal(*arguments: str, home: Path) -> AsyncIterator[Terminal]:
         yield opened
     finally:
         asyncio.get_running_loop().remove_reader(keyboard)
-        with suppress(ProcessLookupError):
-            process.kill()
-        await process.wait()
+        await end(process, home)
         os.close(keyboard)
-        for left in living(home):
-            left.kill()
 
 
 async def test_in_a_terminal_it_stays_until_ctrl_c_and_takes_everything_along(tmp_path: Path) -> None:
