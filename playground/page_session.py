@@ -1,7 +1,9 @@
 """One open chat page: what it may ask for, and what it is told."""
 
 import asyncio
+import logging
 import secrets
+from collections.abc import Mapping
 from typing import Annotated, Literal, TypeAlias
 
 from aiohttp import WSCloseCode, WSMsgType, web
@@ -11,7 +13,8 @@ from playground.commands import Refused, Value, targets
 from playground.components import Modal
 from playground.errors import ApiError
 from playground.messages import Message
-from playground.people import NoResponse, Person
+from playground.people import FieldValue, NoResponse, Person
+from playground.reply import Reply
 from playground.wire import Wire
 from playground.world import (
     BotPresence,
@@ -26,6 +29,7 @@ from playground.world import (
 )
 
 MAX_WAITING_UPLOADS = 16
+_log = logging.getLogger(__name__)
 
 
 class Operation(BaseModel):
@@ -157,6 +161,10 @@ class Session:
         except TimeoutError:
             # The bot has acknowledged and takes its time: the person goes on seeing "is thinking…"
             pass
+        except Exception:
+            # a call without a result would leave the page waiting for ever
+            _log.exception("The playground could not do %s for %s.", operation.op, self._person.name)
+            result["error"] = "The playground failed to do this. Its log says why."
         self._outgoing.put_nowait(result)
 
     async def _do(self, operation: AnyOperation) -> Wire:
@@ -174,20 +182,28 @@ class Session:
                 return {}
             case Slash(command=command, options=options, uploads=names):
                 attached = {option: self._uploads.take(name) for option, name in names.items()}
-                reply = await person.slash(command, file=attached.pop("file", None), **options, **attached)
+                reply = await person.slash(command, {**options, **attached})
             case Click(message=message_id, custom_id=custom_id):
                 reply = await person.click(self._message(message_id), custom_id)
             case Select(message=message_id, custom_id=custom_id, values=values):
                 reply = await person.select(self._message(message_id), custom_id, values)
             case Fill(modal=modal_id, values=answers):
-                if modal_id not in self._modals:
-                    raise Refused("This form is no longer open. Open it again.")
-                reply = await person.fill(self._modals[modal_id], answers)
-                del self._modals[modal_id]
+                reply = await self._fill(modal_id, answers)
         if reply.modal is None:
             return {}
         self._modals[reply.modal.interaction_id] = reply.modal
         return {"modal": {"id": str(reply.modal.interaction_id), "form": reply.modal.form.to_dict()}}
+
+    async def _fill(self, modal_id: int, answers: Mapping[str, FieldValue]) -> Reply:
+        """Send the form, which closes it at once: sent twice it would be answered twice. One that is refused stays."""
+        modal = self._modals.pop(modal_id, None)
+        if modal is None:
+            raise Refused("This form is no longer open. Open it again.")
+        try:
+            return await self._person.fill(modal, answers)
+        except (Refused, NoResponse):
+            self._modals[modal_id] = modal
+            raise
 
     def _message(self, message_id: int) -> Message:
         for message in self._person.inbox():

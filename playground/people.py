@@ -70,17 +70,27 @@ class Person:
     def blocked(self, blocked: bool) -> None:
         (self._world.blocked.add if blocked else self._world.blocked.discard)(self.id)
 
-    async def slash(self, command: str, /, *, file: File | None = None, **options: OptionValue) -> Reply:
+    async def slash(
+        self,
+        command: str,
+        options: Mapping[str, OptionValue] | None = None,
+        /,
+        *,
+        file: File | None = None,
+        **more: OptionValue,
+    ) -> Reply:
         """Call a slash command, as in `slash("trainer train", data="python-docs")`, and wait for the complete answer.
 
-        `file` goes to the option of that name, or else to the command's first attachment option.
+        Every option can be given through `options`; the keyword `file` is always a file, for the attachment option of
+        that name or else for the command's first one.
         Raises Refused if Discord's client would not send it, NoResponse if the bot is late, TimeoutError if it deferred
         and then sent nothing.
         """
         target = commands.target(self._world.commands, command)
+        given = {**(options or {}), **more}
         if file is not None:
-            options[_attachment_option(target).name] = file
-        data = await self._command_data(target, options)
+            given[_attachment_option(target).name] = file
+        data = await self._command_data(target, given)
         return await self._answer(self._interactions.start(Kind.COMMAND, self.user, target.name, data))
 
     async def autocomplete(self, command: str, option: str, typed: str, /, **options: OptionValue) -> list[Choice]:

@@ -8,10 +8,13 @@ from typing import Any
 import aiohttp
 import pytest
 
+from playground.commands import Command
 from playground.interactions import FILE_LIMIT
 from playground.page_session import MAX_WAITING_UPLOADS
 from playground.people import Person
 from playground.server import Playground
+from playground.world import Event as WorldEvent
+from playground.world import InteractionCreated
 from tests.playground.page_bot import PageBot, connected
 
 Event = dict[str, Any]
@@ -257,6 +260,52 @@ async def test_what_discord_would_say_comes_back_as_the_error(
     await asyncio.wait_for(bot.left_unanswered.wait(), 10)
     playground.clock.advance(3)
     assert (await calling)["error"] == "The application did not respond"
+
+
+async def test_a_text_option_may_be_called_file(playground: Playground, http: aiohttp.ClientSession) -> None:
+    option = {"type": 3, "name": "file", "description": "Which file"}
+    playground.world.set_commands([Command.model_validate({"name": "show", "description": "x", "options": [option]})])
+
+    def answer_in_time(event: WorldEvent) -> None:
+        if isinstance(event, InteractionCreated):
+            payload = {"type": 4, "data": {"content": str(event.payload["data"]["options"])}}
+            interaction_id, token = int(event.payload["id"]), event.payload["token"]
+            asyncio.get_running_loop().call_soon(playground.interactions.respond, interaction_id, token, payload, {})
+
+    playground.world.listen(answer_in_time)
+    line = await open_line(http, playground)
+    assert "error" not in await line.call("slash", command="show", options={"file": "notes.txt"})
+    assert "'value': 'notes.txt'" in line.seen[-1]["message"]["content"]
+
+
+async def test_a_form_sent_twice_is_answered_once(
+    playground: Playground, http: aiohttp.ClientSession, bot: PageBot, ada: Person
+) -> None:
+    line = await open_line(http, playground)
+    await line.call("slash", command="gym board")
+    modal = (await line.call("click", message=ada.inbox()[-1].id, custom_id="stop"))["modal"]
+    ids = [field["component"]["custom_id"] for field in modal["form"]["components"]]
+    values = dict(zip(ids, ["it has converged", "", ["last"]], strict=True))
+    for number in (101, 102):
+        await line.socket.send_json({"id": number, "op": "fill", "modal": modal["id"], "values": values})
+    results = {result["id"]: result for result in [await line.until("result"), await line.until("result")]}
+    assert "error" not in results[101]
+    assert results[102]["error"] == "This form is no longer open. Open it again."
+    assert [message.content for message in ada.inbox()] == ["Choose", "Stopped: it has converged. Kept: last."]
+
+
+async def test_a_fault_of_the_playground_is_told_and_logged(
+    playground: Playground, http: aiohttp.ClientSession, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(event: WorldEvent) -> None:
+        raise RuntimeError("a listener that is broken")
+
+    line = await open_line(http, playground)
+    stop = playground.world.listen(fail)
+    assert "Its log says why" in (await line.call("write", text="hello"))["error"]
+    assert "a listener that is broken" in caplog.text
+    stop()
+    assert "error" not in await line.call("write", text="again")
 
 
 async def test_a_deferred_answer_that_takes_long_is_no_error(
