@@ -63,7 +63,7 @@ class Summary(BaseModel):
     steps: int = Field(ge=0)
     tokens: int = Field(ge=0)
     seconds: float = Field(ge=0)
-    """Time spent in training steps, over all attempts."""
+    """From the first step to the last, with the evaluations and checkpoints between them, over all attempts."""
     parameters: int = Field(ge=0)
     first_loss: float | None = None
     first_bits_per_byte: float | None = None
@@ -130,6 +130,8 @@ class MetricsConfig(_Event):
 
 
 class MetricsProgress(_Event):
+    """A step. Only about two a second are written: the newest, with what stood in those between folded in."""
+
     type: Literal["trainer.metrics.progress.v1"] = "trainer.metrics.progress.v1"
     step: int = Field(ge=0)
     steps_total: int = Field(ge=1)
@@ -143,7 +145,7 @@ class MetricsProgress(_Event):
     gradient_norm: float
     tokens_per_second: float
     elapsed: float
-    """Seconds of training in all attempts."""
+    """Seconds since the first step, with the evaluations and checkpoints since, over all attempts."""
     remaining: float
     """Seconds expected until the end."""
     coalesced: int = Field(default=0, ge=0)
@@ -194,8 +196,6 @@ MetricsEvent = (
 Event = JobEvent | MetricsEvent
 
 _ADAPTER: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="type")])
-COALESCED = frozenset({"trainer.metrics.progress.v1"})
-"""Types of which only about two a second are written; every other event always is, and is fsynced."""
 
 
 class UnreadableEventError(ValueError):

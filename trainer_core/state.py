@@ -26,7 +26,7 @@ class LoopState:
     """Training sequences taken so far, over all epochs."""
     tokens: int = 0
     elapsed: float = 0.0
-    """Seconds of training, evaluation included, in all attempts."""
+    """Seconds from the first step to the last, with the evaluations and checkpoints between them, over all attempts."""
     paces: tuple[Pace, ...] = ()
     """The steering log; its first entry is the plan the run began with."""
     skipped: tuple[int, ...] = ()

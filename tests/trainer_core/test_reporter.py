@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import errno
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
 
-from trainer_core.events import Event, JobProgress, MetricsEval, MetricsProgress, decode
+from trainer_core.events import Event, JobProgress, MetricsEval, MetricsProgress, decode, encode
 from trainer_core.layout import AttemptDirectory, Home
 from trainer_core.reporter import Reporter
 
@@ -40,13 +43,13 @@ def written(attempt: AttemptDirectory) -> list[Event]:
     return [decode(line) for line in attempt.events.read_bytes().splitlines()]
 
 
-def step(number: int) -> MetricsProgress:
+def step(number: int, loss: float = 1.0) -> MetricsProgress:
     return MetricsProgress(
         step=number,
         steps_total=100,
         fraction=number / 100,
         tokens=number,
-        loss=1.0,
+        loss=loss,
         learning_rate=0.1,
         gradient_norm=1.0,
         tokens_per_second=1.0,
@@ -74,6 +77,16 @@ def test_progress_is_coalesced_to_the_newest(attempt: AttemptDirectory, report: 
     assert steps == [(1, 0), (4, 2)]
 
 
+def test_the_loss_told_is_the_mean_of_the_steps_folded_into_it(
+    attempt: AttemptDirectory, report: Reporter, clock: Clock
+) -> None:
+    for number, loss in enumerate((8.0, 6.0, 4.0, 2.0), start=1):
+        report(step(number, loss))
+        clock.now += 0.2
+    losses = [(event.step, event.loss) for event in written(attempt) if isinstance(event, MetricsProgress)]
+    assert losses == [(1, 8.0), (4, 4.0)]
+
+
 def test_whatever_else_comes_after_the_progress_that_waited(attempt: AttemptDirectory, report: Reporter) -> None:
     report(step(1))
     report(step(2))
@@ -93,3 +106,63 @@ def test_the_last_progress_is_written_at_the_end(attempt: AttemptDirectory, cloc
 def test_an_attempt_s_events_are_never_written_over(attempt: AttemptDirectory, report: Reporter) -> None:
     with pytest.raises(FileExistsError):
         Reporter(attempt, "brisk-otter-42")
+
+
+FILL = """
+import resource, sys
+from pathlib import Path
+from trainer_core.events import JobProgress
+from trainer_core.layout import AttemptDirectory
+from trainer_core.reporter import Reporter
+
+report = Reporter(AttemptDirectory(Path(sys.argv[1])), "brisk-otter-42")
+report(JobProgress(phase="reading"))
+resource.setrlimit(resource.RLIMIT_FSIZE, (300, resource.RLIM_INFINITY))
+try:
+    report(JobProgress(phase="tokenizer", message="x" * 300))
+except OSError as error:
+    print(error.errno)
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+report(JobProgress(phase="tokens"))
+report.close()
+"""
+
+
+def test_a_line_that_fits_in_half_is_taken_back_and_told(attempt: AttemptDirectory) -> None:
+    filled = subprocess.run([sys.executable, "-c", FILL, str(attempt.path)], capture_output=True, text=True, check=True)
+    assert filled.stdout.split() == [str(errno.ENOSPC)]
+    phases = [(event.seq, event.phase) for event in written(attempt) if isinstance(event, JobProgress)]
+    assert phases == [(1, "reading"), (2, "tokens")]
+
+
+CLOSE = """
+import os, resource, sys
+from pathlib import Path
+from trainer_core.events import MetricsProgress, decode
+from trainer_core.layout import AttemptDirectory
+from trainer_core.reporter import Reporter
+
+attempt = AttemptDirectory(Path(sys.argv[1]))
+report = Reporter(attempt, "brisk-otter-42", monotonic=lambda: 0.0, interval=1.0)
+descriptors = len(os.listdir("/dev/fd"))
+for line in sys.stdin:
+    report(decode(line))
+resource.setrlimit(resource.RLIMIT_FSIZE, (attempt.events.stat().st_size, resource.RLIM_INFINITY))
+try:
+    report.close()
+except OSError:
+    print(descriptors - len(os.listdir("/dev/fd")))
+"""
+
+
+def test_the_file_is_closed_even_if_its_last_line_cannot_be_written(attempt: AttemptDirectory) -> None:
+    held = b"".join(encode(step(number).stamped("brisk-otter-42", 2, number, 0.0)) for number in (1, 2))
+    closed = subprocess.run(
+        [sys.executable, "-c", CLOSE, str(attempt.path)],
+        input=held.decode(),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert closed.stdout.split() == ["1"]
+    assert len(written(attempt)) == 1
