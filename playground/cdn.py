@@ -1,6 +1,7 @@
 """Attachments, and the signed links under which they can be fetched for a day."""
 
 import hashlib
+import heapq
 import hmac
 import mimetypes
 import secrets
@@ -14,6 +15,8 @@ from playground.clock import Clock
 from playground.wire import Wire
 
 LINK_LIFE = 24 * 3600
+# a page that is just fetching a picture when an edit replaces it still gets it
+RETIRED_LIFE = 60
 _PNG = b"\x89PNG\r\n\x1a\n"
 
 
@@ -64,20 +67,32 @@ class Attachment:
 
 
 class Cdn:
-    """Keeps every attachment and serves it while its link is valid."""
+    """Keeps attachments until they are retired, and serves them while their links are valid."""
 
     def __init__(self, clock: Clock) -> None:
         self.origin = ""
         self._clock = clock
         self._key = secrets.token_bytes(32)
         self._files: dict[tuple[int, int, str], Attachment] = {}
+        # a heap of (Unix time of the end, key)
+        self._retired: list[tuple[float, tuple[int, int, str]]] = []
 
     def store(self, attachment_id: int, channel_id: int, upload: Upload, *, ephemeral: bool = False) -> Attachment:
+        self._forget_retired()
         guessed = upload.content_type or mimetypes.guess_type(upload.filename)[0] or "application/octet-stream"
         filename = _safe_name(upload.filename)
         attachment = Attachment(attachment_id, channel_id, filename, upload.content, guessed, ephemeral, self)
         self._files[channel_id, attachment_id, filename] = attachment
         return attachment
+
+    def retire(self, attachment: Attachment, life: float = RETIRED_LIFE) -> None:
+        """Forget the attachment `life` seconds from now: nothing will show it any more."""
+        key = (attachment.channel_id, attachment.id, attachment.filename)
+        heapq.heappush(self._retired, (self._clock.now() + life, key))
+
+    def _forget_retired(self) -> None:
+        while self._retired and self._retired[0][0] <= self._clock.now():
+            self._files.pop(heapq.heappop(self._retired)[1], None)
 
     def sign(self, attachment: Attachment) -> str:
         """A link that works for a day from now."""
@@ -96,6 +111,7 @@ class Cdn:
             return _gone()
         if int(query["ex"], 16) < self._clock.now():
             return _gone()
+        self._forget_retired()
         info = request.match_info
         attachment = self._files.get((int(info["channel"]), int(info["attachment"]), info["filename"]))
         if attachment is None:

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
@@ -169,22 +168,6 @@ class ModalForm(Part):
     def fields(self) -> list[tuple[str, ModalField]]:
         """What can be filled in, in order, each with the label that a person reads."""
         return list(_labelled(self.components))
-
-
-@dataclass(frozen=True, slots=True)
-class Modal:
-    """A form that has opened for a person, in answer to the interaction `interaction_id`."""
-
-    interaction_id: int
-    form: ModalForm
-
-    @property
-    def title(self) -> str:
-        return self.form.title
-
-    @property
-    def custom_id(self) -> str:
-        return self.form.custom_id
 
 
 def _labelled(rows: Sequence[Label | TextInputRow | TextDisplay]) -> Iterator[tuple[str, ModalField]]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 
 from playground.commands import Choice
-from playground.components import Modal
+from playground.components import ModalForm
 from playground.messages import Origin, User
 
 
@@ -52,7 +52,7 @@ class Interaction:
     response: Callback | None = None
     original_id: int | None = None
     followup_ids: list[int] = field(default_factory=list)
-    modal: Modal | None = None
+    modal: "Modal | None" = None
     choices: tuple[Choice, ...] = ()
     failure: str | None = None
     settled: asyncio.Event = field(default_factory=asyncio.Event)
@@ -64,3 +64,23 @@ class Interaction:
     def origin(self) -> Origin:
         opener = None if self.opener is None else self.opener.origin
         return Origin(self.id, int(self.kind), self.name, self.person, self.source_id, opener)
+
+
+@dataclass(frozen=True, slots=True)
+class Modal:
+    """A form that has opened for a person, in answer to the interaction `opener`, whose token it outlives."""
+
+    opener: Interaction
+    form: ModalForm
+
+    @property
+    def id(self) -> int:
+        return self.opener.id
+
+    @property
+    def title(self) -> str:
+        return self.form.title
+
+    @property
+    def custom_id(self) -> str:
+        return self.form.custom_id

@@ -1,6 +1,8 @@
 """Interactions: from a person's action, through the bot's answer within three seconds, to the end of its token."""
 
 import asyncio
+import hashlib
+import hmac
 import secrets
 from collections.abc import Mapping
 from dataclasses import replace
@@ -10,7 +12,7 @@ from pydantic import Field
 
 from playground.cdn import Upload
 from playground.commands import Choice
-from playground.components import Modal, ModalForm
+from playground.components import ModalForm
 from playground.errors import (
     ALREADY_ACKNOWLEDGED,
     INVALID_WEBHOOK_TOKEN,
@@ -23,7 +25,7 @@ from playground.errors import (
     invalid_form,
 )
 from playground.forms import WireModel, parse
-from playground.interaction import ALLOWED, Callback, Interaction, Kind
+from playground.interaction import ALLOWED, Callback, Interaction, Kind, Modal
 from playground.messages import EPHEMERAL, LOADING, SUPPRESS_NOTIFICATIONS, Draft, Message, User
 from playground.wire import Wire
 from playground.world import Event, InteractionCreated, InteractionFailed, MessageUpdated, ModalOpened, Path, World
@@ -48,13 +50,20 @@ class ChoicesData(WireModel):
 
 
 class Interactions:
-    """All interactions by id and by token."""
+    """The interactions whose tokens are alive, by id and by token."""
 
     def __init__(self, world: World) -> None:
         self._world = world
+        self._key = secrets.token_bytes(32)
         self._by_id: dict[int, Interaction] = {}
         self._by_token: dict[str, Interaction] = {}
+        # deferred updates by the id of the message that is to be edited
+        self._awaiting_edit: dict[int | None, set[Interaction]] = {}
         world.listen(self._on_event)
+
+    def __len__(self) -> int:
+        """How many interactions are kept."""
+        return len(self._by_id)
 
     def start(
         self,
@@ -72,13 +81,12 @@ class Interactions:
         """
         world, channel = self._world, self._world.open_dm(person.id)
         source_id = None if source is None else source.id
-        token = secrets.token_urlsafe(96)
-        now = world.clock.now()
-        interaction = Interaction(
-            world.snowflake(), kind, token, person, channel.id, name, now, source_id, opener=opener
-        )
+        interaction_id, now = world.snowflake(), world.clock.now()
+        token = self._token(interaction_id)
+        interaction = Interaction(interaction_id, kind, token, person, channel.id, name, now, source_id, opener=opener)
         self._by_id[interaction.id] = self._by_token[token] = interaction
         world.clock.call_at(now + RESPONSE_DEADLINE, lambda: self._give_up(interaction, interaction.answered))
+        world.clock.call_at(now + TOKEN_LIFE, lambda: self._expire(interaction))
         payload: Wire = {
             "id": str(interaction.id),
             "application_id": str(world.application_id),
@@ -101,14 +109,10 @@ class Interactions:
         world.emit(InteractionCreated(person.id, payload))
         return interaction
 
-    def opener_of(self, modal: Modal) -> Interaction:
-        """The interaction that the modal answered."""
-        return self._by_id[modal.interaction_id]
-
     def respond(self, interaction_id: int, token: str, payload: object, uploads: Mapping[int, Upload]) -> Wire:
         """The first response. Returns the callback's answer.
 
-        Raises ApiError: 10062 if there is no such interaction or its three seconds are over, 40060 if it was already
+        Raises ApiError: 10062 if there is no such interaction or its time is over, 40060 if it was already
         acknowledged, 50035 for a response that does not fit, and those of `World.drafted`.
         """
         interaction = self._by_id.get(interaction_id)
@@ -128,7 +132,9 @@ class Interactions:
         if callback is Callback.DEFERRED_MESSAGE:
             end = interaction.created + TOKEN_LIFE
             self._world.clock.call_at(end, lambda: self._give_up(interaction, interaction.settled))
-        elif callback is not Callback.DEFERRED_UPDATE:
+        elif callback is Callback.DEFERRED_UPDATE:
+            self._awaiting_edit.setdefault(interaction.source_id, set()).add(interaction)
+        else:
             interaction.settled.set()
         return self._answer(interaction, resource)
 
@@ -154,7 +160,7 @@ class Interactions:
             case Callback.CHOICES:
                 interaction.choices = tuple(parse(ChoicesData, data, ("data",)).choices)
             case Callback.MODAL:
-                interaction.modal = Modal(interaction.id, parse(ModalForm, data, ("data",)))
+                interaction.modal = Modal(interaction, parse(ModalForm, data, ("data",)))
                 world.emit(ModalOpened(interaction.person.id, interaction.modal))
         return None
 
@@ -225,11 +231,20 @@ class Interactions:
 
     def _answered(self, application_id: int, token: str) -> Interaction:
         interaction = self._by_token.get(token)
+        if interaction is None and self._was_issued(token):
+            raise ApiError(INVALID_WEBHOOK_TOKEN)
         if interaction is None or application_id != self._world.application_id or interaction.response is None:
             raise ApiError(UNKNOWN_WEBHOOK)
-        if self._world.clock.now() > interaction.created + TOKEN_LIFE:
-            raise ApiError(INVALID_WEBHOOK_TOKEN)
         return interaction
+
+    def _token(self, interaction_id: int) -> str:
+        """Signed, so that a token that has expired can be told from one that never was."""
+        signature = hmac.new(self._key, str(interaction_id).encode(), hashlib.sha512).hexdigest()
+        return f"{interaction_id}.{signature}"
+
+    def _was_issued(self, token: str) -> bool:
+        interaction_id = token.partition(".")[0]
+        return interaction_id.isdecimal() and token == self._token(int(interaction_id))
 
     def _original(self, interaction: Interaction) -> Message:
         if interaction.original_id is None:
@@ -251,9 +266,15 @@ class Interactions:
         interaction.settled.set()
         self._world.emit(InteractionFailed(interaction.person.id, interaction.id, NO_RESPONSE))
 
+    def _expire(self, interaction: Interaction) -> None:
+        del self._by_id[interaction.id], self._by_token[interaction.token]
+        awaiting = self._awaiting_edit.get(interaction.source_id, set())
+        awaiting.discard(interaction)
+        if not awaiting:
+            self._awaiting_edit.pop(interaction.source_id, None)
+
     def _on_event(self, event: Event) -> None:
         """A deferred update is settled by any edit of its message, also by one that does not use the token."""
         if isinstance(event, MessageUpdated):
-            for interaction in self._by_id.values():
-                if interaction.response is Callback.DEFERRED_UPDATE and interaction.source_id == event.message.id:
-                    interaction.settled.set()
+            for interaction in self._awaiting_edit.pop(event.message.id, ()):
+                interaction.settled.set()

@@ -10,8 +10,8 @@ from aiohttp import WSCloseCode, WSMsgType, web
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from playground.commands import Refused, Value, targets
-from playground.components import Modal
 from playground.errors import ApiError
+from playground.interaction import Modal
 from playground.messages import Message
 from playground.people import FieldValue, NoResponse, Person
 from playground.reply import Reply
@@ -191,8 +191,8 @@ class Session:
                 reply = await self._fill(modal_id, answers)
         if reply.modal is None:
             return {}
-        self._modals[reply.modal.interaction_id] = reply.modal
-        return {"modal": {"id": str(reply.modal.interaction_id), "form": reply.modal.form.to_dict()}}
+        self._modals[reply.modal.id] = reply.modal
+        return {"modal": {"id": str(reply.modal.id), "form": reply.modal.form.to_dict()}}
 
     async def _fill(self, modal_id: int, answers: Mapping[str, FieldValue]) -> Reply:
         """Send the form, which closes it at once: sent twice it would be answered twice. One that is refused stays."""

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TypeAlias
 
 from playground import commands, filling
-from playground.cdn import Upload
+from playground.cdn import LINK_LIFE, Attachment, Upload
 from playground.commands import ATTACHMENT, USER, Choice, Option, Refused, Target, Value
-from playground.components import LINK_STYLE, Modal, find
-from playground.interaction import Callback, Interaction, Kind
+from playground.components import LINK_STYLE, find
+from playground.interaction import Callback, Interaction, Kind, Modal
 from playground.interactions import FILE_LIMIT, Interactions
 from playground.messages import Message, User
 from playground.reply import Reply
@@ -136,7 +136,7 @@ class Person:
         Raises Refused if the form would not let itself be sent; NoResponse, TimeoutError as `slash`.
         """
         given = {name: await self._stored(value) for name, value in {**(answers or {}), **values}.items()}
-        opener = self._interactions.opener_of(modal)
+        opener = modal.opener
         source = None if opener.source_id is None else self._world.message(opener.channel_id, opener.source_id)
         data = filling.submission(modal.form, given)
         return await self._answer(
@@ -219,8 +219,7 @@ class Person:
                 resolved.setdefault("users", {})[str(value.id)] = value.user.to_dict()
             elif isinstance(value, Path | tuple):
                 _check_type(name, types.get(name), ATTACHMENT, "a file")
-                channel = self._world.open_dm(self.id)
-                attachment = self._world.store(channel.id, await self._upload(value), ephemeral=True)
+                attachment = await self._attached(value)
                 values[name] = str(attachment.id)
                 resolved.setdefault("attachments", {})[str(attachment.id)] = attachment.to_dict()
             elif types.get(name) == ATTACHMENT:
@@ -237,14 +236,14 @@ class Person:
         """A form's value with its files stored."""
         if isinstance(value, str | int | float):
             return value
-        channel = self._world.open_dm(self.id)
-        given: list[filling.Item] = []
-        for item in value:
-            if isinstance(item, str):
-                given.append(item)
-            else:
-                given.append(self._world.store(channel.id, await self._upload(item), ephemeral=True))
-        return given
+        return [item if isinstance(item, str) else await self._attached(item) for item in value]
+
+    async def _attached(self, file: File) -> Attachment:
+        """The file as an interaction carries it: no message keeps it, so it goes with its link."""
+        world = self._world
+        attachment = world.store(world.open_dm(self.id).id, await self._upload(file), ephemeral=True)
+        world.cdn.retire(attachment, LINK_LIFE)
+        return attachment
 
     async def _upload(self, file: File) -> Upload:
         if isinstance(file, Path):

@@ -78,14 +78,20 @@ class _Window:
 
 @dataclass(slots=True, eq=False)
 class RateLimits:
-    """The windows of all buckets. A window opens with its first request and is whole again when it ends."""
+    """The open windows of all buckets. A window opens with its first request and is whole again when it ends."""
 
     _windows: dict[tuple[str, str], _Window] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        """How many windows are remembered."""
+        return len(self._windows)
 
     def take(self, limit: Limit, major: str, now: float) -> Standing:
         """Count one request at Unix time `now`."""
         window = self._windows.get((limit.name, major))
         if window is None or now >= window.ends:
+            # every interaction brings windows of its own: those that have ended go as new ones open
+            self._windows = {key: one for key, one in self._windows.items() if now < one.ends}
             window = self._windows[limit.name, major] = _Window(now + limit.seconds)
         allowed = window.used < limit.requests
         window.used += allowed

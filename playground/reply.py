@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 
 from playground.commands import Choice
-from playground.components import Modal
-from playground.interaction import Callback, Interaction
+from playground.interaction import Callback, Interaction, Modal
 from playground.messages import Message
 from playground.wire import Wire
 from playground.world import World

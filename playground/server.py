@@ -15,7 +15,7 @@ from playground.people import Person
 from playground.ratelimit import RateLimits
 from playground.rest import Rest
 from playground.routes import Routes
-from playground.traffic import Traffic
+from playground.traffic import KEPT_EXCHANGES, Traffic
 from playground.world import World
 
 HOST = "127.0.0.1"
@@ -26,16 +26,23 @@ class Playground:
     """A Discord for one bot. The addresses are known once it has started; `port` 0 takes any free one.
 
     Point discord.py at it with `discord.http.Route.BASE = playground.api_url` and
-    `discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(playground.gateway_url)`.
+    `discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(playground.gateway_url)`. `traffic` remembers so many
+    exchanges, or all with `kept_exchanges` None, as a test may want that looks at every one.
     """
 
     def __init__(
-        self, *, port: int = 0, now: Clock | None = None, token: str | None = None, bot_name: str = "Spotter"
+        self,
+        *,
+        port: int = 0,
+        now: Clock | None = None,
+        token: str | None = None,
+        bot_name: str = "Spotter",
+        kept_exchanges: int | None = KEPT_EXCHANGES,
     ) -> None:
         self.clock = now or Clock()
         self.world = World(self.clock, bot_name)
         self.faults = Faults()
-        self.traffic = Traffic()
+        self.traffic = Traffic(kept_exchanges)
         self.token = token or f"playground.{secrets.token_urlsafe(32)}"
         self.interactions = Interactions(self.world)
         self.gateway = Gateway(self.world, self.faults, self.token)

@@ -2,10 +2,12 @@
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
+KEPT_EXCHANGES = 5000
 _log = logging.getLogger(__name__)
 
 
@@ -30,12 +32,12 @@ class Exchange:
     headers: Mapping[str, str]
 
 
-@dataclass(slots=True, eq=False)
 class Traffic:
-    """All exchanges, in the order in which they ended."""
+    """The last exchanges, in the order in which they ended: `limit` of them, or all with None."""
 
-    exchanges: list[Exchange] = field(default_factory=list)
-    _waiting: list[tuple[Callable[[Exchange], bool], asyncio.Future[Exchange]]] = field(default_factory=list)
+    def __init__(self, limit: int | None = KEPT_EXCHANGES) -> None:
+        self.exchanges: deque[Exchange] = deque(maxlen=limit)
+        self._waiting: list[tuple[Callable[[Exchange], bool], asyncio.Future[Exchange]]] = []
 
     def __iter__(self) -> Iterator[Exchange]:
         return iter(self.exchanges)

@@ -8,7 +8,6 @@ from typing import TypeAlias
 from playground.cdn import Attachment, Cdn, Upload
 from playground.clock import Clock
 from playground.commands import MAX_COMMANDS, Command
-from playground.components import Modal
 from playground.embeds import check_text_budget
 from playground.errors import (
     CANNOT_MESSAGE_USER,
@@ -19,6 +18,7 @@ from playground.errors import (
     ApiError,
 )
 from playground.forms import parse
+from playground.interaction import Modal
 from playground.messages import AllowedMentions, Draft, Message, User, uploads_named, with_draft
 from playground.wire import Wire
 
@@ -223,12 +223,17 @@ class World:
         """Replace a message. A deferred answer that arrives is no edit to the person who waited for it."""
         if visible_edit:
             message = replace(message, edited=self.clock.now(), edits=message.edits + 1)
-        self._messages[message.channel_id][message.id] = message
+        messages = self._messages[message.channel_id]
+        for file in messages[message.id].files:
+            if file not in message.files:
+                self.cdn.retire(file)
+        messages[message.id] = message
         self.emit(MessageUpdated(self.channels[message.channel_id].person.id, message))
         return message
 
     def delete(self, message: Message) -> None:
-        del self._messages[message.channel_id][message.id]
+        for file in self._messages[message.channel_id].pop(message.id).files:
+            self.cdn.retire(file)
         self.emit(MessageDeleted(self.channels[message.channel_id].person.id, message))
 
     def drafted(self, message: Message, payload: object, uploads: Mapping[int, Upload], at: Path = ()) -> Message:

@@ -23,7 +23,7 @@ settings.load_profile("untimed")
 @pytest.fixture
 async def playground() -> AsyncIterator[Playground]:
     """With one person. All its answers are held against Discord's description."""
-    async with Playground() as playground:
+    async with Playground(kept_exchanges=None) as playground:
         playground.person("Ada")
         yield playground
     assert validate_traffic(playground.traffic, requests=False) == []

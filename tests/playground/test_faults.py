@@ -101,6 +101,16 @@ def test_a_fault_must_do_something() -> None:
         Faults().add("GET", "/users/@me")
 
 
+async def test_traffic_remembers_as_much_as_it_is_told_to() -> None:
+    async with Playground(kept_exchanges=2) as playground, aiohttp.ClientSession() as session:
+        api = Api(session, playground.api_url, playground.token)
+        for path in ("/gateway", "/gateway/bot", "/users/@me"):
+            await api("GET", path)
+        assert [exchange.path for exchange in playground.traffic] == ["/gateway/bot", "/users/@me"]
+    assert Playground().traffic.exchanges.maxlen is not None
+    assert Playground(kept_exchanges=None).traffic.exchanges.maxlen is None
+
+
 async def test_traffic_can_be_awaited(playground: Playground, api: Api, messages: str) -> None:
     waiting = asyncio.create_task(playground.traffic.until(lambda exchange: exchange.method == "POST"))
     await api("GET", messages)

@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from playground.interaction import Interaction, Kind
+from playground.interactions import TOKEN_LIFE
 from playground.people import Person
 from playground.server import Playground
-from playground.world import InteractionFailed, ModalOpened
+from playground.world import InteractionCreated, InteractionFailed, ModalOpened
 from tests.playground.conftest import Answer, Api
 
 EPHEMERAL = 64
@@ -117,6 +118,46 @@ async def test_an_update_deferred_for_ever_is_no_failure(playground: Playground,
     assert (await Conversation(api, playground, interaction).respond(6)).body["interaction"]["type"] == 3
     playground.clock.advance(3600)
     assert interaction.failure is None
+
+
+async def test_an_interaction_is_forgotten_when_its_token_expires(
+    playground: Playground, ada: Person, slash: Conversation
+) -> None:
+    message = await ada.write("x")
+    older = playground.interactions.start(Kind.COMPONENT, ada.user, "", {}, source=message)
+    await Conversation(slash.api, playground, older).respond(6)
+    await slash.respond(5)
+    playground.clock.advance(60)
+    younger = playground.interactions.start(Kind.COMPONENT, ada.user, "", {}, source=message)
+    await Conversation(slash.api, playground, younger).respond(6)
+    assert len(playground.interactions) == 3
+    playground.clock.advance(TOKEN_LIFE - 60)
+    assert len(playground.interactions) == 1
+    assert (await slash.webhook("POST", "", {"content": "late"})).body["code"] == 50027
+    forged = slash.interaction.token[:-1] + ("0" if slash.interaction.token[-1] != "0" else "1")
+    path = f"/webhooks/{playground.application_id}/{forged}"
+    assert (await slash.api("POST", path, {"content": "late"}, headers={})).body["code"] == 10015
+    playground.world.update(message)
+    assert not older.settled.is_set()
+    assert younger.settled.is_set()
+    playground.clock.advance(60)
+    assert len(playground.interactions) == 0
+
+
+async def test_a_form_outlives_the_token_that_opened_it(
+    playground: Playground, ada: Person, slash: Conversation
+) -> None:
+    await slash.respond(9, {"custom_id": "form", "title": "Form", "components": [label(FIELD)]})
+    modal = slash.interaction.modal
+    assert modal is not None
+    playground.clock.advance(TOKEN_LIFE + 1)
+    submitted: list[InteractionCreated] = []
+    playground.world.listen(lambda event: submitted.append(event) if isinstance(event, InteractionCreated) else None)
+    ada.patience = 0.01
+    with pytest.raises(TimeoutError):
+        await ada.fill(modal, Name="late, but there")
+    (component,) = submitted[0].payload["data"]["components"]
+    assert component["component"]["value"] == "late, but there"
 
 
 async def test_the_world_survives_a_restart_of_the_server(playground: Playground, ada: Person, api: Api) -> None:

@@ -37,6 +37,13 @@ def test_waiting_as_told_is_enough() -> None:
     assert limits.take(LIMIT, "elsewhere", 12.0).allowed
 
 
+def test_windows_that_have_ended_are_forgotten() -> None:
+    limits = RateLimits()
+    for number in range(100):
+        limits.take(LIMIT, f"interaction {number}", now=float(number))
+    assert len(limits) == LIMIT.seconds
+
+
 def test_buckets_differ_by_name_and_salt() -> None:
     standing = RateLimits().take(LIMIT, "", 0.0)
     other = RateLimits().take(Limit("y", 5, 5.0), "", 0.0)

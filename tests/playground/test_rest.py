@@ -20,7 +20,7 @@ async def playground() -> AsyncIterator[Playground]:
     """One whose time stands still, so that nothing but a test ends a rate limit."""
     from tests.playground.openapi import validate_traffic
 
-    async with Playground(now=Clock(frozen_at=1_750_000_000.0)) as playground:
+    async with Playground(now=Clock(frozen_at=1_750_000_000.0), kept_exchanges=None) as playground:
         playground.person("Ada")
         yield playground
     assert validate_traffic(playground.traffic, requests=False) == []
