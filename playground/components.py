@@ -8,6 +8,7 @@ from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from playground.forms import Part
+from playground.links import ButtonUrl
 from playground.wire import Wire
 
 LINK_STYLE = 5
@@ -26,7 +27,7 @@ class Button(Part):
     label: str | None = Field(None, max_length=80)
     emoji: Emoji | None = None
     custom_id: CustomId | None = None
-    url: str | None = Field(None, max_length=512)
+    url: ButtonUrl | None = None
     disabled: bool = False
 
     @model_validator(mode="after")

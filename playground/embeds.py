@@ -1,57 +1,60 @@
 """Embeds: their form and their budgets."""
 
-from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from playground.errors import Problem, invalid_form
 from playground.forms import Part
+from playground.links import PictureUrl, WebUrl
 from playground.wire import Wire
 
 MAX_EMBED_TEXT = 6000
-_SCHEMES = ("http://", "https://", "attachment://")
 
 
-def _known_scheme(url: str) -> str:
-    if not url.startswith(_SCHEMES):
-        raise PydanticCustomError(
-            "URL_TYPE_INVALID_SCHEME", "Scheme must be one of ('http', 'https', 'attachment'). Not a well formed URL."
-        )
-    return url
+def _not_blank(text: str) -> str:
+    if not text:
+        raise PydanticCustomError("BASE_TYPE_REQUIRED", "This field is required")
+    return text
 
 
-Url = Annotated[str, Field(max_length=2048), AfterValidator(_known_scheme)]
+NotBlank = AfterValidator(_not_blank)
+BlankIsNone = AfterValidator(lambda text: text or None)
 
 
-class EmbedImage(Part):
-    url: Url
+class Trimmed(Part):
+    """Discord trims the texts of an embed before it measures them."""
+
+    model_config = ConfigDict(str_strip_whitespace=True)
 
 
-class EmbedFooter(Part):
+class EmbedImage(Trimmed):
+    url: PictureUrl
+
+
+class EmbedFooter(Trimmed):
     text: str = Field(max_length=2048)
-    icon_url: Url | None = None
+    icon_url: PictureUrl | None = None
 
 
-class EmbedAuthor(Part):
-    name: str = Field(max_length=256)
-    url: Url | None = None
-    icon_url: Url | None = None
+class EmbedAuthor(Trimmed):
+    name: Annotated[str, Field(max_length=256), NotBlank]
+    url: WebUrl | None = None
+    icon_url: PictureUrl | None = None
 
 
-class EmbedField(Part):
-    name: str = Field(min_length=1, max_length=256)
-    value: str = Field(min_length=1, max_length=1024)
+class EmbedField(Trimmed):
+    name: Annotated[str, Field(max_length=256), NotBlank]
+    value: Annotated[str, Field(max_length=1024), NotBlank]
     inline: bool = False
 
 
-class Embed(Part):
+class Embed(Trimmed):
     """A rich embed as a bot sends it. Lengths are in characters."""
 
-    title: str | None = Field(None, max_length=256)
-    description: str | None = Field(None, max_length=4096)
-    url: Url | None = None
+    title: Annotated[str | None, Field(max_length=256), BlankIsNone] = None
+    description: Annotated[str | None, Field(max_length=4096), BlankIsNone] = None
+    url: WebUrl | None = None
     timestamp: str | None = None
     color: int | None = Field(None, ge=0, le=0xFFFFFF)
     author: EmbedAuthor | None = None
@@ -59,6 +62,13 @@ class Embed(Part):
     image: EmbedImage | None = None
     thumbnail: EmbedImage | None = None
     fields: list[EmbedField] | None = Field(None, max_length=25)
+
+    @model_validator(mode="after")
+    def _shows_something(self) -> Self:
+        shown = (self.title, self.description, self.author, self.footer, self.fields, self.image, self.thumbnail)
+        if not any((*shown, self.timestamp)):
+            raise PydanticCustomError("BASE_TYPE_REQUIRED", "This field is required", {"field": "description"})
+        return self
 
     def to_dict(self) -> Wire:
         return {"type": "rich", **super().to_dict()}
@@ -72,8 +82,8 @@ class Embed(Part):
         return sum(len(text) for text in texts if text)
 
 
-def check_text_budget(embeds: Sequence[Embed], at: tuple[str | int, ...] = ()) -> None:
-    """Raises ApiError 50035 if the embeds hold more than 6000 characters together."""
-    if sum(embed.text_length() for embed in embeds) > MAX_EMBED_TEXT:
-        message = f"Embed size exceeds maximum size of {MAX_EMBED_TEXT}"
-        raise invalid_form([Problem((*at, "embeds"), "MAX_EMBED_SIZE_EXCEEDED", message)])
+def within_budget(embeds: list[Embed] | None) -> list[Embed] | None:
+    """The embeds, unless they hold more than 6000 characters together."""
+    if sum(embed.text_length() for embed in embeds or []) > MAX_EMBED_TEXT:
+        raise PydanticCustomError("MAX_EMBED_SIZE_EXCEEDED", "Embed size exceeds maximum size of 6000")
+    return embeds

@@ -38,7 +38,8 @@ def parse(model: type[Model], payload: object, at: tuple[str | int, ...] = ()) -
     except ValidationError as failure:
         details = failure.errors(include_url=False)
         raise invalid_form(
-            Problem((*at, *_path(detail["loc"], payload)), *_in_discords_words(detail)) for detail in details
+            Problem((*at, *_path(detail["loc"], payload), *_field(detail)), *_in_discords_words(detail))
+            for detail in details
         ) from None
 
 
@@ -57,6 +58,11 @@ def _path(location: tuple[str | int, ...], payload: object) -> list[str | int]:
                 continue
         path.append(part)
     return path
+
+
+def _field(detail: ErrorDetails) -> list[str]:
+    """The field that a check of a whole part blames, where it names one."""
+    return [detail["ctx"]["field"]] if "field" in detail.get("ctx", {}) else []
 
 
 def _in_discords_words(detail: ErrorDetails) -> tuple[str, str]:

@@ -28,7 +28,7 @@ from playground.forms import WireModel, parse
 from playground.interaction import ALLOWED, Callback, Interaction, Kind, Modal
 from playground.messages import EPHEMERAL, LOADING, SUPPRESS_NOTIFICATIONS, Draft, Message, User
 from playground.wire import Wire
-from playground.world import Event, InteractionCreated, InteractionFailed, MessageUpdated, ModalOpened, Path, World
+from playground.world import Event, InteractionCreated, InteractionFailed, MessageUpdated, ModalOpened, World
 
 RESPONSE_DEADLINE = 3.0
 TOKEN_LIFE = 15 * 60.0
@@ -145,16 +145,17 @@ class Interactions:
         world = self._world
         match callback:
             case Callback.MESSAGE:
-                blank = self._blank(interaction, data, ("data",))
-                message = world.post(world.drafted(blank, data, uploads, ("data",)))
+                draft = parse(Draft, data, ("data",))
+                message = world.post(world.drafted(self._blank(interaction, draft), draft, uploads))
                 interaction.original_id = message.id
                 return message
             case Callback.DEFERRED_MESSAGE:
-                blank = self._blank(interaction, data, ("data",))
+                blank = self._blank(interaction, parse(Draft, data, ("data",)))
                 interaction.original_id = world.post(replace(blank, flags=blank.flags | LOADING)).id
             case Callback.UPDATE:
                 interaction.original_id = interaction.source_id
-                return world.update(world.drafted(self._original(interaction), data, uploads, ("data",)))
+                draft = parse(Draft, data, ("data",))
+                return world.update(world.drafted(self._original(interaction), draft, uploads))
             case Callback.DEFERRED_UPDATE:
                 interaction.original_id = interaction.source_id
             case Callback.CHOICES:
@@ -183,17 +184,18 @@ class Interactions:
     def follow_up(self, application_id: int, token: str, payload: object, uploads: Mapping[int, Upload]) -> Message:
         """A further message. The first one after a deferral takes the place of "is thinking…".
 
-        Raises ApiError: 10015 before the first response, 50027 after fifteen minutes, 40094 after five follow-ups, and
-        those of `World.drafted`.
+        Raises ApiError: 10015 before the first response, 50027 after fifteen minutes, 40094 after five follow-ups,
+        50035 for a bad form, and those of `World.drafted`.
         """
         interaction = self._answered(application_id, token)
+        draft = parse(Draft, payload)
         world = self._world
         for awaited in self._world.messages(interaction.channel_id):
             if awaited.id == interaction.original_id and awaited.loading:
-                return self._edit(interaction, awaited, payload, uploads)
+                return self._edit(interaction, awaited, draft, uploads)
         if len(interaction.followup_ids) >= MAX_FOLLOWUPS:
             raise ApiError(TOO_MANY_FOLLOWUPS)
-        message = world.post(world.drafted(self._blank(interaction, payload), payload, uploads))
+        message = world.post(world.drafted(self._blank(interaction, draft), draft, uploads))
         interaction.followup_ids.append(message.id)
         interaction.settled.set()
         return message
@@ -211,18 +213,16 @@ class Interactions:
         self, application_id: int, token: str, which: str, payload: object, uploads: Mapping[int, Upload]
     ) -> Message:
         interaction = self._answered(application_id, token)
-        return self._edit(interaction, self.message(application_id, token, which), payload, uploads)
+        return self._edit(interaction, self.message(application_id, token, which), parse(Draft, payload), uploads)
 
     def delete(self, application_id: int, token: str, which: str) -> None:
         interaction = self._answered(application_id, token)
         self._world.delete(self.message(application_id, token, which))
         interaction.settled.set()
 
-    def _edit(
-        self, interaction: Interaction, message: Message, payload: object, uploads: Mapping[int, Upload]
-    ) -> Message:
+    def _edit(self, interaction: Interaction, message: Message, draft: Draft, uploads: Mapping[int, Upload]) -> Message:
         loading = message.loading
-        drafted = self._world.drafted(message, payload, uploads)
+        drafted = self._world.drafted(message, draft, uploads)
         if loading:
             drafted = replace(drafted, flags=drafted.flags & ~LOADING)
         message = self._world.update(drafted, visible_edit=not loading)
@@ -251,9 +251,9 @@ class Interactions:
             raise ApiError(UNKNOWN_MESSAGE)
         return self._world.message(interaction.channel_id, interaction.original_id)
 
-    def _blank(self, interaction: Interaction, payload: object, at: Path = ()) -> Message:
+    def _blank(self, interaction: Interaction, draft: Draft) -> Message:
         world = self._world
-        flags = (parse(Draft, payload, at).flags or 0) & _KEPT_FLAGS
+        flags = (draft.flags or 0) & _KEPT_FLAGS
         now, origin = world.clock.now(), interaction.origin
         return Message(world.snowflake(), interaction.channel_id, world.bot, now, flags=flags, origin=origin)
 

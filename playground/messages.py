@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field
 
 from playground.cdn import Attachment, Upload
 from playground.components import ActionRow, distinct_ids, numbered
-from playground.embeds import Embed
+from playground.embeds import Embed, within_budget
 from playground.errors import EMPTY_MESSAGE, TOO_MANY_ATTACHMENTS, ApiError, Problem, invalid_form
 from playground.forms import Part, WireModel
 from playground.wire import Wire, timestamp
@@ -59,7 +59,7 @@ class Draft(WireModel):
     """The body of a request to send or edit a message. On an edit only what was set changes."""
 
     content: str | None = Field(None, max_length=2000)
-    embeds: list[Embed] | None = Field(None, max_length=10)
+    embeds: Annotated[list[Embed] | None, Field(max_length=10), AfterValidator(within_budget)] = None
     components: Annotated[list[ActionRow] | None, Field(max_length=5), AfterValidator(distinct_ids)] = None
     attachments: list[AttachmentReference] | None = Field(None, max_length=MAX_FILES)
     allowed_mentions: AllowedMentions | None = None

@@ -220,7 +220,7 @@ class Routes:
         flags = (draft.flags or 0) & SUPPRESS_NOTIFICATIONS
         now = world.clock.now()
         blank = Message(world.snowflake(), channel.id, world.bot, now, flags=flags, nonce=draft.nonce)
-        return Answer(200, world.post(world.drafted(blank, call.payload or {}, call.uploads)).to_dict())
+        return Answer(200, world.post(world.drafted(blank, draft, call.uploads)).to_dict())
 
     def _message(self, call: Call) -> Answer:
         return Answer(200, self._stored(call).to_dict())
@@ -232,7 +232,8 @@ class Routes:
             standing = self._limits.take(OLD_EDIT, str(message.channel_id), now)
             if not standing.allowed:
                 raise RateLimitedError(standing, "user", OLD_EDITS_LIMITED)
-        return Answer(200, self._world.update(self._world.drafted(message, call.payload or {}, call.uploads)).to_dict())
+        draft = parse(Draft, call.payload or {})
+        return Answer(200, self._world.update(self._world.drafted(message, draft, call.uploads)).to_dict())
 
     def _delete(self, call: Call) -> Answer:
         self._world.delete(self._own(call))

@@ -8,7 +8,6 @@ from typing import TypeAlias
 from playground.cdn import Attachment, Cdn, Upload
 from playground.clock import Clock
 from playground.commands import MAX_COMMANDS, Command
-from playground.embeds import check_text_budget
 from playground.errors import (
     CANNOT_MESSAGE_USER,
     INVALID_RECIPIENT,
@@ -17,7 +16,6 @@ from playground.errors import (
     UNKNOWN_MESSAGE,
     ApiError,
 )
-from playground.forms import parse
 from playground.interaction import Modal
 from playground.messages import AllowedMentions, Draft, Message, User, uploads_named, with_draft
 from playground.wire import Wire
@@ -25,8 +23,6 @@ from playground.wire import Wire
 DISCORD_EPOCH = 1_420_070_400
 NONCE_LIFE = 300.0
 _MENTION = re.compile(r"<@!?(\d+)>")
-
-Path: TypeAlias = tuple[str | int, ...]
 
 
 @dataclass(slots=True, eq=False)
@@ -236,13 +232,11 @@ class World:
             self.cdn.retire(file)
         self.emit(MessageDeleted(self.channels[message.channel_id].person.id, message))
 
-    def drafted(self, message: Message, payload: object, uploads: Mapping[int, Upload], at: Path = ()) -> Message:
-        """`message` as the draft at `at` of a request changes it, its files stored. It is not posted yet.
+    def drafted(self, message: Message, draft: Draft, uploads: Mapping[int, Upload]) -> Message:
+        """`message` as the draft changes it, its files stored. It is not posted yet.
 
-        Raises ApiError 50035 for a bad form and those of `messages.with_draft`.
+        Raises the ApiErrors of `messages.with_draft`.
         """
-        draft = parse(Draft, payload, at)
-        check_text_budget(draft.embeds or [], at)
         named = uploads_named(draft, uploads)
         stored = {number: self.store(message.channel_id, upload, message.ephemeral) for number, upload in named.items()}
         message = with_draft(message, draft, stored)

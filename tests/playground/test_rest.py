@@ -89,11 +89,33 @@ async def test_what_does_not_exist(
         ({"content": 5}, "content", "BASE_TYPE_INVALID"),
         ({"flags": -1}, "flags", "NUMBER_TYPE_MIN"),
         ({"embeds": [{"color": 0x1000000}]}, "embeds.0.color", "NUMBER_TYPE_MAX"),
-        ({"embeds": [{}] * 11}, "embeds", "BASE_TYPE_MAX_LENGTH"),
+        ({"embeds": [{"title": "x"}] * 11}, "embeds", "BASE_TYPE_MAX_LENGTH"),
         ({"embeds": [{"title": "x" * 257}]}, "embeds.0.title", "BASE_TYPE_MAX_LENGTH"),
-        ({"embeds": [{"fields": [{"name": "", "value": "x"}]}]}, "embeds.0.fields.0.name", "BASE_TYPE_MIN_LENGTH"),
+        ({"embeds": [{"fields": [{"name": "", "value": "x"}]}]}, "embeds.0.fields.0.name", "BASE_TYPE_REQUIRED"),
+        ({"embeds": [{"fields": [{"name": "x", "value": " \n"}]}]}, "embeds.0.fields.0.value", "BASE_TYPE_REQUIRED"),
+        ({"embeds": [{}]}, "embeds.0.description", "BASE_TYPE_REQUIRED"),
+        ({"embeds": [{"title": "  ", "color": 1, "fields": []}]}, "embeds.0.description", "BASE_TYPE_REQUIRED"),
+        ({"embeds": [{"author": {"name": " "}}]}, "embeds.0.author.name", "BASE_TYPE_REQUIRED"),
         ({"embeds": [{"fields": [{"name": "x"}]}]}, "embeds.0.fields.0.value", "BASE_TYPE_REQUIRED"),
         ({"embeds": [{"image": {"url": "file:///x"}}]}, "embeds.0.image.url", "URL_TYPE_INVALID_SCHEME"),
+        ({"embeds": [{"title": "x", "url": "attachment://a.png"}]}, "embeds.0.url", "URL_TYPE_INVALID_SCHEME"),
+        ({"embeds": [{"title": "x", "url": "javascript:alert(1)"}]}, "embeds.0.url", "URL_TYPE_INVALID_SCHEME"),
+        ({"embeds": [{"title": "x", "url": "example.org"}]}, "embeds.0.url", "URL_TYPE_INVALID_URL"),
+        ({"embeds": [{"title": "x", "url": "https://["}]}, "embeds.0.url", "URL_TYPE_INVALID_URL"),
+        (
+            {"embeds": [{"author": {"name": "x", "url": "attachment://a.png"}}]},
+            "embeds.0.author.url",
+            "URL_TYPE_INVALID_SCHEME",
+        ),
+        (
+            {
+                "components": [
+                    {"type": 1, "components": [{"type": 2, "style": 5, "label": "x", "url": "javascript:alert(1)"}]}
+                ]
+            },
+            "components.0.components.0.url",
+            "URL_TYPE_INVALID_SCHEME",
+        ),
         ({"embeds": [{"description": "x" * 3001}] * 2}, "embeds", "MAX_EMBED_SIZE_EXCEEDED"),
         ({"components": [{"type": 7}]}, "components.0.type", "BASE_TYPE_CHOICES"),
         ({"components": [{"type": 1, "components": [{"type": 9}]}]}, "components.0.components.0", "BASE_TYPE_CHOICES"),
@@ -152,6 +174,19 @@ async def test_bad_forms_are_told_where_they_are_bad(api: Api, messages: str, pa
         node = node[part]
     if node is not None:
         assert node["_errors"][0]["code"] == code
+
+
+async def test_an_embeds_texts_are_trimmed_before_they_are_measured(api: Api, messages: str) -> None:
+    embed = {"title": " ", "description": f" {'x' * 4096}\n", "footer": {"text": " end "}}
+    (shown,) = (await api("POST", messages, {"embeds": [embed]})).body["embeds"]
+    assert shown == {"type": "rich", "description": "x" * 4096, "footer": {"text": "end"}}
+
+
+@pytest.mark.parametrize("url", ["https://example.org/x", "HTTP://example.org", "discord://-/channels/@me"])
+async def test_where_a_button_may_lead(api: Api, messages: str, url: str) -> None:
+    button = {"type": 2, "style": 5, "label": "x", "url": url}
+    sent = (await api("POST", messages, {"components": [{"type": 1, "components": [button]}]})).body
+    assert sent["components"][0]["components"][0]["url"] == url
 
 
 async def test_an_empty_message_and_bad_json(api: Api, messages: str) -> None:
