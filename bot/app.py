@@ -76,9 +76,10 @@ async def spotter(settings: Settings) -> AsyncIterator[Spotter]:
         stack.push_async_callback(plotter.close)
         if settings.discord_api and settings.discord_gateway:
             point_at(settings.discord_api, settings.discord_gateway)
+        access = Access(owner_id, settings.allowed_user_ids)
         client = SpotterClient(
             service=service,
-            access=Access(owner_id, settings.allowed_user_ids),
+            access=access,
             plotter=plotter,
             guilds=settings.guilds,
             upload_limit=limit,
@@ -86,7 +87,7 @@ async def spotter(settings: Settings) -> AsyncIterator[Spotter]:
             write_mark=lambda key, value: marks.write(database, key, value),
         )
         stack.push_async_callback(client.close)
-        sender = Sender(database, client, plotter, service.status_for_view, due)
+        sender = Sender(database, client, plotter, service.status_for_view, due, serves=access.serves)
         schedule = Schedule(database, outbox, heartbeat_minutes=settings.heartbeat_minutes)
         stack.callback(schedule.close)
 

@@ -60,4 +60,4 @@ class Schedule:
                 if number < 1:
                     continue
                 for user_id in await rows.watches(tx, run.name):
-                    await self._outbox.put_once(tx, policy.summary(run.name, user_id, number))
+                    await self._outbox.put_newest(tx, policy.summary(run.name, user_id, number))

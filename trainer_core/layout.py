@@ -1,4 +1,4 @@
-"""Where everything lies: the home folder, a run's directory, an attempt's. Paths only, no I/O but `mkdir`."""
+"""Where everything lies: the home folder, a run's directory, an attempt's. Paths, and what is there."""
 
 from __future__ import annotations
 
@@ -106,6 +106,10 @@ class Home:
     @property
     def runs(self) -> Path:
         return self.path / "runs"
+
+    def run_names(self) -> set[str]:
+        """Names of the run directories there are."""
+        return {folder.name for folder in self.runs.iterdir()} if self.runs.is_dir() else set()
 
     def dataset(self, name: str) -> Path:
         """Raises ValueError if `name` could leave the folder."""

@@ -17,3 +17,6 @@ class Access:
         if user_id == self.owner_id:
             return Person(user_id, is_owner=True)
         return Person(user_id, is_owner=False) if user_id in self.allowed else None
+
+    def serves(self, user_id: int) -> bool:
+        return self.person(user_id) is not None

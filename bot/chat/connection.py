@@ -27,8 +27,11 @@ async def stay_connected(client: discord.Client, token: str) -> None:
             try:
                 await client.login(token)
                 break
-            except (discord.DiscordServerError, aiohttp.ClientError, OSError) as error:
-                log.warning("Discord cannot be reached (%s); trying again in %.0f s", error, pause)
+            except (discord.HTTPException, discord.RateLimited, aiohttp.ClientError, OSError) as error:
+                log.warning("logging in failed (%s); trying again in %.0f s", type(error).__name__, pause)
+                # The next try makes a session and a connector of its own.
+                await client.http.close()
+                client.http.connector = discord.utils.MISSING
                 await asyncio.sleep(pause)
         await client.connect(reconnect=True)
     except discord.LoginFailure as error:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from bot.runs import lifecycle, queue
 from bot.runs.announce import Announce, Change
-from bot.runs.executor import Executor, ExecutorError, Job
+from bot.runs.executor import Executor, ExecutorError, Exit, Job
 from bot.runs.journal import Journal
 from bot.runs.model import WITH_WORKER, Run, RunState
 from bot.store import runs as rows
@@ -30,15 +30,19 @@ class Dispatcher:
         executor: Executor,
         announce: Announce,
         *,
-        stop_grace: float = 60.0,
+        stop_grace: float = 300.0,
+        retry_pause: float = 5.0,
         now: Callable[[], float] = time.time,
     ) -> None:
-        """`stop_grace` is how many seconds a worker has for each step from being asked to being made to end."""
+        """`stop_grace`: how many seconds a worker has to finish its step and save before it is told to end, and then
+        made to. `retry_pause`: seconds until what failed unexpectedly is tried again.
+        """
         self._database = database
         self._executor = executor
         self._announce = announce
         self._journal = Journal(database, executor, announce, now=now)
         self._stop_grace = stop_grace
+        self._retry_pause = retry_pause
         self._now = now
         self._due = asyncio.Event()
         self._tending: dict[str, asyncio.Task[None]] = {}
@@ -76,7 +80,15 @@ class Dispatcher:
         while True:
             await self._due.wait()
             self._due.clear()
-            for run in await self._claim():
+            try:
+                claimed = await self._claim()
+            except Exception:
+                # A full disk, say. Whatever it is, runs must start again once it is over.
+                log.exception("starting queued runs failed; trying again in %.0f s", self._retry_pause)
+                await asyncio.sleep(self._retry_pause)
+                self._due.set()
+                continue
+            for run in claimed:
                 self._tend(run, submit=True)
 
     async def _claim(self) -> list[Run]:
@@ -104,24 +116,42 @@ class Dispatcher:
     def _tended(self, job: Job, task: asyncio.Task[None]) -> None:
         if self._tending.get(job.run) is task:
             del self._tending[job.run]
-        if not task.cancelled() and (error := task.exception()):
-            log.error("tending %s failed; it is taken up again at the next start", job, exc_info=error)
         self._due.set()
 
     async def _attend(self, job: Job, spec: RunSpec | None) -> None:
-        """Start the job if it comes with a spec, then follow it to its end."""
-        if spec is not None:
+        """Start the job if it comes with a spec, then follow it to its end, whatever goes wrong meanwhile."""
+        refusal = await self._submit(job, spec) if spec is not None else None
+        while True:
             try:
-                await self._executor.submit(job, spec)
-            except ExecutorError as error:
-                reason = str(error)
-                await self._ended(job, reason, lambda run, at: lifecycle.after_refusal(run, reason, at))
+                if refusal is not None:
+                    await self._refused(job, refusal)
+                else:
+                    await self._exited(job, await self._journal.follow(job))
                 return
-        exit_ = await self._journal.follow(job)
-        log.info("%s ended: %s", job, exit_)
-        await self._ended(job, repr(exit_), lambda run, at: lifecycle.after_exit(run, exit_, at))
+            except Exception:
+                log.exception("tending %s failed; trying again in %.0f s", job, self._retry_pause)
+                await asyncio.sleep(self._retry_pause)
 
-    async def _ended(self, job: Job, how: str, states: Callable[[Run, float], tuple[Run, ...]]) -> None:
+    async def _submit(self, job: Job, spec: RunSpec) -> str | None:
+        """Start the job. Returns why it did not start, None if it did or may have."""
+        try:
+            await self._executor.submit(job, spec)
+        except ExecutorError as error:
+            return str(error)
+        except Exception:
+            log.exception("submitting %s failed; looking whether it runs", job)
+        return None
+
+    async def _exited(self, job: Job, exit_: Exit) -> None:
+        log.info("%s ended: %s", job, exit_)
+        await self._ended(job, repr(exit_), lambda run, at, count: lifecycle.after_exit(run, exit_, at, count))
+
+    async def _refused(self, job: Job, reason: str) -> None:
+        log.warning("%s was not started: %s", job, reason)
+        how = f"{rows.REFUSED}: {reason}"
+        await self._ended(job, how, lambda run, at, count: lifecycle.after_refusal(run, reason, at, count))
+
+    async def _ended(self, job: Job, how: str, states: Callable[[Run, float, int], tuple[Run, ...]]) -> None:
         """Record that the attempt is over, and pass the run through the states that follow from it."""
         async with self._database.transaction() as tx:
             now = self._now()
@@ -130,7 +160,7 @@ class Dispatcher:
             if run is None or run.attempt != job.attempt:
                 return
             before = run
-            for after in states(run, now):
+            for after in states(run, now, await rows.fruitless_attempts(tx, job.run)):
                 await rows.update(tx, run, after, now)
                 run = after
             if run is not before:
@@ -138,13 +168,18 @@ class Dispatcher:
 
     async def _stop(self, job: Job) -> None:
         """Ask the worker to stop, then tell it to, then make it."""
-        await self._executor.control(job, "stop")
-        for force in (False, True):
+        for force in (None, False, True):
+            try:
+                if force is None:
+                    await self._executor.control(job, "stop")
+                else:
+                    log.warning("%s did not stop within %.0f s", job, self._stop_grace)
+                    await self._executor.kill(job, force=force)
+            except Exception:
+                log.exception("stopping %s failed; trying harder", job)
             task = self._tending.get(job.run)
             if task is None:
                 return
             await asyncio.wait([task], timeout=self._stop_grace)
             if task.done():
                 return
-            log.warning("%s did not stop within %.0f s", job, self._stop_grace)
-            await self._executor.kill(job, force=force)

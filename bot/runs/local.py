@@ -9,14 +9,12 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import os
-import sys
-from dataclasses import dataclass
 from itertools import chain, repeat
 from pathlib import Path
 from signal import SIGKILL, SIGTERM
 
 from bot.runs.executor import Ending, ExecutorError, Exit, Job
+from bot.runs.standby import Standby, StandbyError
 from trainer_core.atomic import write_atomic
 from trainer_core.control import Verb, write_control
 from trainer_core.layout import AttemptDirectory, Home
@@ -35,24 +33,6 @@ _BACK_OFF = (0.5, 2.0, 10.0, 60.0)
 log = logging.getLogger(__name__)
 
 
-@dataclass(slots=True)
-class _Standby:
-    """A shim whose worker waits, or will: `order` is written to it, `answers` is what it says."""
-
-    order: int
-    answers: asyncio.StreamReader
-    transport: asyncio.BaseTransport
-
-    async def answer(self) -> dict[str, object]:
-        """The next answer; empty if it is gone."""
-        line = await self.answers.readline()
-        return dict(json.loads(line)) if line else {}
-
-    def let_go(self) -> None:
-        os.close(self.order)
-        self.transport.close()
-
-
 class LocalPool:
     """An `Executor` on this machine. `start` it inside the event loop that uses it."""
 
@@ -60,7 +40,7 @@ class LocalPool:
         self._home = home
         self._slots = slots
         self._wanted = standby
-        self._waiting: asyncio.Queue[_Standby] = asyncio.Queue()
+        self._waiting: asyncio.Queue[Standby] = asyncio.Queue()
         self._filling: set[asyncio.Task[None]] = set()
         self._up = standby == 0
         self._trouble = "none answered"
@@ -90,23 +70,20 @@ class LocalPool:
             attempt = await asyncio.to_thread(self._prepare, job, spec)
         except OSError as error:
             raise ExecutorError(f"the run's folder cannot be written ({error.strerror})") from error
-        reason = "no worker answered"
+        trouble = "no worker answered"
         for _ in range(_TRIES):
             standby = await self._take()
             try:
-                os.write(standby.order, json.dumps({"attempt": str(attempt.path)}).encode() + b"\n")
-                answer = await standby.answer()
-            except BrokenPipeError:
-                answer = {}
+                answer = await standby.take(attempt)
             finally:
                 standby.let_go()
             if "accepted" in answer or (not answer and await asyncio.to_thread(is_locked, attempt.lock)):
                 return
             if "refused" in answer:
                 raise ExecutorError(str(answer["refused"]))
-            reason = str(answer.get("broken", reason))
-            log.warning("%s was not started, trying another worker: %s", job, reason)
-        raise ExecutorError(reason)
+            trouble = str(answer.get("broken", trouble))
+            log.warning("%s was not started, trying another worker: %s", job, trouble)
+        raise ExecutorError(trouble)
 
     async def read_events(self, job: Job, offset: int, limit: int) -> bytes:
         return await asyncio.to_thread(_read, self._attempt(job).events, offset, limit)
@@ -141,11 +118,14 @@ class LocalPool:
         directory = self._home.run(job.run)
         attempt = directory.attempt(job.attempt)
         attempt.path.mkdir(parents=True, exist_ok=True)
+        wanted = spec.model_dump_json(indent=2).encode()
         if not directory.spec.exists():
-            write_atomic(directory.spec, spec.model_dump_json(indent=2).encode())
+            write_atomic(directory.spec, wanted)
+        elif directory.spec.read_bytes() != wanted:
+            raise ExecutorError(f"runs/{job.run} holds another run, or its spec.json was changed")
         return attempt
 
-    async def _take(self) -> _Standby:
+    async def _take(self) -> Standby:
         """A standby, in whose place the next one starts."""
         if self._waiting.empty() and not self._filling:
             self._fill()
@@ -165,46 +145,19 @@ class LocalPool:
 
     async def _start_standby(self) -> None:
         for pause in chain(_BACK_OFF, repeat(_BACK_OFF[-1])):
-            standby = await self._spawn()
             try:
-                answer = await standby.answer()
-            except asyncio.CancelledError:
-                standby.let_go()
-                raise
-            self._up = "ready" in answer
-            if self._up:
-                # Whoever takes it counts at once what waits and what is being started.
-                if task := asyncio.current_task():
-                    self._filling.discard(task)
-                self._waiting.put_nowait(standby)
-                return
-            standby.let_go()
-            self._trouble = str(answer.get("broken", "see shim.log in the home folder"))
-            log.error("a worker could not get ready: %s", self._trouble)
-            await asyncio.sleep(pause)
-
-    async def _spawn(self) -> _Standby:
-        order_read, order_write = os.pipe()
-        answer_read, answer_write = os.pipe()
-        answers = asyncio.StreamReader()
-        transport, _ = await asyncio.get_running_loop().connect_read_pipe(
-            lambda: asyncio.StreamReaderProtocol(answers), os.fdopen(answer_read, "rb", buffering=0)
-        )
-        standby = _Standby(order_write, answers, transport)
-        try:
-            with (self._home.path / "shim.log").open("ab") as errors:
-                starter = await asyncio.create_subprocess_exec(
-                    sys.executable, "-m", "trainer_core.shim", stdin=order_read, stdout=answer_write, stderr=errors
-                )
-            # The shim detaches at once: this waits only for the process it forked from.
-            await starter.wait()
-        except BaseException:
-            standby.let_go()
-            raise
-        finally:
-            os.close(order_read)
-            os.close(answer_write)
-        return standby
+                standby = await Standby.start(self._home.path / "shim.log")
+            except StandbyError as error:
+                self._up, self._trouble = False, str(error)
+                log.warning("a worker could not get ready, trying again in %.1f s: %s", pause, error)
+                await asyncio.sleep(pause)
+                continue
+            self._up = True
+            # Whoever takes it counts at once what waits and what is being started.
+            if task := asyncio.current_task():
+                self._filling.discard(task)
+            self._waiting.put_nowait(standby)
+            return
 
 
 def _size(path: Path) -> int:

@@ -92,44 +92,42 @@ class RunService:
         self._dispatch = dispatch
         self._now = now
         self._random = random or Random()  # noqa: S311 names are not secrets
-        self._submitting = asyncio.Lock()
 
     async def submit(self, person: Person, submission: Submission, request_key: str | None = None) -> Submitted:
         """Queue a run. The same `request_key` again is the same run, not a second one.
 
         Raises SpotterError, with nothing changed, if anything about the submission is wrong.
         """
-        async with self._submitting:
-            if request_key is not None and (earlier := await self._by_request(request_key)):
-                card = await asyncio.to_thread(corpus.read_card, self._home, earlier.spec.data.dataset)
-                return Submitted(earlier, card, await self._position(earlier.name))
-            draft = _draft(submission)
-            taken = await self._names()
-            if draft.name in taken or (draft.name and self._home.run(draft.name).path.exists()):
-                raise SpotterError(
-                    Code.CONFIG_INVALID,
-                    f"there is a run called `{draft.name}` already; choose another name, or none",
-                    field="name",
-                )
-            card = await asyncio.to_thread(self._dataset, person, submission)
-            spec = _with_dataset(draft, card, draft.name or new_name(taken, self._random))
-            now = self._now()
-            run = Run(
-                name=str(spec.name),
-                owner_id=person.id,
-                state=RunState.QUEUED,
-                attempt=0,
-                spec=spec,
-                created_at=now,
-                queued_at=now,
-            )
-            async with self._database.transaction() as tx:
-                await rows.insert(tx, run, request_key)
-                await rows.add_watcher(tx, run.name, person.id, now)
-                await self._announce(tx, Change(run, run))
-                tx.after_commit["dispatch"] = self._dispatch.wake
-                place = await _position(tx, run.name)
-            return Submitted(run, card, place)
+        if request_key is not None and (earlier := await self._by_request(request_key)):
+            card = await asyncio.to_thread(corpus.read_card, self._home, earlier.spec.data.dataset)
+            return Submitted(earlier, card, await self._position(earlier.name))
+        draft = _draft(submission)
+        taken = await self._names()
+        if draft.name in taken:
+            raise _taken(draft.name)
+        card = await asyncio.to_thread(self._dataset, person, submission)
+        name = draft.name or new_name(taken, self._random)
+        now = self._now()
+        run = Run(
+            name=name,
+            owner_id=person.id,
+            state=RunState.QUEUED,
+            attempt=0,
+            spec=_with_dataset(draft, card, name),
+            created_at=now,
+            queued_at=now,
+        )
+        async with self._database.transaction() as tx:
+            # Somebody may have been quicker while the data set was taken in.
+            if request_key is not None and (earlier := await rows.find_by_request(tx, request_key)):
+                return Submitted(earlier, card, await _position(tx, earlier.name))
+            if await rows.find(tx, name):
+                raise _taken(name)
+            await rows.insert(tx, run, request_key)
+            await rows.add_watcher(tx, run.name, person.id, now)
+            await self._announce(tx, Change(run, run))
+            tx.after_commit["dispatch"] = self._dispatch.wake
+            return Submitted(run, card, await _position(tx, run.name))
 
     async def stop(self, person: Person, name: str) -> Run:
         """End a run, keeping what it learned. Raises SpotterError if it is not the person's, or has ended."""
@@ -203,7 +201,8 @@ class RunService:
             if person.is_owner:
                 known = {run.name for run in found}
                 going = await rows.in_states(tx, [state for state in RunState if not state.is_terminal])
-                found = [run for run in going if run.name not in known] + found
+                found += [run for run in going if run.name not in known]
+                found.sort(key=lambda run: run.created_at, reverse=True)
             return [await load_status(tx, run, points=1) for run in found[:limit]]
 
     async def run_names(self, person: Person, typed: str, *, ended: bool = True, limit: int = 25) -> list[str]:
@@ -244,8 +243,9 @@ class RunService:
         return usable[wanted]
 
     async def _names(self) -> set[str]:
+        """Every name that is taken: by a run in the store, or by a folder of `spotter train`'s."""
         async with self._database.snapshot() as tx:
-            return {row["name"] for row in await tx.all("SELECT name FROM runs")}
+            return await rows.all_names(tx) | await asyncio.to_thread(self._home.run_names)
 
     async def _by_request(self, request_key: str) -> Run | None:
         async with self._database.snapshot() as tx:
@@ -261,6 +261,12 @@ class RunService:
             shown = name.strip()[:48].replace("`", "'")
             raise SpotterError(Code.RUN_NOT_FOUND, f"you have no run called `{shown}`", field="run")
         return run
+
+
+def _taken(name: str) -> SpotterError:
+    return SpotterError(
+        Code.CONFIG_INVALID, f"there is a run called `{name}` already; choose another name, or none", field="name"
+    )
 
 
 def _draft(submission: Submission) -> RunSpec:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Self
 
@@ -64,17 +64,17 @@ class Database:
     async def open(cls, path: Path) -> Self:
         """Open the database at `path`, made or migrated as needed. Raises StoreError, sqlite3.Error."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        writer = await aiosqlite.connect(path, isolation_level=None)
-        try:
+        async with AsyncExitStack() as opened:
+            writer = await aiosqlite.connect(path, isolation_level=None)
+            opened.push_async_callback(writer.close)
             writer.row_factory = sqlite3.Row
             await writer.executescript(_PRAGMAS + f"PRAGMA cache_size=-{_CACHED_KIB};")
             await migrate(writer, path)
             reader = await aiosqlite.connect(path, isolation_level=None)
-        except BaseException:
-            await writer.close()
-            raise
-        reader.row_factory = sqlite3.Row
-        await reader.executescript(f"PRAGMA query_only=ON; PRAGMA mmap_size=0; PRAGMA cache_size=-{_CACHED_KIB};")
+            opened.push_async_callback(reader.close)
+            reader.row_factory = sqlite3.Row
+            await reader.executescript(f"PRAGMA query_only=ON; PRAGMA mmap_size=0; PRAGMA cache_size=-{_CACHED_KIB};")
+            opened.pop_all()
         return cls(writer, reader)
 
     @property

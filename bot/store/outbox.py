@@ -20,6 +20,8 @@ class Letter:
     revision: int
     channel_id: int | None
     message_id: int | None
+    attempted: bool
+    """Whether its first sending was begun: Discord may have it although no id is known."""
     tries: int
     created_at: float
     sent_at: float | None
@@ -35,6 +37,7 @@ def _letter(row: Row) -> Letter:
         revision=row["revision"],
         channel_id=row["channel_id"],
         message_id=row["message_id"],
+        attempted=bool(row["attempted"]),
         tries=row["tries"],
         created_at=row["created_at"],
         sent_at=row["sent_at"],
@@ -60,31 +63,46 @@ async def put_once(tx: Transaction, key: str, kind: str, user_id: int, run: str,
 
 
 async def hasten(tx: Transaction, key: str) -> None:
-    """Let this go as soon as it can, whatever pause it was in."""
-    await tx.execute("UPDATE outbox SET not_before = 0 WHERE key = ?", (key,))
+    """Let this go as soon as it can, whatever pause it is in."""
+    await tx.execute("UPDATE outbox SET urgent_revision = revision WHERE key = ?", (key,))
 
 
 async def supersede(tx: Transaction, kind: str, run: str, current: Iterable[str]) -> None:
     """Have every open message of that kind about the run, except `current`, put away as soon as possible."""
     rows = await tx.all("SELECT key FROM outbox WHERE kind = ? AND run = ? AND state = 'open'", (kind, run))
     for key in {row["key"] for row in rows} - set(current):
-        await tx.execute("UPDATE outbox SET revision = revision + 1, not_before = 0 WHERE key = ?", (key,))
+        await tx.execute("UPDATE outbox SET revision = revision + 1 WHERE key = ?", (key,))
+        await hasten(tx, key)
+
+
+async def overtake(tx: Transaction, kind: str, run: str, user_id: int, key: str) -> None:
+    """Close what was not sent yet of that kind, about the run, for the person, except `key`."""
+    await tx.execute(
+        "UPDATE outbox SET state = 'closed', error = 'overtaken'"
+        " WHERE run = ? AND kind = ? AND user_id = ? AND key <> ? AND state = 'open' AND sent_revision = 0",
+        (run, kind, user_id, key),
+    )
+
+
+_WAITS = "state = 'open' AND sent_revision < revision"
+_FROM = "CASE WHEN urgent_revision > sent_revision THEN 0 ELSE not_before END"
 
 
 async def next_due(tx: Transaction, now: float) -> Letter | None:
     """The message to send or edit next, if one is due."""
-    row = await tx.one(
-        "SELECT * FROM outbox WHERE state = 'open' AND sent_revision < revision AND not_before <= ?"
-        " ORDER BY priority, id LIMIT 1",
-        (now,),
-    )
+    row = await tx.one(f"SELECT * FROM outbox WHERE {_WAITS} AND {_FROM} <= ? ORDER BY priority, id LIMIT 1", (now,))  # noqa: S608 constants
     return _letter(row) if row else None
 
 
 async def next_time(tx: Transaction) -> float | None:
     """When the next message comes due; None if none waits."""
-    row = await tx.one("SELECT min(not_before) AS time FROM outbox WHERE state = 'open' AND sent_revision < revision")
+    row = await tx.one(f"SELECT min({_FROM}) AS time FROM outbox WHERE {_WAITS}")  # noqa: S608 constants
     return row["time"] if row else None
+
+
+async def attempt(tx: Transaction, letter: Letter) -> None:
+    """Its first sending begins."""
+    await tx.execute("UPDATE outbox SET attempted = 1 WHERE id = ?", (letter.id,))
 
 
 async def delivered(
@@ -99,15 +117,18 @@ async def delivered(
 
 
 async def postpone(tx: Transaction, letter: Letter, error: str, not_before: float) -> None:
+    """Not before then, however urgent."""
     await tx.execute(
-        "UPDATE outbox SET tries = tries + 1, error = ?, not_before = ? WHERE id = ?", (error, not_before, letter.id)
+        "UPDATE outbox SET tries = tries + 1, error = ?, not_before = ?, urgent_revision = 0 WHERE id = ?",
+        (error, not_before, letter.id),
     )
 
 
-async def forget_message(tx: Transaction, letter: Letter) -> None:
-    """The message, or its channel, is gone from Discord: both are made anew."""
-    await tx.execute("UPDATE people SET dm_channel_id = NULL WHERE user_id = ?", (letter.user_id,))
-    await tx.execute("UPDATE outbox SET message_id = NULL, channel_id = NULL WHERE id = ?", (letter.id,))
+async def forget_message(tx: Transaction, letter: Letter, *, channel_too: bool) -> None:
+    """The message, or its channel, is gone from Discord: it is made anew."""
+    if channel_too:
+        await tx.execute("UPDATE people SET dm_channel_id = NULL WHERE user_id = ?", (letter.user_id,))
+    await tx.execute("UPDATE outbox SET message_id = NULL, channel_id = NULL, attempted = 0 WHERE id = ?", (letter.id,))
 
 
 async def drop(tx: Transaction, letter: Letter, error: str, *, dead: bool) -> None:

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Sequence
+from itertools import takewhile
 
 from bot.runs.model import Run, RunError, RunState
 from bot.store.db import Row, Transaction
 from trainer_core.errors import Code
-from trainer_core.events import Event, MetricsProgress, Summary, decode, encode
+from trainer_core.events import Event, MetricsCheckpoint, MetricsProgress, Summary, decode, encode
 from trainer_core.spec import parse_spec
 
 _PROGRESS = MetricsProgress.model_fields["type"].default
+_CHECKPOINT = MetricsCheckpoint.model_fields["type"].default
+
+REFUSED = "refused"
+"""What the record of an attempt begins with that no worker took."""
 
 
 def _run(row: Row) -> Run:
@@ -95,6 +100,25 @@ async def update(tx: Transaction, before: Run, after: Run, at: float) -> None:
     )
 
 
+async def all_names(tx: Transaction) -> set[str]:
+    return {row["name"] for row in await tx.all("SELECT name FROM runs")}
+
+
+async def fruitless_attempts(tx: Transaction, run: str) -> int:
+    """How many of the newest attempts in a row got no further: no worker took them, or it saved no checkpoint.
+
+    One that nobody began, because the bot was restarted meanwhile, says nothing about the run.
+    """
+    rows = await tx.all(
+        "SELECT exit LIKE :refused AS refused,"
+        " EXISTS (SELECT 1 FROM events WHERE run = a.run AND attempt = a.number) AS began,"
+        " EXISTS (SELECT 1 FROM events WHERE run = a.run AND type = :checkpoint AND attempt = a.number) AS saved"
+        " FROM attempts AS a WHERE run = :run ORDER BY number DESC",
+        {"run": run, "refused": f"{REFUSED}%", "checkpoint": _CHECKPOINT},
+    )
+    return sum(bool(row["refused"] or row["began"]) for row in takewhile(lambda row: not row["saved"], rows))
+
+
 async def insert_attempt(tx: Transaction, run: str, number: int, at: float) -> None:
     await tx.execute("INSERT INTO attempts (run, number, started_at) VALUES (?, ?, ?)", (run, number, at))
 
@@ -135,9 +159,13 @@ async def thinned_events_of(tx: Transaction, run: str, points: int) -> list[Even
     counted = await tx.one("SELECT count(*) AS number FROM events WHERE run = ? AND type = ?", (run, _PROGRESS))
     stride = int(counted["number"]) // points + 1 if counted else 1
     rows = await tx.all(
-        "SELECT payload FROM events WHERE run = :run AND (type <> :progress OR seq % :stride = 0"
-        " OR (attempt, seq) = (SELECT attempt, seq FROM events WHERE run = :run AND type = :progress"
-        " ORDER BY attempt DESC, seq DESC LIMIT 1)) ORDER BY attempt, seq",
+        "SELECT attempt, seq, payload FROM events WHERE run = :run AND type < :progress"
+        " UNION ALL SELECT attempt, seq, payload FROM events WHERE run = :run AND type > :progress"
+        " UNION ALL SELECT attempt, seq, payload FROM events"
+        " WHERE run = :run AND type = :progress AND seq % :stride = 0"
+        " UNION ALL SELECT * FROM (SELECT attempt, seq, payload FROM events WHERE run = :run AND type = :progress"
+        " ORDER BY attempt DESC, seq DESC LIMIT 1) WHERE seq % :stride <> 0"
+        " ORDER BY attempt, seq",
         {"run": run, "progress": _PROGRESS, "stride": stride},
     )
     return [decode(row["payload"]) for row in rows]

@@ -37,8 +37,9 @@ class Outbox:
         kind = notice.kind
         await outbox.put(tx, notice.key, kind, notice.user_id, notice.run, kind.priority, self._now())
 
-    async def put_once(self, tx: Transaction, notice: policy.Notice) -> None:
-        """The message should exist; it is not sent again, nor changed, if it does."""
+    async def put_newest(self, tx: Transaction, notice: policy.Notice) -> None:
+        """The message should exist, once, and takes the place of any of its kind that still waits to be sent."""
         kind = notice.kind
         await outbox.put_once(tx, notice.key, kind, notice.user_id, notice.run, kind.priority, self._now())
+        await outbox.overtake(tx, kind, notice.run, notice.user_id, notice.key)
         tx.after_commit["send"] = self._wake

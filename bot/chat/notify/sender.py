@@ -2,7 +2,7 @@
 
 A message is made from the run as it stands at the moment of sending, so nothing stale ever goes out. The nonce is
 made from the outbox key: if Spotter dies between sending and noting it down, Discord knows the second try for what
-it is.
+it is, for some minutes.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from dataclasses import replace
 
 import aiohttp
 import discord
@@ -29,8 +30,9 @@ from bot.store.db import Database
 from bot.store.outbox import Letter
 
 _DMS_CLOSED = frozenset({50007, 50278})
-_UNKNOWN = frozenset({10003, 10008})
-"""Codes for a channel or a message that is not there (any more)."""
+_UNKNOWN_CHANNEL, _UNKNOWN_MESSAGE = 10003, 10008
+_TRIES = 5
+"""After so many a message that Discord refuses as such is given up; outages are waited out."""
 
 log = logging.getLogger(__name__)
 
@@ -45,16 +47,20 @@ class Sender:
         plotter: Plotter,
         view: View,
         due: asyncio.Event,
+        serves: Callable[[int], bool],
         *,
         now: Callable[[], float] = time.time,
     ) -> None:
-        """`view` reads a run as it stands; `due` is set whenever the outbox has something new."""
+        """`view` reads a run as it stands, `due` is set whenever the outbox has something new, and `serves` says
+        whether a user may use the bot.
+        """
         self._database = database
         self._client = client
         self._plotter = plotter
         self._view = view
         self._now = now
         self._due = due
+        self._serves = serves
 
     async def run(self) -> None:
         """Deliver until cancelled. What is under way then is delivered again later, as the same message."""
@@ -84,9 +90,11 @@ class Sender:
             message_id, channel_id = await self._transmit(letter, await compose(message, self._plotter))
         except discord.HTTPException as error:
             await self._refused(letter, error)
-        except (discord.RateLimited, aiohttp.ClientError, OSError, TimeoutError) as error:
+        except discord.RateLimited as error:
+            await self._postpone(letter, "rate limited", error.retry_after)
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
             # discord.py lets connection errors through as they are.
-            await self._postpone(letter, f"{type(error).__name__}: {error}")
+            await self._postpone(letter, type(error).__name__)
         except Exception as error:
             # One message that cannot be made must not hold up all others.
             log.exception("%s could not be delivered", letter.key)
@@ -96,15 +104,15 @@ class Sender:
 
     async def _message(self, letter: Letter, status: RunStatus | None) -> tuple[Message | None, bool]:
         """What to send, None if nothing is worth sending any more, and whether it is the letter's last state."""
-        if status is None:
+        if status is None or not self._serves(letter.user_id):
             return None, True
         ended = status.run.state.is_terminal
-        if letter.kind == Kind.SUMMARY and ended:
+        if letter.kind == Kind.SUMMARY and (ended or letter.user_id not in status.watchers):
             return None, True
         if letter.kind != Kind.LIVE:
             return render(Kind(letter.kind), status, self._now()), True
         watched = await self._is_watched(letter)
-        if letter.message_id is None and (ended or not watched):
+        if letter.message_id is None and not letter.attempted and (ended or not watched):
             return None, True
         if not watched and not ended:
             return unwatched(status), True
@@ -122,6 +130,8 @@ class Sender:
         if letter.message_id is None or letter.channel_id is None:
             channel_id = await self._channel(letter.user_id)
             channel = self._client.get_partial_messageable(channel_id, type=discord.ChannelType.private)
+            async with self._database.transaction() as tx:
+                await outbox.attempt(tx, letter)
             sent = await channel.send(**outgoing.for_send(policy.nonce(letter.key)))
             return sent.id, channel_id
         channel = self._client.get_partial_messageable(letter.channel_id, type=discord.ChannelType.private)
@@ -142,6 +152,9 @@ class Sender:
     async def _delivered(self, letter: Letter, message_id: int, channel_id: int, *, last: bool) -> None:
         now = self._now()
         pause = policy.pause_after_edit(now - (letter.sent_at or now))
+        if letter.attempted and letter.message_id is None and letter.kind == Kind.LIVE:
+            # Discord may have taken this for the card it got before a crash, and shows that one: edit it.
+            letter, last, pause = replace(letter, revision=letter.revision - 1), False, 0.0
         async with self._database.transaction() as tx:
             await outbox.delivered(tx, letter, message_id, channel_id, now, not_before=now + pause, last=last)
 
@@ -149,18 +162,22 @@ class Sender:
         if error.code in _DMS_CLOSED:
             log.warning("%s: the person takes no direct messages", letter.key)
             await self._drop(letter, "direct messages are closed", dead=True)
-        elif error.code in _UNKNOWN:
+            return
+        if error.code in (_UNKNOWN_CHANNEL, _UNKNOWN_MESSAGE):
             # The chat is only a view: what is gone from it is shown again.
             async with self._database.transaction() as tx:
-                await outbox.forget_message(tx, letter)
-            await self._postpone(letter, f"code {error.code}")
-        else:
-            await self._postpone(letter, f"HTTP {error.status}, code {error.code}")
+                await outbox.forget_message(tx, letter, channel_too=error.code == _UNKNOWN_CHANNEL)
+        elif error.status in range(400, 429) and letter.tries + 1 >= _TRIES:
+            log.error("%s is given up: Discord refuses it (HTTP %d, code %d)", letter.key, error.status, error.code)
+            await self._drop(letter, f"refused with code {error.code}", dead=True)
+            return
+        await self._postpone(letter, f"HTTP {error.status}, code {error.code}")
 
-    async def _postpone(self, letter: Letter, error: str) -> None:
+    async def _postpone(self, letter: Letter, error: str, pause: float = 0.0) -> None:
         log.warning("%s is tried again later (try %d): %s", letter.key, letter.tries + 1, error)
+        pause = max(pause, policy.pause_after_failure(letter.tries))
         async with self._database.transaction() as tx:
-            await outbox.postpone(tx, letter, error, self._now() + policy.pause_after_failure(letter.tries))
+            await outbox.postpone(tx, letter, error, self._now() + pause)
 
     async def _drop(self, letter: Letter, why: str, *, dead: bool) -> None:
         async with self._database.transaction() as tx:

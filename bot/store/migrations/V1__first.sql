@@ -1,7 +1,6 @@
 CREATE TABLE people (
     user_id       INTEGER PRIMARY KEY,
-    dm_channel_id INTEGER,
-    dm_closed_at  REAL
+    dm_channel_id INTEGER
 ) STRICT;
 
 CREATE TABLE runs (
@@ -55,6 +54,9 @@ CREATE TABLE events (
     FOREIGN KEY (run, attempt) REFERENCES attempts (run, number) ON DELETE CASCADE
 ) STRICT, WITHOUT ROWID;
 
+-- Days of progress are skipped through here, without reading their payloads.
+CREATE INDEX events_by_type ON events (run, type, attempt, seq);
+
 CREATE TABLE watches (
     run     TEXT    NOT NULL REFERENCES runs (name) ON DELETE CASCADE,
     user_id INTEGER NOT NULL,
@@ -63,7 +65,8 @@ CREATE TABLE watches (
 ) STRICT, WITHOUT ROWID;
 
 -- One row is one message that a person should see. It is due while `sent_revision` is behind `revision`: the first
--- time it is sent, later its message is edited.
+-- time it is sent, later its message is edited. Up to `urgent_revision` it does not wait for `not_before`. `attempted`
+-- is noted before the first sending: after a crash in between, Discord may have the message although no id is here.
 CREATE TABLE outbox (
     id            INTEGER PRIMARY KEY,
     key           TEXT    NOT NULL UNIQUE,
@@ -73,6 +76,8 @@ CREATE TABLE outbox (
     priority      INTEGER NOT NULL,
     revision      INTEGER NOT NULL DEFAULT 1,
     sent_revision INTEGER NOT NULL DEFAULT 0,
+    urgent_revision INTEGER NOT NULL DEFAULT 0,
+    attempted     INTEGER NOT NULL DEFAULT 0,
     state         TEXT    NOT NULL DEFAULT 'open' CHECK (state IN ('open', 'closed', 'dead')),
     channel_id    INTEGER,
     message_id    INTEGER,
@@ -83,6 +88,8 @@ CREATE TABLE outbox (
     sent_at       REAL
 ) STRICT;
 CREATE INDEX outbox_due ON outbox (priority, id) WHERE state = 'open' AND sent_revision < revision;
+
+CREATE INDEX outbox_by_run ON outbox (run, kind);
 
 CREATE TABLE marks (
     key   TEXT PRIMARY KEY,

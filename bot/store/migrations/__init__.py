@@ -52,7 +52,10 @@ async def migrate(
     if 0 < version < newest:
         backups = path.parent / "backups"
         backups.mkdir(exist_ok=True)
-        await connection.execute("VACUUM INTO ?", (str(backups / f"before-schema-{newest}.db"),))
+        aside = backups / ".unfinished.db"
+        aside.unlink(missing_ok=True)
+        await connection.execute("VACUUM INTO ?", (str(aside),))
+        aside.replace(backups / f"before-schema-{newest}.db")
     for number, script in scripts:
         if number <= version:
             continue

@@ -61,6 +61,8 @@ class Post:
     log: Log
     clock: Clock = field(default_factory=Clock)
     due: asyncio.Event = field(default_factory=asyncio.Event)
+    struck_off: set[int] = field(default_factory=set)
+    """Users who may no longer use the bot."""
 
     @property
     def announce(self) -> Outbox:
@@ -81,7 +83,7 @@ class Post:
 
     async def put(self, notice: Notice) -> None:
         async with self.database.transaction() as tx:
-            await self.announce.put_once(tx, notice)
+            await self.announce.put_newest(tx, notice)
 
     async def report(self, run: Run, event: Event) -> None:
         """What the store holds of the run gets another line."""
@@ -97,7 +99,8 @@ class Post:
     @asynccontextmanager
     async def sending(self, view: View | None = None) -> AsyncIterator[None]:
         """The sender is at work while this is entered."""
-        sender = Sender(self.database, self.client, self.plotter, view or self.view, self.due, now=self.clock)
+        parts = (self.database, self.client, self.plotter, view or self.view, self.due)
+        sender = Sender(*parts, serves=lambda user_id: user_id not in self.struck_off, now=self.clock)
         task = asyncio.create_task(sender.run())
         try:
             yield

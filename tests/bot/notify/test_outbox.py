@@ -142,6 +142,39 @@ async def test_hastening_ends_a_pause(tx: Transaction) -> None:
     assert (await due(tx)).key == "a"
 
 
+async def test_what_is_hastened_while_it_is_being_sent_goes_out_next(tx: Transaction) -> None:
+    await put(tx, "a")
+    letter = await due(tx)
+    await put(tx, "a")
+    await outbox.hasten(tx, "a")
+    await sent(tx, letter, not_before=NOW + 5)
+    assert await outbox.next_time(tx) == 0
+    again = await due(tx)
+    assert again.revision == 2
+    await sent(tx, again, not_before=NOW + 5)
+    await put(tx, "a")
+    assert await outbox.next_due(tx, NOW) is None, "what comes later waits again"
+
+
+async def test_haste_does_not_outrun_a_failure(tx: Transaction) -> None:
+    await put(tx, "a")
+    await outbox.hasten(tx, "a")
+    await outbox.postpone(tx, await due(tx), "HTTP 503", NOW + 60)
+    assert await outbox.next_due(tx, NOW) is None and await outbox.next_time(tx) == NOW + 60
+
+
+async def test_a_newer_message_overtakes_those_that_wait(tx: Transaction) -> None:
+    for number, user in [(1, 7), (2, 7), (3, 7), (1, 8)]:
+        await outbox.put_once(tx, f"{user}:{number}", "summary", user, RUN, 30, NOW)
+    await put(tx, "card")
+    await outbox.overtake(tx, "summary", RUN, 7, "7:3")
+    waiting = []
+    while letter := await outbox.next_due(tx, NOW):
+        waiting.append(letter.key)
+        await sent(tx, letter, last=True)
+    assert waiting == ["card", "7:3", "8:1"]
+
+
 async def test_failures_are_counted_until_one_arrives(tx: Transaction) -> None:
     await put(tx, "a")
     for number in range(3):
@@ -170,9 +203,21 @@ async def test_a_message_that_is_gone_is_made_anew_in_a_channel_opened_anew(tx: 
     await put(tx, "a")
     await sent(tx, await due(tx))
     await put(tx, "a")
-    await outbox.forget_message(tx, await due(tx))
+    await outbox.forget_message(tx, await due(tx), channel_too=True)
     letter = await due(tx)
     assert (letter.message_id, letter.channel_id, await outbox.dm_channel(tx, 7)) == (None, None, None)
+
+
+async def test_a_message_that_is_gone_leaves_its_channel_known(tx: Transaction) -> None:
+    await outbox.remember_dm_channel(tx, 7, 66)
+    await put(tx, "a")
+    await outbox.attempt(tx, await due(tx))
+    assert (await due(tx)).attempted
+    await sent(tx, await due(tx))
+    await put(tx, "a")
+    await outbox.forget_message(tx, await due(tx), channel_too=False)
+    letter = await due(tx)
+    assert (letter.message_id, letter.attempted, await outbox.dm_channel(tx, 7)) == (None, False, 66)
 
 
 async def test_the_channel_of_a_person_is_remembered(tx: Transaction) -> None:

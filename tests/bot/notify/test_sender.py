@@ -169,7 +169,7 @@ async def test_a_deleted_card_is_shown_anew(post: Post) -> None:
         post.playground.world.delete(gone)
         await post.moved(run)
         await post.later(5)
-        await post.noted(lambda row: row["error"] == "code 10008")
+        await post.noted(lambda row: row["error"] == "HTTP 404, code 10008")
         await post.later(1)
         new = await card(post, "swans")
     assert new.id != gone.id and len(post.ada.inbox()) == 1
@@ -181,7 +181,7 @@ async def test_a_channel_that_discord_no_longer_knows_is_opened_anew(post: Post)
         await outbox.remember_dm_channel(tx, post.ada.id, 4711)
     async with post.sending():
         await post.moved(await post.run("swans"), RunState.SUCCEEDED)
-        await post.noted(lambda row: row["error"] == "code 10003")
+        await post.noted(lambda row: row["error"] == "HTTP 404, code 10003")
         await post.later(1)
         message = await post.ada.until(lambda m: "swans" in m.content)
     async with post.database.snapshot() as tx:
@@ -306,3 +306,61 @@ async def test_an_idle_sender_wakes_up_when_a_pause_is_over(post: Post) -> None:
         await post.settled()
         asyncio.get_running_loop().call_later(0.05, setattr, post.clock, "time", post.clock() + 0.2)
         await card(post, "swans", edits=1)
+
+
+async def test_a_card_that_was_sent_but_not_noted_down_is_the_same_card_afterwards(post: Post) -> None:
+    """The bot died between sending the card and noting it down, and the run ended meanwhile."""
+    run = await post.run("swans")
+    async with post.sending():
+        await post.moved(run)
+        before = await card(post, "swans")
+    async with post.database.transaction() as tx:
+        await tx.execute("UPDATE outbox SET message_id = NULL, channel_id = NULL, sent_revision = 0, sent_at = NULL")
+    await post.moved(run, RunState.SUCCEEDED)
+    async with post.sending():
+        after = await post.ada.until(lambda m: m.id == before.id and "finished" in shown(m))
+        await post.settled()
+    assert after.edits >= 1
+    cards = [message.id for message in post.ada.inbox() if message.silent and "swans" in shown(message)]
+    assert cards == [before.id]
+
+
+async def test_summaries_that_could_not_be_sent_come_as_one(post: Post) -> None:
+    run = await post.run("swans")
+    for number in (1, 2, 3):
+        await post.put(policy.summary("swans", post.ada.id, number))
+    async with post.sending():
+        await post.settled()
+    assert len([text for text in texts(post.ada) if f"📈 **{run.name}**" in text]) == 1
+
+
+async def test_a_summary_does_not_come_after_unwatching(post: Post) -> None:
+    run = await post.run("swans")
+    await post.put(policy.summary("swans", post.ada.id, 1))
+    async with post.database.transaction() as tx:
+        await rows.remove_watcher(tx, run.name, post.ada.id)
+    async with post.sending():
+        await post.settled()
+    assert [text for text in texts(post.ada) if run.name in text] == []
+
+
+async def test_who_was_struck_off_is_told_nothing_more(post: Post) -> None:
+    post.struck_off.add(post.ada.id)
+    await post.moved(await post.run("swans", watchers=[post.ada, post.grace]), RunState.SUCCEEDED)
+    async with post.sending():
+        await post.grace.until(lambda m: "swans" in m.content)
+        await post.noted(lambda row: row["user_id"] == post.ada.id and row["state"] == "closed")
+    assert texts(post.ada) == []
+
+
+async def test_a_message_that_discord_refuses_as_such_is_given_up(post: Post, caplog: pytest.LogCaptureFixture) -> None:
+    body = {"code": 50035, "message": "Invalid Form Body", "errors": {}}
+    post.playground.faults.add("POST", MESSAGES, times=9, status=400, body=body)
+    async with post.sending():
+        await post.moved(await post.run("swans"), RunState.SUCCEEDED)
+        for tries in range(1, 5):
+            await post.noted(lambda row, tries=tries: row["tries"] == tries)  # type: ignore[misc]  # mypy infers no lambda with a default
+            await post.later(60)
+        await post.noted(lambda row: row["state"] == "dead")
+    assert "is given up" in caplog.text
+    assert len(post.posts()) == 5

@@ -6,16 +6,20 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
+import pytest
+
+from bot.runs.announce import Change
 from bot.runs.dispatcher import Dispatcher
 from bot.runs.executor import Ending, ExecutorError, Exit, Job
 from bot.runs.local import LocalPool
 from bot.runs.model import Run, RunState
 from bot.store import runs as rows
+from bot.store.db import Transaction
 from tests.bot.chat.stories import spec, summary
 from tests.bot.runs.conftest import Engine
 from trainer_core.control import Verb
 from trainer_core.errors import Code
-from trainer_core.events import Event, JobCompleted, JobFailed, JobStarted, JobStopped, encode
+from trainer_core.events import Event, JobCompleted, JobFailed, JobStarted, JobStopped, MetricsCheckpoint, encode
 from trainer_core.spec import RunSpec
 
 STARTED = JobStarted(pid=1, host="h", device="CPU")
@@ -30,6 +34,7 @@ class Stage:
         self.submitted: list[Job] = []
         self.asked: list[tuple[Job, str]] = []
         self.refusal: str | None = None
+        self.trouble: Exception | None = None
         self.deaf = False
         self._journals: dict[Job, bytes] = {}
         self._exits: dict[Job, Exit] = {}
@@ -42,6 +47,9 @@ class Stage:
     async def submit(self, job: Job, spec: RunSpec) -> None:
         if self.refusal is not None:
             raise ExecutorError(self.refusal)
+        if self.trouble is not None:
+            trouble, self.trouble = self.trouble, None
+            raise trouble
         async with self._changed:
             self.submitted.append(job)
             self._journals.setdefault(job, b"")
@@ -89,7 +97,7 @@ class Stage:
 
 @asynccontextmanager
 async def dispatching(engine: Engine, stage: Stage, stop_grace: float = 30.0) -> AsyncIterator[Dispatcher]:
-    dispatcher = Dispatcher(engine.database, stage, engine.announce, stop_grace=stop_grace)
+    dispatcher = Dispatcher(engine.database, stage, engine.announce, stop_grace=stop_grace, retry_pause=0.01)
     await dispatcher.start()
     yield dispatcher
     await dispatcher.close()
@@ -170,6 +178,75 @@ async def test_a_run_no_worker_takes_fails_and_says_why(engine: Engine) -> None:
     async with dispatching(engine, stage):
         failed = await until(engine, "refused", lambda run: run.state is RunState.FAILED)
     assert failed.error is not None and "no worker got ready" in failed.error.message
+
+
+async def test_a_run_that_gets_further_each_time_is_not_given_up(engine: Engine) -> None:
+    await queue(engine, "slow")
+    stage = Stage()
+    async with dispatching(engine, stage):
+        for attempt in range(1, 6):
+            await stage.until_submitted(attempt)
+            await stage.says(Job("slow", attempt), STARTED)
+            await stage.says(Job("slow", attempt), MetricsCheckpoint(step=attempt, path="p", bytes=1, seconds=0.1))
+            await stage.ends(Job("slow", attempt), Exit(Ending.KILLED, 9))
+        await stage.until_submitted(6)
+    assert (await engine.read("slow")).state is RunState.STARTING
+
+
+async def test_an_attempt_that_nobody_began_does_not_count(engine: Engine) -> None:
+    """The bot was restarted again and again while the run's worker was still being started."""
+    await queue(engine, "patient")
+    stage = Stage()
+    async with dispatching(engine, stage):
+        for attempt in range(1, 6):
+            await stage.until_submitted(attempt)
+            await stage.ends(Job("patient", attempt), Exit(Ending.LOST))
+        await stage.until_submitted(6)
+    assert (await engine.read("patient")).state is RunState.STARTING
+
+
+async def test_a_store_that_fails_for_a_while_stops_nothing(engine: Engine, caplog: pytest.LogCaptureFixture) -> None:
+    stage = Stage()
+    failing = True
+
+    async def announce(tx: Transaction, change: Change) -> None:
+        if failing:
+            await tx.execute("INSERT INTO nowhere VALUES (1)")
+        await engine.announce(tx, change)
+
+    dispatcher = Dispatcher(engine.database, stage, announce, retry_pause=0.01)
+    await queue(engine, "patient")
+    await dispatcher.start()
+    async with asyncio.timeout(10):
+        while "starting queued runs failed" not in caplog.text:
+            await asyncio.sleep(0.01)
+    failing = False
+    await stage.until_submitted(1)
+    failing = True
+    caplog.clear()
+    await stage.says(Job("patient", 1), STARTED)
+    async with asyncio.timeout(10):
+        while "tending patient-1 failed" not in caplog.text:
+            await asyncio.sleep(0.01)
+    failing = False
+    await stage.says(Job("patient", 1), JobCompleted(summary=summary()))
+    await stage.ends(Job("patient", 1), Exit(Ending.EXITED, 0))
+    await until(engine, "patient", lambda run: run.state is RunState.SUCCEEDED)
+    await dispatcher.close()
+    assert [event.seq for event in await engine.stored("patient")] == [1, 2]
+
+
+async def test_an_executor_that_fails_unexpectedly_does_not_hold_the_slot(engine: Engine) -> None:
+    await queue(engine, "unlucky", queued_at=1.0)
+    await queue(engine, "next", queued_at=2.0)
+    stage = Stage()
+    stage.trouble = OSError(24, "too many open files")
+    async with dispatching(engine, stage):
+        await stage.ends(Job("unlucky", 1), Exit(Ending.LOST))
+        await stage.until_submitted(1)
+        await stage.ends(stage.submitted[0], Exit(Ending.LOST))
+        await stage.until_submitted(2)
+    assert {job.run for job in stage.submitted} <= {"unlucky", "next"}
 
 
 async def test_a_dispatcher_takes_up_what_another_left(engine: Engine) -> None:

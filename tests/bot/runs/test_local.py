@@ -66,9 +66,8 @@ async def test_a_job_runs_on_a_standby_and_the_next_one_gets_ready(home: Home) -
     types, exit_ = await read_all(pool, job)
     assert types[0] == "job.started.v1" and types[-1] == "job.completed.v1"
     assert exit_ == Exit(Ending.EXITED, 0)
-    async with asyncio.timeout(120):
-        while not pool.ready:
-            await asyncio.sleep(0.05)
+    await pool.submit(Job("song-2", 1), prepared(home, "2 steps"))
+    assert (await read_all(pool, Job("song-2", 1)))[1] == Exit(Ending.EXITED, 0)
     await pool.close()
     record = json.loads(home.run("song").attempt(1).exit.read_text())
     assert record["status"] == 0 and record["started"] <= record["ended"]
@@ -152,6 +151,33 @@ async def test_an_attempt_that_somebody_holds_is_not_started_again(home: Home) -
     types, _ = await read_all(pool, job)
     assert types.count("job.started.v1") == 1
     assert not is_locked(attempt.lock)
+    await pool.close()
+
+
+async def test_a_folder_of_another_run_is_not_taken(home: Home) -> None:
+    pool = LocalPool(home, standby=0)
+    spec = prepared(home, "1 steps")
+    directory = home.run("song")
+    directory.path.mkdir(parents=True)
+    directory.spec.write_text(spec.model_copy(update={"seed": 9}).model_dump_json(indent=2))
+    with pytest.raises(ExecutorError, match="runs/song holds another run"):
+        await pool.submit(Job("song", 1), spec)
+
+
+async def test_a_pool_that_cannot_start_workers_is_not_ready_until_it_can(
+    home: Home, caplog: pytest.LogCaptureFixture
+) -> None:
+    pool = LocalPool(home, standby=1)
+    await pool.start()
+    (home.path / "shim.log").mkdir()  # nothing can be written there
+    async with asyncio.timeout(30):
+        while "could not get ready" not in caplog.text:
+            await asyncio.sleep(0.05)
+    assert [pool.ready] == [False]
+    (home.path / "shim.log").rmdir()
+    async with asyncio.timeout(120):
+        while not pool.ready:
+            await asyncio.sleep(0.05)
     await pool.close()
 
 

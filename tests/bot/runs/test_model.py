@@ -33,14 +33,18 @@ facts = st.lists(st.one_of(st.sampled_from(REPORTS), st.sampled_from(EXITS)))
 
 @given(st.sampled_from(list(RunState)), st.integers(1, 4), facts)
 def test_whatever_is_reported_a_run_only_moves_as_it_may(
-    state: RunState, attempt: int, facts: list[Event | Exit]
+    state: RunState, fruitless: int, facts: list[Event | Exit]
 ) -> None:
     """No order of reports and exits raises, and a run that has ended stays as it is."""
-    now = run(state, attempt=attempt, summary=None, error=None)
+    now = run(state, attempt=1, summary=None, error=None)
     for at, fact in enumerate(facts):
         before = now
-        after_fact = lifecycle.after_exit if isinstance(fact, Exit) else lifecycle.after_event
-        for after in after_fact(now, fact, at):  # type: ignore[arg-type]  # each takes its own kind of fact
+        passed = (
+            lifecycle.after_exit(now, fact, at, fruitless)
+            if isinstance(fact, Exit)
+            else lifecycle.after_event(now, fact, at)
+        )
+        for after in passed:
             assert after.state in NEXT[now.state]
             now = after
         if before.state.is_terminal:
@@ -49,7 +53,7 @@ def test_whatever_is_reported_a_run_only_moves_as_it_may(
 
 @given(st.sampled_from(list(RunState)), st.sampled_from(EXITS))
 def test_a_run_without_a_worker_does_not_look_alive(state: RunState, exit_: Exit) -> None:
-    states = lifecycle.after_exit(run(state, attempt=1), exit_, 0.0)
+    states = lifecycle.after_exit(run(state, attempt=1), exit_, 0.0, 1)
     assert not (states[-1] if states else run(state)).state.has_worker
 
 
@@ -69,18 +73,18 @@ def test_a_worker_that_somebody_else_stopped_has_stopped() -> None:
 )
 def test_a_run_whose_worker_dies_again_and_again_fails(exit_: Exit, code: Code) -> None:
     now = run(RunState.QUEUED)
-    for attempt in range(1, lifecycle.MAX_ATTEMPTS + 1):
+    for attempt in range(1, lifecycle.MAX_FRUITLESS + 1):
         now = now.moved(RunState.STARTING, 0.0)
         assert now.attempt == attempt
-        *_, now = lifecycle.after_exit(now, exit_, 0.0)
+        *_, now = lifecycle.after_exit(now, exit_, 0.0, attempt)
     assert now.state is RunState.FAILED
     assert now.error is not None and now.error.code is code and "3 attempts" in now.error.message
 
 
 def test_a_run_that_cannot_be_started_says_why() -> None:
-    *_, failed = lifecycle.after_refusal(run(RunState.STARTING, attempt=3), "no worker got ready", 5.0)
+    *_, failed = lifecycle.after_refusal(run(RunState.STARTING), "no worker got ready", 5.0, 3)
     assert failed.error is not None and "no worker got ready" in failed.error.message
-    *_, stopped = lifecycle.after_refusal(run(RunState.STOPPING), "no worker got ready", 5.0)
+    *_, stopped = lifecycle.after_refusal(run(RunState.STOPPING), "no worker got ready", 5.0, 1)
     assert stopped.state is RunState.STOPPED
 
 

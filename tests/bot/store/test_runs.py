@@ -10,7 +10,7 @@ from bot.store import runs as rows
 from bot.store.db import Database
 from tests.bot.chat.stories import NAME, events, progress, run, summary
 from trainer_core.errors import Code
-from trainer_core.events import Event, JobStarted, MetricsEval, MetricsProgress
+from trainer_core.events import Event, JobStarted, MetricsCheckpoint, MetricsEval, MetricsProgress
 
 
 @pytest.fixture
@@ -87,3 +87,32 @@ async def test_attempts_are_read_in_their_order(database: Database) -> None:
         assert [event.attempt for event in await rows.events_of(tx, NAME)] == [1, 2]
         assert await rows.journal_position(tx, NAME, 2) == (20, 1)
         assert await rows.journal_position(tx, NAME, 3) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("attempts", "fruitless"),
+    [
+        ([], 0),
+        (["began"], 1),
+        (["began", "began"], 2),
+        (["saved", "began"], 1),
+        (["began", "saved"], 0),
+        (["never", "never", "never"], 0),
+        (["refused", "never", "refused"], 2),
+        (["began", "saved", "refused", "began"], 2),
+    ],
+)
+async def test_attempts_that_got_no_further_are_counted(
+    database: Database, attempts: list[str], fruitless: int
+) -> None:
+    async with database.transaction() as tx:
+        await rows.insert(tx, run(RunState.RUNNING, attempt=len(attempts)), None)
+        for number, how in enumerate(attempts, start=1):
+            await rows.insert_attempt(tx, NAME, number, 0.0)
+            story: list[Event] = [JobStarted(pid=1, host="h", device="CPU")] if how in ("began", "saved") else []
+            if how == "saved":
+                story.append(MetricsCheckpoint(step=1, path="p", bytes=1, seconds=0.1))
+            stamped = [each.stamped(NAME, number, seq, 0.0) for seq, each in enumerate(story, start=1)]
+            await rows.append_events(tx, NAME, number, stamped, 1)
+            await rows.end_attempt(tx, NAME, number, 1.0, f"{rows.REFUSED}: x" if how == "refused" else "Exit(...)")
+        assert await rows.fruitless_attempts(tx, NAME) == fruitless
