@@ -35,7 +35,6 @@ TOO_MANY_FOLLOWUPS = Kind(400, 40094, "This interaction has reached the maximum 
 NOT_ANOTHERS_MESSAGE = Kind(403, 50005, "Cannot edit a message authored by another user")
 EMPTY_MESSAGE = Kind(400, 50006, "Cannot send an empty message")
 CANNOT_MESSAGE_USER = Kind(403, 50007, "Cannot send messages to this user")
-NO_MUTUAL_GUILD = Kind(403, 50278, "Cannot send messages to this user due to having no mutual guilds")
 INVALID_WEBHOOK_TOKEN = Kind(401, 50027, "Invalid Webhook Token")
 INVALID_RECIPIENT = Kind(400, 50033, "Invalid Recipient(s)")
 INVALID_FORM = Kind(400, 50035, "Invalid Form Body")

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any, Literal
 
+from playground.errors import Kind
+
 
 @dataclass(slots=True, eq=False)
 class Hold:
@@ -90,12 +92,13 @@ class Faults:
         *,
         retry_after: float,
         scope: Literal["user", "shared", "global"] = "user",
-        code: int = 0,
+        kind: Kind | None = None,
         times: int = 1,
     ) -> Fault:
-        """Answer 429 as Discord does; `code` 30046 or 40003 names the special limits."""
+        """Answer 429 as Discord does; `kind` is for limits with a code of their own: 30046 and 40003."""
         is_global = scope == "global"
-        body = {"message": "You are being rate limited.", "retry_after": retry_after, "global": is_global, "code": code}
+        message, code = ("You are being rate limited.", 0) if kind is None else (kind.message, kind.code)
+        body = {"message": message, "retry_after": retry_after, "global": is_global, "code": code}
         headers = {"Retry-After": str(max(1, round(retry_after))), "X-RateLimit-Scope": scope, "Via": "1.1 playground"}
         if is_global:
             headers["X-RateLimit-Global"] = "true"

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import math
 from typing import Any
 
 from aiohttp import WSCloseCode, WSMsgType, web
@@ -23,7 +24,8 @@ from playground.world import (
 HEARTBEAT_SECONDS = 41.25
 RESUMABLE_SECONDS = 180.0
 IDENTIFIES_A_DAY = 1000
-_MAX_FRAME = 4096
+_DAY_SECONDS = 24 * 3600
+_MAX_FRAME_BYTES = 4096
 _KNOWN_INTENTS = (1 << 26) - 1
 _PRIVILEGED_INTENTS = 1 << 1 | 1 << 8 | 1 << 15
 _DIRECT_MESSAGES = 1 << 12
@@ -35,7 +37,9 @@ class Gateway:
     def __init__(self, world: World, faults: Faults, token: str) -> None:
         self.url = ""
         self.heartbeat_seconds = HEARTBEAT_SECONDS
+        # lower it to see what a bot does when a loop of restarts has used them up
         self.identifies_left = IDENTIFIES_A_DAY
+        self._day_ends = world.clock.now() + _DAY_SECONDS
         self._world = world
         self._faults = faults
         self._token = token
@@ -50,6 +54,18 @@ class Gateway:
 
     def mount(self, app: web.Application) -> None:
         app.router.add_get("/gw/", self._serve)
+
+    def session_start_limit(self) -> Wire:
+        """How many IDENTIFYs are left of the day, as GET /gateway/bot tells it."""
+        now = self._world.clock.now()
+        if now >= self._day_ends:
+            self.identifies_left, self._day_ends = IDENTIFIES_A_DAY, now + _DAY_SECONDS
+        return {
+            "total": IDENTIFIES_A_DAY,
+            "remaining": self.identifies_left,
+            "reset_after": math.ceil((self._day_ends - now) * 1000),
+            "max_concurrency": 1,
+        }
 
     async def until_connected(self) -> None:
         await self._connected.wait()
@@ -106,7 +122,7 @@ class Gateway:
             if frame.type not in (WSMsgType.TEXT, WSMsgType.BINARY):
                 return int(frame.data) if frame.type is WSMsgType.CLOSE else None
             self._check_rate(connection)
-            self._handle(connection, *_decoded(frame.data))
+            await self._handle(connection, *_decoded(frame.data))
 
     def _check_rate(self, connection: Connection) -> None:
         now = self._world.clock.now()
@@ -115,14 +131,14 @@ class Gateway:
             raise ClosedError(CloseCode.RATE_LIMITED)
         received.append(now)
 
-    def _handle(self, connection: Connection, op: int, data: Any) -> None:
+    async def _handle(self, connection: Connection, op: int, data: Any) -> None:
         match op:
             case Op.HEARTBEAT:
                 connection.heard = asyncio.get_running_loop().time()
                 if not self._faults.deaf_gateway:
                     connection.send_op(Op.HEARTBEAT_ACK)
             case Op.IDENTIFY:
-                self._identify(connection, data)
+                await self._identify(connection, data)
             case Op.RESUME:
                 self._resume(connection, data)
             case Op.PRESENCE | Op.VOICE_STATE | Op.REQUEST_MEMBERS:
@@ -131,7 +147,7 @@ class Gateway:
             case _:
                 raise ClosedError(CloseCode.UNKNOWN_OPCODE)
 
-    def _identify(self, connection: Connection, data: Any) -> None:
+    async def _identify(self, connection: Connection, data: Any) -> None:
         if connection.session is not None:
             raise ClosedError(CloseCode.ALREADY_AUTHENTICATED)
         if not isinstance(data, dict) or data.get("token") != self._token:
@@ -141,7 +157,13 @@ class Gateway:
             raise ClosedError(CloseCode.INVALID_INTENTS)
         if intents & _PRIVILEGED_INTENTS:
             raise ClosedError(CloseCode.DISALLOWED_INTENTS)
+        if not self.session_start_limit()["remaining"]:
+            # Discord resets the token then, which ends everything that runs under it
+            self._sessions.clear()
+            await self.drop(CloseCode.AUTHENTICATION_FAILED)
+            raise ClosedError(CloseCode.AUTHENTICATION_FAILED)
         self.identifies_left -= 1
+        self._forget_old_sessions()
         session = Session(intents)
         self._sessions[session.id] = session
         self._attach(connection, session)
@@ -227,7 +249,7 @@ class Gateway:
 
 def _decoded(data: str | bytes) -> tuple[int, Any]:
     try:
-        if len(data) > _MAX_FRAME:
+        if len(data.encode() if isinstance(data, str) else data) > _MAX_FRAME_BYTES:
             raise ClosedError(CloseCode.DECODE_ERROR)
         frame = json.loads(data)
         return int(frame["op"]), frame.get("d")

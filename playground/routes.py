@@ -146,8 +146,7 @@ class Routes:
         return Answer(200, {"url": self._gateway.url})
 
     def _gateway_bot(self, _: Call) -> Answer:
-        starts = {"total": 1000, "remaining": self._gateway.identifies_left, "reset_after": 86_400_000}
-        limit = {**starts, "max_concurrency": 1}
+        limit = self._gateway.session_start_limit()
         return Answer(200, {"url": self._gateway.url, "shards": 1, "session_start_limit": limit})
 
     def _commands(self, call: Call) -> Answer:

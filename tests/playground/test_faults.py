@@ -6,6 +6,7 @@ import aiohttp
 import discord
 import pytest
 
+from playground.errors import OPENING_DMS_TOO_FAST
 from playground.faults import Faults
 from playground.people import Person
 from playground.server import Playground
@@ -48,10 +49,19 @@ async def test_the_real_client_waits_out_a_rate_limit(playground: Playground, ad
     channel = await bot.dm(ada.id)
     playground.faults.rate_limited("POST", MESSAGES, retry_after=0.01)
     playground.faults.rate_limited("POST", MESSAGES, retry_after=0.01, scope="global")
-    playground.faults.rate_limited("POST", MESSAGES, retry_after=0.01, scope="shared", code=30046)
+    playground.faults.rate_limited("POST", MESSAGES, retry_after=0.01, scope="shared")
     await channel.send("after all")
     assert [exchange.status for exchange in playground.traffic.matching("POST", MESSAGES)] == [429, 429, 429, 200]
     assert len(ada.inbox()) == 1
+
+
+async def test_the_special_limits_say_which_they_are(playground: Playground, ada: Person, api: Api) -> None:
+    kind = OPENING_DMS_TOO_FAST
+    playground.faults.rate_limited("POST", "/users/@me/channels", retry_after=7.5, kind=kind)
+    limited = await api("POST", "/users/@me/channels", {"recipient_id": str(ada.id)})
+    assert (limited.status, limited.headers["Retry-After"]) == (429, "8")
+    told = {"message": "You are opening direct messages too fast", "code": 40003}
+    assert limited.body == {**told, "retry_after": 7.5, "global": False}
 
 
 async def test_refusals_reach_the_client_with_their_codes(playground: Playground, ada: Person, bot: Bot) -> None:

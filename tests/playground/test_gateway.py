@@ -16,6 +16,7 @@ from playground.people import NoResponse, Person
 from playground.server import Playground
 from playground.world import BotPresence, Event
 from tests.playground.bot import Bot, point_at
+from tests.playground.conftest import Api
 
 DIRECT_MESSAGES = 1 << 12
 
@@ -246,6 +247,7 @@ BAD_FRAMES: list[tuple[str, int]] = [
     ("[]", 4002),
     ('{"op": "x"}', 4002),
     (json.dumps({"op": 1, "d": "x" * 5000}), 4002),
+    (json.dumps({"op": 1, "d": "ü" * 2100}, ensure_ascii=False), 4002),
     ('{"op": 12, "d": null}', 4001),
     ('{"op": 3, "d": {}}', 4003),
     ('{"op": 2, "d": {"token": "wrong", "intents": 0}}', 4004),
@@ -276,6 +278,24 @@ async def test_close_codes_after_identifying(playground: Playground) -> None:
         assert await line.closed() == 4007
     async with wire(playground, "v=9") as line:
         assert await line.closed() == 4012
+
+
+async def test_a_bot_that_has_used_up_its_identifies_is_shut_out(playground: Playground, api: Api) -> None:
+    async with wire(playground) as running, wire(playground) as one_too_many:
+        await running.read()
+        session_id = (await running.identify())["d"]["session_id"]
+        playground.gateway.identifies_left = 0
+        await one_too_many.send(2, {"token": playground.token, "intents": 0})
+        assert await one_too_many.closed() == 4004
+        assert await running.closed() == 4004
+    limit = (await api("GET", "/gateway/bot")).body["session_start_limit"]
+    assert limit["remaining"] == 0
+    async with wire(playground) as line:
+        await line.read()
+        assert (await line.resume(session_id, 1))["op"] == 9
+        playground.clock.advance(limit["reset_after"] / 1000)
+        assert (await line.identify())["t"] == "READY"
+    assert (await api("GET", "/gateway/bot")).body["session_start_limit"]["remaining"] == 999
 
 
 async def test_a_silent_and_a_noisy_client_are_closed(playground: Playground) -> None:
