@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import difflib
+import os
 import re
 import tomllib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
+from dotenv import dotenv_values
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -15,6 +19,9 @@ from pydantic_settings import (
     SettingsConfigDict,
     TomlConfigSettingsSource,
 )
+
+_PREFIX = "SPOTTER_"
+_ENV_FILE, _TOML_FILE = ".env", "spotter.toml"
 
 _HOW_TO_GET = {
     "DISCORD_TOKEN": "copy it from your application's Bot page at https://discord.com/developers/applications",
@@ -33,10 +40,10 @@ class Settings(BaseSettings):
     """Every setting of Spotter. Each is read from `SPOTTER_<NAME>`, the token from `DISCORD_TOKEN`."""
 
     model_config = SettingsConfigDict(
-        env_prefix="SPOTTER_",
-        env_file=".env",
-        toml_file="spotter.toml",
-        extra="ignore",
+        env_prefix=_PREFIX,
+        env_file=_ENV_FILE,
+        toml_file=_TOML_FILE,
+        extra="ignore",  # `.env` may serve other programs too; what looks like ours is checked by `_unknown`
         frozen=True,
         hide_input_in_errors=True,  # one of them is the token
         populate_by_name=True,
@@ -72,6 +79,14 @@ class Settings(BaseSettings):
     discord_gateway: str | None = None
     """Address of Discord's gateway, for the playground."""
 
+    @field_validator("home")
+    @classmethod
+    def _expanded(cls, value: Path) -> Path:
+        try:
+            return value.expanduser()
+        except RuntimeError as error:
+            raise ValueError("there is no such user's home folder; write the whole path") from error
+
     @field_validator("allowed_user_ids", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
@@ -90,6 +105,14 @@ class Settings(BaseSettings):
         if value is not None and not re.fullmatch(r"[!-~]+", value.get_secret_value()):
             raise ValueError("is no token: it has spaces or other characters that no token has")
         return value
+
+    @model_validator(mode="after")
+    def _one_server(self) -> Self:
+        addresses = {"SPOTTER_DISCORD_API": self.discord_api, "SPOTTER_DISCORD_GATEWAY": self.discord_gateway}
+        missing = [name for name, address in addresses.items() if not address]
+        if len(missing) == 1:
+            raise ValueError(f"{missing[0]}: it goes with {' and '.join(addresses.keys() - missing)}; set both or none")
+        return self
 
     @classmethod
     def settings_customise_sources(
@@ -115,20 +138,50 @@ class Settings(BaseSettings):
 
 
 def load_settings(**overrides: object) -> Settings:
-    """The settings as they stand. Raises SettingsError naming every wrong one."""
+    """The settings as they stand. Raises SettingsError naming every wrong one, and every one there is not."""
     try:
-        return Settings(**overrides)  # type: ignore[arg-type]  # the values are validated here
+        wrong = [*_unknown()]
+        settings = Settings(**overrides)  # type: ignore[arg-type]  # the values are validated here
     except ValidationError as error:
-        raise SettingsError(" ".join(_sentence(e["loc"], e["msg"]) for e in error.errors())) from error
+        wrong += [_sentence(e["loc"], e["msg"]) for e in error.errors()]
+        raise SettingsError(" ".join(wrong)) from error
     except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"spotter.toml cannot be read: {error}.") from error
+        raise SettingsError(f"{_TOML_FILE} cannot be read: {error}.") from error
     except UnicodeDecodeError as error:
-        raise SettingsError(".env or spotter.toml cannot be read: save it as UTF-8.") from error
+        raise SettingsError(f"{_ENV_FILE} or {_TOML_FILE} cannot be read: save it as UTF-8.") from error
+    if wrong:
+        raise SettingsError(" ".join(wrong))
+    return settings
+
+
+def _unknown() -> Iterator[str]:
+    """A sentence for everything that is set, looks like a setting of ours, and is none: most likely a slip."""
+    fields = {name: _variable(name) for name in Settings.model_fields}
+    for name in dict.fromkeys([*os.environ, *dotenv_values(_ENV_FILE)]):
+        if name.upper().startswith(_PREFIX) and name.upper() not in fields.values():
+            yield _no_such(name, fields)
+    toml = Path(_TOML_FILE)
+    for name in tomllib.loads(toml.read_text(encoding="utf-8")) if toml.is_file() else ():
+        if name not in fields:
+            yield _no_such(name, {field: field for field in fields})
+
+
+def _no_such(name: str, known: Mapping[str, str]) -> str:
+    """`known`: how each field would be written where `name` stands."""
+    near = difflib.get_close_matches(name.lower().removeprefix(_PREFIX.lower()), known, n=1)
+    hint = f"did you mean {known[near[0]]}?" if near else "see the README for those there are."
+    return f"{name}: there is no such setting; {hint}"
+
+
+def _variable(field: str) -> str:
+    return "DISCORD_TOKEN" if field == "discord_token" else f"{_PREFIX}{field.upper()}"
 
 
 def _sentence(location: tuple[int | str, ...], message: str) -> str:
     message = message.removeprefix("Value error, ")
-    name = str(location[0]).upper()
-    name = name if name.startswith(("SPOTTER_", "DISCORD_TOKEN")) else f"SPOTTER_{name}"
+    if not location:  # it concerns several, and names them itself
+        return f"{message}."
+    name = str(location[0])
+    name = name if name == "DISCORD_TOKEN" else _variable(name.lower().removeprefix(_PREFIX.lower()))
     how = f" ({_HOW_TO_GET[name]})" if name in _HOW_TO_GET else ""
     return f"{name}: {message[:1].lower()}{message[1:]}{how}."

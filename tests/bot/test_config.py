@@ -70,6 +70,12 @@ def _empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
+def companions(name: str) -> dict[str, str]:
+    """Variables without which the setting may not be set."""
+    pair = ("discord_api", "discord_gateway")
+    return {var: text for var, other, text, _ in GOOD if name in pair and other in pair and other != name}
+
+
 def test_every_setting_is_tried_here() -> None:
     assert {name for _, name, _, _ in GOOD} == set(IN_TOML) == set(Settings.model_fields)
 
@@ -84,18 +90,24 @@ def test_without_any_setting_the_defaults_serve() -> None:
 def test_a_setting_is_read_from_the_environment(
     variable: str, name: str, text: str, value: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(variable, text)
+    for each, its in {variable: text, **companions(name)}.items():
+        monkeypatch.setenv(each, its)
     assert getattr(load_settings(), name) == value
 
 
 @pytest.mark.parametrize(("variable", "name", "text", "value"), GOOD)
 def test_a_setting_is_read_from_env_file(variable: str, name: str, text: str, value: object) -> None:
-    Path(".env").write_text(f"# mine\n{variable}={text}\nSOMETHING_ELSE=1\n")
+    also = "".join(f"{other}={its}\n" for other, its in companions(name).items())
+    Path(".env").write_text(f"# mine\n{variable}={text}\nSOMETHING_ELSE=1\n{also}")
     assert getattr(load_settings(), name) == value
 
 
 @pytest.mark.parametrize(("variable", "name", "text", "value"), GOOD)
-def test_a_setting_is_read_from_toml(variable: str, name: str, text: str, value: object) -> None:
+def test_a_setting_is_read_from_toml(
+    variable: str, name: str, text: str, value: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for other, its in companions(name).items():
+        monkeypatch.setenv(other, its)
     Path("spotter.toml").write_text(f"{name} = {IN_TOML[name]}\n")
     assert getattr(load_settings(), name) == value
 
@@ -133,6 +145,66 @@ def test_every_wrong_setting_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -
     with pytest.raises(SettingsError) as raised:
         load_settings()
     assert all(name in str(raised.value) for name in ("SPOTTER_SLOTS: ", "SPOTTER_STANDBY: ", "SPOTTER_GUILDS: "))
+
+
+SLIPS = [
+    ("SPOTTER_OWNERID", "SPOTTER_OWNERID: there is no such setting; did you mean SPOTTER_OWNER_ID?"),
+    ("spotter_slot", "spotter_slot: there is no such setting; did you mean SPOTTER_SLOTS?"),
+    ("SPOTTER_X", "SPOTTER_X: there is no such setting; see the README for those there are."),
+    ("SPOTTER_DISCORD_TOKEN", "SPOTTER_DISCORD_TOKEN: there is no such setting; did you mean DISCORD_TOKEN?"),
+]
+
+
+@pytest.mark.parametrize(("variable", "sentence"), SLIPS)
+def test_a_variable_that_only_looks_like_a_setting_is_refused(
+    variable: str, sentence: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, "1")
+    with pytest.raises(SettingsError) as raised:
+        load_settings()
+    assert str(raised.value) == sentence
+    monkeypatch.delenv(variable)
+    Path(".env").write_text(f"{variable}=1\n")
+    with pytest.raises(SettingsError) as raised:
+        load_settings()
+    assert str(raised.value) == sentence
+
+
+@pytest.mark.parametrize(
+    ("key", "near"), [("slot", "slots"), ("SPOTTER_SLOTS", "slots"), ("Owner_ID", "owner_id"), ("ownerid", "owner_id")]
+)
+def test_a_key_of_toml_that_is_no_setting_is_refused(key: str, near: str) -> None:
+    Path("spotter.toml").write_text(f"{key} = 1\n")
+    with pytest.raises(SettingsError) as raised:
+        load_settings()
+    assert str(raised.value) == f"{key}: there is no such setting; did you mean {near}?"
+
+
+def test_slips_are_named_together_with_what_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPOTTER_SLOT", "2")
+    monkeypatch.setenv("SPOTTER_STANDBY", "none")
+    with pytest.raises(SettingsError, match=r"^SPOTTER_SLOT: .* SPOTTER_STANDBY: "):
+        load_settings()
+
+
+@pytest.mark.parametrize(
+    ("given", "missing"),
+    [("SPOTTER_DISCORD_API", "SPOTTER_DISCORD_GATEWAY"), ("SPOTTER_DISCORD_GATEWAY", "SPOTTER_DISCORD_API")],
+)
+def test_half_an_address_is_refused(given: str, missing: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(given, "http://127.0.0.1:1/")
+    with pytest.raises(SettingsError) as raised:
+        load_settings()
+    assert str(raised.value) == f"{missing}: it goes with {given}; set both or none."
+
+
+def test_a_tilde_is_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("SPOTTER_HOME", "~/spotter")
+    assert load_settings().home == tmp_path / "spotter"
+    monkeypatch.setenv("SPOTTER_HOME", "~nobody-of-that-name/spotter")
+    with pytest.raises(SettingsError, match=r"^SPOTTER_HOME: there is no such user's home folder"):
+        load_settings()
 
 
 def test_toml_that_is_none_is_said_to_be(monkeypatch: pytest.MonkeyPatch) -> None:
