@@ -27,7 +27,7 @@ Size = Literal["tiny", "mini", "small", "medium"]
 
 BUDGET_EXAMPLES = "`10m`, `2h`, `500 steps`, `3 epochs` or `20M tokens`"
 
-_BUDGET = re.compile(r"(?P<number>\d+(?:\.\d+)?)\s*(?P<scale>[kmb](?=\s*tok))?\s*(?P<unit>[a-z]+)", re.IGNORECASE)
+_BUDGET = re.compile(r"(?P<number>[0-9]+(?:\.[0-9]+)?)\s*(?P<scale>[kmb](?=\s*tok))?\s*(?P<unit>[a-z]+)", re.IGNORECASE)
 _UNITS: dict[str, tuple[BudgetUnit, float]] = {
     **dict.fromkeys(("s", "sec", "secs", "second", "seconds"), ("seconds", 1.0)),
     **dict.fromkeys(("m", "min", "mins", "minute", "minutes"), ("seconds", 60.0)),
@@ -60,12 +60,12 @@ class Budget(_Frozen):
             raise ValueError(f"cannot read {text.strip()[:40]!r} as a budget; write it like {BUDGET_EXAMPLES}")
         name, factor = unit
         amount = float(match["number"]) * factor * _SCALES[(match["scale"] or "").lower()]
+        if amount > _MOST[name]:
+            raise ValueError(f"is more than Spotter trains in one run ({cls(amount=_MOST[name], unit=name)})")
         if name in ("steps", "tokens"):
             amount = float(int(amount))
         if amount <= 0:
             raise ValueError(f"must be more than nothing; write it like {BUDGET_EXAMPLES}")
-        if amount > _MOST[name]:
-            raise ValueError(f"is more than Spotter trains in one run ({cls(amount=_MOST[name], unit=name)})")
         return cls(amount=amount, unit=name)
 
     def __str__(self) -> str:
@@ -198,12 +198,11 @@ def parse_spec(raw: Mapping[str, object] | str | bytes) -> RunSpec:
         return RunSpec.model_validate_json(raw) if isinstance(raw, str | bytes) else RunSpec.model_validate(raw)
     except ValidationError as error:
         problems = tuple(_problem(".".join(map(str, e["loc"])), e["type"], e["msg"]) for e in error.errors())
-        raise SpotterError(
-            Code.CONFIG_INVALID,
-            "; ".join(map(str, problems)),
-            field=problems[0].field if len(problems) == 1 else None,
-            problems=problems,
-        ) from error
+        if len(problems) == 1:
+            raise SpotterError(
+                Code.CONFIG_INVALID, problems[0].problem, field=problems[0].field, problems=problems
+            ) from error
+        raise SpotterError(Code.CONFIG_INVALID, "; ".join(map(str, problems)), problems=problems) from error
 
 
 _NAME_RULE = "use lower-case letters, digits and single hyphens, like `brisk-otter-42`"

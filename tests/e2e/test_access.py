@@ -31,8 +31,9 @@ async def test_a_stranger_is_refused_everywhere(
             reply = await stranger.slash(command, file=None, **options)
             assert reply.ephemeral and "for its owner only" in reply.text, command
             assert "song" not in str(reply.message.to_dict() if reply.message else ""), command
-        for command, option in [("trainer train", "data"), ("trainer status", "run"), ("trainer stop", "run")]:
-            assert await stranger.autocomplete(command, option, "") == []
+        completed = [("train", "data"), *((command, "run") for command in ("status", "watch", "unwatch", "stop"))]
+        for command, option in completed:
+            assert await stranger.autocomplete(f"trainer {command}", option, "") == []
         for row in card.components:
             for button in row["components"]:
                 data = {"component_type": 2, "custom_id": button["custom_id"], "id": button["id"]}

@@ -55,6 +55,18 @@ async def test_a_restart_in_the_middle_loses_and_doubles_nothing(
     assert sum(isinstance(event, JobStarted) for event in events) == 1
 
 
+async def test_restarts_before_the_run_has_begun_cost_it_nothing(bots: Bots, owner: Person) -> None:
+    """Each bot goes while the run's worker is still being started; none of that counts against the run."""
+    async with bots.running():
+        await owner.slash("trainer train", file=("song.txt", TEXT), budget="2 steps", name="song")
+    for _ in range(4):
+        async with bots.running():
+            pass
+    async with bots.running():
+        await ending(owner, "song", "finished")
+    assert len(owner.notifications()) == 1
+
+
 async def test_a_run_that_ends_while_the_bot_is_down_is_told_once_afterwards(bots: Bots, owner: Person) -> None:
     async with bots.running():
         await owner.slash("trainer train", file=("song.txt", TEXT), budget="10m", name="song")

@@ -40,9 +40,17 @@ def test_what_is_no_budget_is_refused_with_an_example(text: str) -> None:
         Budget.parse(text)
 
 
-def test_a_budget_beyond_reason_is_refused() -> None:
-    with pytest.raises(ValueError, match="720h"):
-        Budget.parse("31 days")
+@pytest.mark.parametrize(("text", "most"), [("31 days", "720h"), ("9" * 400 + " steps", "100000000 steps")])
+def test_a_budget_beyond_reason_is_refused(text: str, most: str) -> None:
+    with pytest.raises(ValueError, match=most):
+        Budget.parse(text)
+
+
+def test_one_wrong_field_is_named_once() -> None:
+    with pytest.raises(SpotterError) as caught:
+        parse_spec({"data": {"dataset": "d"}, "budget": "soon"})
+    assert str(caught.value).startswith("budget: cannot read 'soon'")
+    assert not caught.value.message.startswith("budget")
 
 
 @given(

@@ -26,6 +26,7 @@ DEFAULT_BUDGET = "10m"
     model="The model's architecture",
     size="How large a model; tiny if you leave it out",
     budget="How long: 10m, 2h, 500 steps, 3 epochs, 20M tokens; 10m if you leave it out",
+    batch="How many tokens each step learns from; what suits the size if you leave it out",
     name="What to call the run; a name is made if you leave it out",
 )
 @app_commands.choices(
@@ -40,6 +41,7 @@ async def train(
     model: str | None = None,
     size: str | None = None,
     budget: str | None = None,
+    batch: int | None = None,
     name: str | None = None,
 ) -> None:
     await acknowledge(interaction)
@@ -49,6 +51,7 @@ async def train(
         file=await download(file, client.upload_limit) if file else None,
         name=(given(name) or "").lower() or None,  # phones begin with a capital letter
         budget=given(budget) or DEFAULT_BUDGET,
+        overrides={} if batch is None else {"batch": {"tokens_per_step": batch}},
         model={key: value for key, value in (("family", given(model)), ("size", given(size))) if value},
     )
     # A person who sees an error of Discord's and tries again is a new interaction; Discord repeating itself is not.
