@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from uuid import uuid4
 
 
 def write_atomic(path: Path, data: bytes) -> None:
     """Replace `path` by `data`; a crash at any point leaves the old file or the new one. Raises OSError."""
-    aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    aside = name_aside(path)
     try:
         with aside.open("wb") as file:
             file.write(data)
@@ -19,6 +20,11 @@ def write_atomic(path: Path, data: bytes) -> None:
         aside.unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
+
+
+def name_aside(path: Path) -> Path:
+    """A hidden name beside `path` that nobody else has, for what is not yet, or no longer, `path`."""
+    return path.with_name(f".{path.name}-{uuid4().hex}")
 
 
 def sync_folder(folder: Path) -> None:

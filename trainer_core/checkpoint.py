@@ -7,14 +7,17 @@ import re
 import shutil
 import time
 from pathlib import Path
+from pickle import UnpicklingError
 
 import torch
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
+from safetensors import SafetensorError
 from safetensors.torch import load_model
 
 from trainer_core.errors import Code, SpotterError
 from trainer_core.events import MetricsCheckpoint
 from trainer_core.export import problems_with_sums, write_sums
+from trainer_core.failures import is_out_of_memory
 from trainer_core.folders import new_folder
 from trainer_core.state import LoopState
 from trainer_core.training import Training
@@ -43,15 +46,21 @@ class Checkpoints:
         """`keep` is how many of the newest stay."""
         self._folder = folder
         self._keep = keep
+        self.set_aside: list[str] = []
+        """What `newest_good` found corrupt and renamed: a sentence each, for a person."""
 
     def save(self, training: Training) -> MetricsCheckpoint:
-        """Write a checkpoint of `training` and drop the oldest over the limit. Raises OSError; then none was added."""
+        """Write a checkpoint of `training` and drop the oldest over the limit. Raises OSError; then none was added.
+
+        One of the same step that verifies is left as it is.
+        """
         started = time.monotonic()
         target = self._folder / f"step-{training.state.step:08d}"
-        with new_folder(target) as aside:
-            _write(aside, training)
-            shutil.rmtree(target, ignore_errors=True)
-        for old in self._newest_first()[self._keep :]:
+        if problems_with_sums(target):
+            with new_folder(target, makes_way=problems_with_sums) as aside:
+                _write(aside, training)
+        others = [folder for folder in self._newest_first() if folder != target]
+        for old in others[self._keep - 1 :]:
             shutil.rmtree(old)
         return MetricsCheckpoint(
             step=training.state.step,
@@ -61,19 +70,29 @@ class Checkpoints:
         )
 
     def newest_good(self) -> Path | None:
-        """The newest checkpoint that verifies, or None if the run has saved none. Corrupt ones are passed over.
+        """The newest checkpoint that verifies, or None if the run has saved none.
 
-        Raises CHECKPOINT_CORRUPT if there are some and none verifies.
+        Corrupt ones that are newer are renamed, so that they do not count among those kept once the run goes on from
+        there. Raises CHECKPOINT_CORRUPT if there are some and none verifies; then none is renamed. Raises OSError.
         """
-        saved = self._newest_first()
-        for folder in saved:
+        corrupt: list[Path] = []
+        for folder in self._newest_first():
             problems = problems_with_sums(folder)
             if not problems:
+                for passed_over in corrupt:
+                    self._set_aside(passed_over)
                 return folder
-            log.warning("checkpoint %s is passed over: %s", folder.name, "; ".join(problems))
-        if saved:
+            log.warning("checkpoint %s is corrupt: %s", folder.name, "; ".join(problems))
+            corrupt.append(folder)
+        if corrupt:
             raise SpotterError(Code.CHECKPOINT_CORRUPT)
         return None
+
+    def _set_aside(self, corrupt: Path) -> None:
+        kept = corrupt.with_name(f"corrupt-{corrupt.name}")
+        shutil.rmtree(kept, ignore_errors=True)
+        corrupt.rename(kept)
+        self.set_aside.append(f"the checkpoint of step {step_of(corrupt):,} is corrupt and was set aside")
 
     def _newest_first(self) -> list[Path]:
         if not self._folder.is_dir():
@@ -95,7 +114,18 @@ def restore(training: Training, checkpoint: Path) -> None:
         load_model(training.model, checkpoint / "model.safetensors", device=training.device.kind)
         optimizer = torch.load(checkpoint / "optim.pt", weights_only=True, map_location=training.device.kind)
         training.optimizer.load_state_dict(optimizer)
-    except (OSError, ValidationError, RuntimeError, ValueError, KeyError) as error:
+    except (
+        OSError,
+        EOFError,
+        RuntimeError,
+        TypeError,
+        ValueError,
+        KeyError,
+        SafetensorError,
+        UnpicklingError,
+    ) as error:
+        if is_out_of_memory(error):
+            raise
         raise SpotterError(Code.CHECKPOINT_CORRUPT, f"the checkpoint {checkpoint.name} is not of this model") from error
     training.state = record.loop
     torch.set_rng_state(_from_hex(record.cpu_random))

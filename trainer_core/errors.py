@@ -85,7 +85,7 @@ _USER, _TRANSIENT, _FATAL = Failure.USER_INPUT, Failure.TRANSIENT, Failure.FATAL
 _MEANINGS: dict[Code, _Meaning] = {
     Code.TRAINING_CANCELLED: _Meaning(_USER, 409, "The run was stopped.", "Start it again when you like."),
     Code.TRAINING_OOM: _Meaning(
-        _FATAL, 507, "Training ran out of memory.", "Choose a smaller size, or a smaller micro-batch."
+        _FATAL, 507, "Training ran out of memory.", "Choose a smaller size, or free some memory."
     ),
     Code.TRAINING_NAN_LOSS: _Meaning(
         _FATAL, 422, "The loss stopped being a number.", "Halve the learning rate and train again."
@@ -114,9 +114,7 @@ _MEANINGS: dict[Code, _Meaning] = {
     Code.CUDA_NOT_AVAILABLE: _Meaning(
         _USER, 422, "This machine has no usable CUDA device.", "Run `spotter doctor`, or train on the CPU."
     ),
-    Code.CUDA_OOM: _Meaning(
-        _FATAL, 507, "The GPU ran out of memory.", "Choose a smaller size, or a smaller micro-batch."
-    ),
+    Code.CUDA_OOM: _Meaning(_FATAL, 507, "The GPU ran out of memory.", "Choose a smaller size, or free some memory."),
     Code.DISK_FULL: _Meaning(_TRANSIENT, 507, "The disk is full.", "Free some space; the run can go on after that."),
     Code.WORKER_KILLED: _Meaning(
         _TRANSIENT,

@@ -25,38 +25,49 @@ def write_model(folder: Path, model: Savable, tokenizer: Path) -> dict[str, str]
 
     An older `folder` is replaced. Returns the SHA-256 of each file. Raises OSError.
     """
-    with new_folder(folder) as aside:
+    with new_folder(folder, makes_way=_always) as aside:
         model.save_pretrained(aside)
         for file in tokenizer.iterdir():
             if file.name != SUMS:
                 shutil.copyfile(file, aside / file.name)
-        sums = write_sums(aside)
-        shutil.rmtree(folder, ignore_errors=True)
-    return sums
+        write_sums(aside)
+    return read_sums(folder)
 
 
-def write_sums(folder: Path) -> dict[str, str]:
-    """Record the SHA-256 of every file in `folder` in its `sums.json`. Returns them by name. Raises OSError."""
+def _always(_: Path) -> bool:
+    return True
+
+
+def write_sums(folder: Path) -> None:
+    """Record the SHA-256 of every file in `folder` in its `sums.json`. Raises OSError."""
     sums = {file.name: sha256(file) for file in sorted(folder.iterdir()) if file.is_file() and file.name != SUMS}
     (folder / SUMS).write_text(json.dumps(sums, indent=2), encoding="utf-8")
+
+
+def read_sums(folder: Path) -> dict[str, str]:
+    """The SHA-256 of each file of a summed folder, by name. Raises OSError, or ValueError if there are none to read."""
+    sums = json.loads((folder / SUMS).read_bytes())
+    if not isinstance(sums, dict) or not sums:
+        raise ValueError(f"{SUMS} lists no files")
     return sums
 
 
 def problems_with_sums(folder: Path) -> list[str]:
     """What is wrong with the files of a summed folder, a sentence each; empty if it verifies."""
     try:
-        sums = json.loads((folder / SUMS).read_bytes())
+        sums = read_sums(folder)
     except (OSError, ValueError):
         return [f"{SUMS} is missing or unreadable"]
-    if not isinstance(sums, dict) or not sums:
-        return [f"{SUMS} lists no files"]
     problems = []
     for name, expected in sums.items():
         file = folder / name
-        if Path(name).name != name or not file.is_file():
-            problems.append(f"{name} is missing")
-        elif sha256(file) != expected:
-            problems.append(f"{name} is not the file that was written")
+        try:
+            if Path(name).name != name or not file.is_file():
+                problems.append(f"{name} is missing")
+            elif sha256(file) != expected:
+                problems.append(f"{name} is not the file that was written")
+        except OSError as error:
+            problems.append(f"{name} cannot be read ({error.strerror})")
     return problems
 
 

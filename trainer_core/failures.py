@@ -9,38 +9,48 @@ from contextlib import contextmanager
 import torch
 
 from trainer_core.errors import Code, SpotterError
+from trainer_core.models.sizes import next_smaller
+from trainer_core.spec import Size
 
 
 @contextmanager
-def explained(micro_batch: int) -> Iterator[None]:
-    """Out-of-memory errors of the block become a `SpotterError` that says which micro-batch would fit."""
+def explained(size: Size, micro_batch: int) -> Iterator[None]:
+    """Out-of-memory errors of the block become a `SpotterError` that says what would fit instead of these two."""
     try:
         yield
     except (MemoryError, RuntimeError) as error:
-        raise classify(error, micro_batch) from error
+        if is_out_of_memory(error):
+            raise SpotterError(classify(error).code, next_step=_what_fits(size, micro_batch)) from error
+        raise
 
 
-def classify(error: BaseException, micro_batch: int | None = None) -> SpotterError:
-    """The failure a person is told of. `micro_batch` is the one in use, if it is known.
+def classify(error: BaseException) -> SpotterError:
+    """The failure a person is told of.
 
     The traceback belongs in the log; of an unknown exception only the class is told.
     """
     if isinstance(error, SpotterError):
         return error
-    if isinstance(error, torch.OutOfMemoryError):
-        return SpotterError(Code.CUDA_OOM, next_step=_smaller(micro_batch))
-    if isinstance(error, MemoryError) or _is_cpu_allocation(error):
-        return SpotterError(Code.TRAINING_OOM, next_step=_smaller(micro_batch))
+    if is_out_of_memory(error):
+        return SpotterError(Code.CUDA_OOM if isinstance(error, torch.OutOfMemoryError) else Code.TRAINING_OOM)
     if _is_full_disk(error):
         return SpotterError(Code.DISK_FULL)
     return SpotterError(Code.WORKER_CRASHED, f"Training stopped on an unexpected {type(error).__name__}.")
 
 
-def _smaller(micro_batch: int | None) -> str | None:
-    """What would fit, as far as halving can tell; None leaves the code's own advice."""
-    if micro_batch is None or micro_batch < 2:
-        return None
-    return f"Train again with a micro-batch of {micro_batch // 2}, or choose a smaller size."
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether a device or this machine had no memory left."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    # torch has no class of its own for the CPU's allocator.
+    return isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error)
+
+
+def _what_fits(size: Size, micro_batch: int) -> str:
+    """The next smaller size, which a person can choose anywhere; then the micro-batch, as far as halving can tell."""
+    smaller = next_smaller(size)
+    advice = f"Choose the size {smaller}" if smaller else "Free some memory, or train on a machine with more"
+    return f"{advice}; a micro-batch of {micro_batch // 2} would fit." if micro_batch > 1 else f"{advice}."
 
 
 def _is_full_disk(error: BaseException) -> bool:
@@ -48,8 +58,3 @@ def _is_full_disk(error: BaseException) -> bool:
     return (
         isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
     ) or "No space left on device" in str(error)
-
-
-def _is_cpu_allocation(error: BaseException) -> bool:
-    """torch has no class of its own for the CPU's allocator."""
-    return isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error)

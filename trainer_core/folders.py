@@ -4,26 +4,34 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from uuid import uuid4
 
-from trainer_core.atomic import sync_folder
+from trainer_core.atomic import name_aside, sync_folder
+
+_LEFTOVER = re.compile(r"\..+-[0-9a-f]{32}")
+
+
+def _never(_: Path) -> bool:
+    return False
 
 
 @contextmanager
-def new_folder(target: Path) -> Iterator[Path]:
+def new_folder(target: Path, makes_way: Callable[[Path], object] = _never) -> Iterator[Path]:
     """An empty folder to fill with files; it appears as `target` when the block ends, and vanishes if the block fails.
 
-    Raises FileExistsError if `target` is there by then and not empty, another OSError if the disk does not take it.
+    A folder that is there by then and not empty is removed, once the new one is in its place, if `makes_way` is
+    true of it. Raises FileExistsError if it is not, another OSError if the disk does not take it.
     """
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
     except FileExistsError as error:
         raise NotADirectoryError(errno.ENOTDIR, "a file is where the folder should be", target.parent.name) from error
-    aside = target.with_name(f".{target.name}-{uuid4().hex}")
+    aside = name_aside(target)
     aside.mkdir()
     try:
         yield aside
@@ -31,10 +39,49 @@ def new_folder(target: Path) -> Iterator[Path]:
             with file.open("rb") as stream:
                 os.fsync(stream.fileno())
         sync_folder(aside)
-        _rename(aside, target)
+        replaced = _put_in_place(aside, target, makes_way)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
     sync_folder(target.parent)
+    for old in replaced:
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def sweep(folder: Path, *, idle: float = 0.0) -> list[str]:
+    """Remove what processes that died while writing left aside in `folder`. Returns the names. Raises OSError.
+
+    Only for who alone writes there; otherwise `idle` is how many seconds nothing may have been added to it.
+    """
+    if not folder.is_dir():
+        return []
+    dead = []
+    for path in folder.iterdir():
+        with suppress(FileNotFoundError):  # another sweep may be quicker
+            if _LEFTOVER.fullmatch(path.name) and path.lstat().st_mtime <= time.time() - idle:
+                dead.append(path)
+    for path in dead:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+    return sorted(path.name for path in dead)
+
+
+def _put_in_place(aside: Path, target: Path, makes_way: Callable[[Path], object]) -> list[Path]:
+    """Rename `aside` to `target`. Returns where the folders are that made way for it."""
+    replaced: list[Path] = []
+    while True:
+        try:
+            _rename(aside, target)
+        except FileExistsError:
+            if not makes_way(target):
+                raise
+        else:
+            return replaced
+        old = name_aside(target)
+        with suppress(FileNotFoundError):  # another process may have seen the same
+            target.rename(old)
+            replaced.append(old)
 
 
 def _rename(aside: Path, target: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import platform
 import shutil
 import subprocess
@@ -12,11 +13,22 @@ from pydantic import BaseModel, ConfigDict
 
 from trainer_core.atomic import write_atomic
 from trainer_core.data.corpus import DatasetCard
-from trainer_core.events import Summary
+from trainer_core.events import MetricsConfig, Summary
 from trainer_core.layout import RunDirectory
 from trainer_core.spec import RunSpec
 
 _PACKAGES = ("spotter-trainer", "torch", "transformers", "tokenizers", "safetensors", "numpy")
+
+log = logging.getLogger(__name__)
+
+
+class Decision(BaseModel):
+    """A choice that was made for the run."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    value: int | float | str
+    reason: str
 
 
 class Manifest(BaseModel):
@@ -36,8 +48,8 @@ class Manifest(BaseModel):
     system: str
     device: str
     precision: str
-    decisions: dict[str, str]
-    """What was chosen for the run, each with its reason."""
+    decisions: dict[str, Decision]
+    """What was chosen for the run, or asked for, by the names of `MetricsConfig`."""
     durations: dict[str, float]
     """Seconds of each phase of the last attempt."""
     summary: Summary
@@ -110,6 +122,12 @@ print(tokenizer.decode(model.generate(**prompt, max_new_tokens=60)[0]))
 """
 
 
+def decisions(config: MetricsConfig) -> dict[str, Decision]:
+    """The numbers in `config` that have a reason there, with it."""
+    values = config.model_dump(include=set(config.reasons))
+    return {name: Decision(value=values[name], reason=reason) for name, reason in config.reasons.items()}
+
+
 def versions() -> dict[str, str]:
     """Of Python and of the packages that decide what comes out."""
     found = {"python": platform.python_version()}
@@ -121,13 +139,29 @@ def versions() -> dict[str, str]:
     return found
 
 
-def git_commit() -> str | None:
-    """The commit of the checkout this code runs from, marked `-dirty` if it was changed since; None outside of one."""
+def git_commit(package: Path = Path(__file__).parent, seconds: float = 10.0) -> str | None:
+    """The commit of the checkout that `package` is a folder of, marked `-dirty` if it was changed since.
+
+    None outside of one, without git, or if git takes more than `seconds` to answer. A package that was installed
+    somewhere below another project's checkout is not of that checkout.
+    """
+    top = _git(package, seconds, "rev-parse", "--show-toplevel")
+    if top is None or Path(top).resolve() != package.resolve().parent:
+        return None
+    return _git(package, seconds, "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
+
+
+def _git(folder: Path, seconds: float, *arguments: str) -> str | None:
+    """What git prints for `folder`; None if it fails or does not answer."""
     git = shutil.which("git")
     if git is None:
         return None
-    command = [git, "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
-    result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=10)
+    command = [git, "-C", str(folder), *arguments]
+    try:
+        result = subprocess.run(command, capture_output=True, text=True, check=True, timeout=seconds)
+    except (OSError, subprocess.SubprocessError) as error:
+        log.info("git %s: %s", arguments[0], error)
+        return None
     return result.stdout.strip() or None
 
 

@@ -15,10 +15,12 @@ from transformers.utils import logging as transformers_logging
 from trainer_core import device as devices
 from trainer_core.checkpoint import Checkpoints, restore, step_of
 from trainer_core.control import ControlReader
+from trainer_core.data import formats
 from trainer_core.data.corpus import DatasetCard, documents, read_card
 from trainer_core.data.order import Order
+from trainer_core.data.split import VERSION as SPLIT_VERSION
 from trainer_core.data.split import Split, split
-from trainer_core.data.tokens import build_tokens
+from trainer_core.data.tokens import Tokens, build_tokens
 from trainer_core.errors import Code, SpotterError
 from trainer_core.events import (
     Event,
@@ -33,9 +35,10 @@ from trainer_core.events import (
 )
 from trainer_core.export import verify, write_model
 from trainer_core.failures import explained
+from trainer_core.folders import sweep
 from trainer_core.layout import Home, RunDirectory
 from trainer_core.loop import summary, train
-from trainer_core.manifest import Manifest, git_commit, system, versions
+from trainer_core.manifest import Manifest, decisions, git_commit, system, versions
 from trainer_core.models.build import build_model
 from trainer_core.models.sizes import SIZES
 from trainer_core.optim import build_optimizer
@@ -43,12 +46,15 @@ from trainer_core.plan import first_pace, plan_batching
 from trainer_core.preflight import preflight
 from trainer_core.spec import RunSpec, parse_spec
 from trainer_core.state import LoopState
-from trainer_core.tokenizers.bpe import suggested_vocabulary, train_bpe
+from trainer_core.tokenizers.bpe import BPE, suggested_vocabulary, train_bpe
 from trainer_core.training import Training
 
 log = logging.getLogger(__name__)
 
 Report = Callable[[Event], None]
+
+_DEAD_AFTER = 86_400.0
+"""Seconds after which nobody is still writing a tokenizer or a data set."""
 
 
 def run(directory: RunDirectory, attempt: int, report: Report, control: ControlReader) -> None:
@@ -58,6 +64,7 @@ def run(directory: RunDirectory, attempt: int, report: Report, control: ControlR
     then no ending was reported.
     """
     spec = parse_spec(directory.spec.read_bytes())
+    _sweep(directory, spec)
     checkpoints = Checkpoints(directory.checkpoints, spec.checkpoint.keep)
     checkpoint = checkpoints.newest_good()
     device = devices.choose(spec.device)
@@ -67,6 +74,8 @@ def run(directory: RunDirectory, attempt: int, report: Report, control: ControlR
 
     card = read_card(directory.home, spec.data.dataset)
     clock.enter("reading", f"{card.characters:,} characters in {card.documents:,} documents of {card.name}")
+    for sentence in checkpoints.set_aside:
+        clock.tell(sentence)
     text, text_key = _text(directory.home, card, spec)
 
     vocabulary = spec.tokenizer.vocabulary or suggested_vocabulary(card.characters)
@@ -76,55 +85,28 @@ def run(directory: RunDirectory, attempt: int, report: Report, control: ControlR
     clock.enter("tokens", f"writing the text in {tokenizer.vocabulary:,} tokens")
     tokens = build_tokens(directory.home.dataset(card.name), text_key, text, tokenizer)
 
-    shape = SIZES[spec.model.size]
-    batching = plan_batching(spec.batch, shape, len(tokens.train), tokenizer.vocabulary, device.kind)
-    peak = spec.optimizer.learning_rate or shape.learning_rate
-    model = build_model(spec.model, tokenizer.vocabulary, tokenizer.end_of_text, spec.seed, device.kind)
-    training = Training(
-        spec=spec,
-        device=device,
-        model=model,
-        optimizer=build_optimizer(model, spec.optimizer, peak),
-        tokenizer=tokenizer,
-        tokens=tokens,
-        order=Order(len(tokens.train), batching.length, spec.seed),
-        batching=batching,
-        peak_learning_rate=peak,
-        state=LoopState(),
-    )
-    torch.manual_seed(spec.seed)
+    clock.enter("model", f"{spec.model.family} {spec.model.size}")
+    training = _built(spec, device, tokenizer, tokens)
     if checkpoint:
         restore(training, checkpoint)
-    clock.enter(
-        "model",
+    clock.tell(
         f"{spec.model.family} {spec.model.size}, {training.parameters:,} parameters; "
         f"{len(tokens.train):,} tokens to train on, {len(tokens.validation):,} held out",
     )
 
-    with explained(batching.micro_batch):
+    clock.enter("preflight", "a few passes forward and back")
+    with explained(spec.model.size, training.batching.micro_batch):
         checks = preflight(training)
-    clock.enter("preflight", str(checks))
+    clock.tell(str(checks))
     if not training.state.paces:
-        pace = first_pace(spec.budget, batching, training.order.sequences, checks.seconds_per_step)
+        pace = first_pace(spec.budget, training.batching, training.order.sequences, checks.seconds_per_step)
         training.state = replace(training.state, paces=(pace,))
-    config = MetricsConfig(
-        parameters=training.parameters,
-        vocabulary=tokenizer.vocabulary,
-        context=batching.length,
-        tokens_per_step=batching.tokens_per_step,
-        micro_batch=batching.micro_batch,
-        accumulation=batching.accumulation,
-        learning_rate=peak,
-        train_tokens=len(tokens.train),
-        validation_tokens=len(tokens.validation),
-        precision=device.precision,
-        reasons=_reasons(spec) | {"precision": device.reason, "micro_batch": batching.reason},
-    )
+    config = _config(training)
     report(config)
 
-    clock.enter("training", f"{spec.budget} at {batching.tokens_per_step:,} tokens a step")
+    clock.enter("training", f"{spec.budget} at {training.batching.tokens_per_step:,} tokens a step")
     ending: JobStopped | JobPaused | None = None
-    with explained(batching.micro_batch):
+    with explained(spec.model.size, training.batching.micro_batch):
         for event in train(training, checkpoints, control):
             if isinstance(event, JobStopped | JobPaused):
                 ending = event
@@ -135,7 +117,7 @@ def run(directory: RunDirectory, attempt: int, report: Report, control: ControlR
         return
 
     clock.enter("saving", "writing the model")
-    sums = write_model(directory.export, model, tokenizer.folder)
+    sums = write_model(directory.export, training.model, tokenizer.folder)
     if problems := verify(directory.export):
         raise SpotterError(Code.WORKER_CRASHED, f"The finished model does not verify: {problems[0]}.")
     result = summary(training, model=directory.export.name)
@@ -150,7 +132,7 @@ def run(directory: RunDirectory, attempt: int, report: Report, control: ControlR
         system=system(),
         device=device.name,
         precision=device.precision,
-        decisions=config.reasons,
+        decisions=decisions(config),
         durations=clock.durations(),
         summary=result,
         sums=sums,
@@ -170,20 +152,70 @@ def _text(home: Home, card: DatasetCard, spec: RunSpec) -> tuple[Split, str]:
     fraction = spec.data.validation_fraction
     text = split(list(documents(home, card)), fraction, spec.seed)
     if not text.train:
-        raise SpotterError(Code.CORPUS_EMPTY, "repeats itself too much to hold any of it out", field="data.dataset")
-    return text, f"split 1 of {card.sha256}, {fraction} held out, seed {spec.seed}"
+        raise SpotterError(
+            Code.CORPUS_EMPTY, f"{card.name} repeats itself too much to hold any of it out", field="data.dataset"
+        )
+    source = f"{card.sha256} read as {card.kind} {formats.VERSION}"
+    return text, f"{source}, split {SPLIT_VERSION}, {fraction} held out, seed {spec.seed}"
 
 
-def _reasons(spec: RunSpec) -> dict[str, str]:
-    """Why each number that the person left open is what it is."""
-    reasons = {}
-    if spec.tokenizer.vocabulary is None:
-        reasons["vocabulary"] = "it grows with the square root of the corpus"
-    if spec.batch.tokens_per_step is None:
-        reasons["tokens_per_step"] = f"what suits the size {spec.model.size}"
-    if spec.optimizer.learning_rate is None:
-        reasons["learning_rate"] = f"what suits the size {spec.model.size}"
-    return reasons
+def _built(spec: RunSpec, device: devices.Device, tokenizer: BPE, tokens: Tokens) -> Training:
+    """Everything that a loop needs, with fresh weights."""
+    shape = SIZES[spec.model.size]
+    batching = plan_batching(spec.batch, shape, len(tokens.train), tokenizer.vocabulary, device.kind)
+    peak = spec.optimizer.learning_rate or shape.learning_rate
+    model = build_model(spec.model, tokenizer.vocabulary, tokenizer.end_of_text, spec.seed, device.kind)
+    torch.manual_seed(spec.seed)
+    return Training(
+        spec=spec,
+        device=device,
+        model=model,
+        optimizer=build_optimizer(model, spec.optimizer, peak),
+        tokenizer=tokenizer,
+        tokens=tokens,
+        order=Order(len(tokens.train), batching.length, spec.seed),
+        batching=batching,
+        peak_learning_rate=peak,
+        state=LoopState(),
+    )
+
+
+def _config(training: Training) -> MetricsConfig:
+    """The numbers that decide what is learnt, each with the reason why it is what it is."""
+    spec, batching = training.spec, training.batching
+    asked, suits = "as asked for", f"what suits the size {spec.model.size}"
+    whole = batching.length == SIZES[spec.model.size].context
+    return MetricsConfig(
+        parameters=training.parameters,
+        vocabulary=training.tokenizer.vocabulary,
+        context=batching.length,
+        tokens_per_step=batching.tokens_per_step,
+        micro_batch=batching.micro_batch,
+        accumulation=batching.accumulation,
+        learning_rate=training.peak_learning_rate,
+        train_tokens=len(training.tokens.train),
+        validation_tokens=len(training.tokens.validation),
+        precision=training.device.precision,
+        reasons={
+            "vocabulary": asked if spec.tokenizer.vocabulary else "it grows with the square root of the corpus",
+            "context": suits if whole else "the text is no longer",
+            "tokens_per_step": f"{asked if spec.batch.tokens_per_step else suits}, in whole sequences",
+            "micro_batch": batching.reason,
+            "accumulation": "the forward passes that make up a step",
+            "learning_rate": asked if spec.optimizer.learning_rate else suits,
+            "precision": training.device.reason,
+        },
+    )
+
+
+def _sweep(directory: RunDirectory, spec: RunSpec) -> None:
+    """Remove what writers that died left. This attempt alone writes in its run; elsewhere only old things are dead."""
+    home = directory.home
+    swept = sweep(directory.path) + sweep(directory.checkpoints)
+    for folder in (home.datasets, home.tokenizers, home.dataset(spec.data.dataset) / "tokens"):
+        swept += sweep(folder, idle=_DEAD_AFTER)
+    if swept:
+        log.info("removed what was left half-written: %s", ", ".join(swept))
 
 
 class _Phases:
@@ -194,7 +226,13 @@ class _Phases:
         self._entered: list[tuple[Phase, float]] = []
 
     def enter(self, phase: Phase, message: str) -> None:
+        """`phase` begins now."""
         self._entered.append((phase, time.monotonic()))
+        self.tell(message)
+
+    def tell(self, message: str) -> None:
+        """What is known of the present phase by now."""
+        phase, _ = self._entered[-1]
         self._report(JobProgress(phase=phase, message=message))
         log.info("%s: %s", phase, message)
 

@@ -7,6 +7,7 @@ import torch
 
 from trainer_core.errors import Code, SpotterError
 from trainer_core.failures import classify, explained
+from trainer_core.spec import Size
 
 SECRET = "/home/someone/diary.txt: my dear diary"
 
@@ -39,17 +40,30 @@ def test_a_failure_that_has_a_code_keeps_it() -> None:
     assert classify(error) is error
 
 
-def test_out_of_memory_says_what_would_fit() -> None:
-    assert "micro-batch of 8" in classify(MemoryError(), micro_batch=16).next_step
-    assert classify(MemoryError(), micro_batch=1).next_step == Code.TRAINING_OOM.next_step
+@pytest.mark.parametrize(
+    ("size", "micro_batch", "advice"),
+    [
+        ("small", 8, "Choose the size mini; a micro-batch of 4 would fit."),
+        ("mini", 1, "Choose the size tiny."),
+        ("tiny", 2, "Free some memory, or train on a machine with more; a micro-batch of 1 would fit."),
+    ],
+)
+@pytest.mark.parametrize(
+    ("error", "code"), [(MemoryError(SECRET), Code.TRAINING_OOM), (torch.OutOfMemoryError(SECRET), Code.CUDA_OOM)]
+)
+def test_a_block_that_runs_out_of_memory_says_what_can_be_chosen_instead(
+    error: BaseException, code: Code, size: Size, micro_batch: int, advice: str
+) -> None:
+    with pytest.raises(SpotterError) as caught, explained(size, micro_batch):
+        raise error
+    assert (caught.value.code, caught.value.next_step) == (code, advice)
 
 
-def test_a_block_that_runs_out_of_memory_says_what_would_fit() -> None:
-    with pytest.raises(SpotterError) as caught, explained(micro_batch=4):
-        raise MemoryError
-    assert "micro-batch of 2" in caught.value.next_step
-    with pytest.raises(ZeroDivisionError), explained(micro_batch=4):
-        raise ZeroDivisionError
+@pytest.mark.parametrize("error", [ZeroDivisionError(), RuntimeError("shapes do not match")])
+def test_a_block_that_fails_otherwise_fails_as_it_does(error: Exception) -> None:
+    with pytest.raises(type(error)) as caught, explained("tiny", 4):
+        raise error
+    assert caught.value is error
 
 
 def test_a_tensor_that_cannot_be_had_is_out_of_memory() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable
 from dataclasses import replace
@@ -25,6 +26,7 @@ from trainer_core.events import (
     MetricsProgress,
     MetricsSample,
 )
+from trainer_core.export import problems_with_sums
 from trainer_core.loop import train
 from trainer_core.spec import RunSpec
 from trainer_core.state import Evaluation
@@ -204,6 +206,38 @@ def test_a_checkpoint_of_another_model_is_refused(training: Make, checkpoints: C
         restore(other, saved)
 
 
+@pytest.mark.parametrize("name", ["model.safetensors", "optim.pt", "state.json"])
+@pytest.mark.parametrize("content", [b"", b"{}", b"\x80\x02]q\x00.", b"\xff" * 64])
+def test_a_checkpoint_that_was_written_wrong_is_refused(
+    training: Make, checkpoints: Checkpoints, name: str, content: bytes
+) -> None:
+    making = training(small_spec())
+    checkpoints.save(making)
+    saved = checkpoints.newest_good()
+    assert saved is not None
+    (saved / name).write_bytes(content)
+    with pytest.raises(SpotterError) as caught:
+        restore(making, saved)
+    assert caught.value.code is Code.CHECKPOINT_CORRUPT
+
+
+@pytest.mark.parametrize("error", [torch.OutOfMemoryError("no memory"), MemoryError()])
+def test_a_checkpoint_for_which_there_is_no_memory_is_not_corrupt(
+    training: Make, checkpoints: Checkpoints, error: Exception
+) -> None:
+    making = training(small_spec())
+    checkpoints.save(making)
+    saved = checkpoints.newest_good()
+    assert saved is not None
+
+    def run_out(optimizer: torch.optim.Optimizer, state: dict[str, object]) -> None:
+        raise error
+
+    making.optimizer.register_load_state_dict_pre_hook(run_out)
+    with pytest.raises(type(error)):
+        restore(making, saved)
+
+
 def test_a_run_without_checkpoints_has_no_newest(checkpoints: Checkpoints, tmp_path: Path) -> None:
     assert checkpoints.newest_good() is None
     (tmp_path / "checkpoints").mkdir()
@@ -212,11 +246,61 @@ def test_a_run_without_checkpoints_has_no_newest(checkpoints: Checkpoints, tmp_p
     assert step_of(None) == 0
 
 
-def test_saving_the_same_step_again_replaces_it(training: Make, checkpoints: Checkpoints) -> None:
+def test_a_checkpoint_that_verifies_is_not_touched_by_saving_its_step_again(
+    training: Make, checkpoints: Checkpoints
+) -> None:
     making = training(small_spec())
-    first, again = checkpoints.save(making), checkpoints.save(making)
-    assert first.path == again.path
-    assert checkpoints.newest_good() is not None
+    first = checkpoints.save(making)
+    saved = checkpoints.newest_good()
+    assert saved is not None
+    before = saved.stat()
+    again = checkpoints.save(making)
+    assert (first.path, first.bytes) == (again.path, again.bytes)
+    assert (saved.stat().st_ino, saved.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+
+
+def test_a_corrupt_checkpoint_is_replaced_by_saving_its_step_again(training: Make, checkpoints: Checkpoints) -> None:
+    making = training(small_spec())
+    checkpoints.save(making)
+    saved = checkpoints.newest_good()
+    assert saved is not None
+    (saved / "optim.pt").write_bytes(b"half")
+    checkpoints.save(making)
+    assert checkpoints.newest_good() == saved
+    assert list(saved.parent.iterdir()) == [saved]
+
+
+def test_a_corrupt_checkpoint_takes_no_good_one_s_place(training: Make, tmp_path: Path) -> None:
+    folder = tmp_path / "checkpoints"
+    making = training(small_spec())
+    checkpoints = Checkpoints(folder, keep=1)
+    making.state = replace(making.state, step=7)
+    (folder / "step-00000099").mkdir(parents=True)
+    checkpoints.save(making)
+    assert step_of(checkpoints.newest_good()) == 7
+
+
+def test_corrupt_checkpoints_are_set_aside_when_a_run_goes_on(training: Make, tmp_path: Path) -> None:
+    folder = tmp_path / "checkpoints"
+    making = training(small_spec())
+    for step in (5, 7, 99):
+        making.state = replace(making.state, step=step)
+        Checkpoints(folder, keep=3).save(making)
+    (folder / "step-00000099" / "state.json").write_text("{}")
+
+    resumed = Checkpoints(folder, keep=2)
+    assert step_of(resumed.newest_good()) == 7
+    assert [sentence.partition(" is corrupt")[0] for sentence in resumed.set_aside] == ["the checkpoint of step 99"]
+    making.state = replace(making.state, step=8)
+    resumed.save(making)
+    names = sorted(path.name for path in folder.iterdir())
+    assert names == ["corrupt-step-00000099", "step-00000007", "step-00000008"]
+
+
+def test_a_name_in_the_sums_that_cannot_be_looked_up_is_a_problem(tmp_path: Path) -> None:
+    (tmp_path / "sums.json").write_text(json.dumps({"x" * 300: "0" * 64}))
+    [problem] = problems_with_sums(tmp_path)
+    assert "cannot be read" in problem
 
 
 def test_a_checkpoint_opens_with_transformers(training: Make, checkpoints: Checkpoints) -> None:
@@ -277,10 +361,31 @@ def test_a_sample_is_as_long_as_asked_for_and_the_context_allows(training: Make,
     assert sample(always_saying(making, letter), asked, seed=3) == "z" * written
 
 
-def test_a_sample_ends_with_the_document_but_never_before_it_began(training: Make) -> None:
+def test_a_sample_ends_with_the_document_but_not_before_it_is_worth_reading(training: Make) -> None:
+    making = always_saying(training(small_spec()), training(small_spec()).tokenizer.end_of_text)
+    assert len(sample(making, 10, seed=3)) < len(sample(making, 20, seed=3))
+    assert sample(making, 20, seed=3) == sample(making, 128, seed=3)
+
+
+@pytest.mark.parametrize("blank", ["\n", " ", "\t", "\0"])
+def test_a_sample_begins_with_something_to_see(training: Make, blank: str) -> None:
     making = training(small_spec())
-    text = sample(always_saying(making, making.tokenizer.end_of_text), 20, seed=3)
-    assert text in {making.tokenizer.decode([token]) for token in range(making.tokenizer.vocabulary)} - {""}
+    [[token]] = making.tokenizer.encode([blank])
+    for seed in range(5):
+        text = sample(always_saying(making, token), 20, seed)
+        assert any(character.isprintable() and not character.isspace() for character in text)
+        assert text.endswith(blank)
+
+
+def test_a_sample_can_be_read_before_training_and_soon_after(
+    training: Make, checkpoints: Checkpoints, control: Path
+) -> None:
+    making = training(small_spec(data={"dataset": "gym"}, budget="10 steps"))
+    for _ in range(2):
+        samples = [sample(making, 1, seed) for seed in range(100)]
+        assert all(text.strip() for text in samples)
+        assert samples == [sample(making, 1, seed) for seed in range(100)]
+        list(train(making, checkpoints, ControlReader(control)))
 
 
 def test_a_folder_that_cannot_be_made_is_no_silent_success(

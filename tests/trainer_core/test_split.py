@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from tests.trainer_core.conftest import prose
-from trainer_core.data.split import blocks, distinct_blocks, paragraphs, split
+from trainer_core.data.split import Split, blocks, distinct_blocks, paragraphs, split
 
 seeds = st.integers(0, 2**31 - 1)
 corpora = st.lists(st.text(min_size=1, max_size=2_000), min_size=1, max_size=20)
@@ -69,3 +71,49 @@ def test_a_paragraph_held_out_is_trained_upon_nowhere(seed: int) -> None:
 def test_text_that_only_repeats_itself_cannot_be_split() -> None:
     with pytest.raises(ValueError, match="one repeated block"):
         split(["word" * 25] * 40, 0.1, 1)
+
+
+def leaks(sides: Split) -> set[str]:
+    """Long lines and paragraphs that are on both sides."""
+    train, held = (
+        {words for text in side for part in (*text.splitlines(), *paragraphs(text)) if (words := long_words(part))}
+        for side in (sides.train, sides.validation)
+    )
+    return train & held
+
+
+def long_words(part: str) -> str:
+    words = " ".join(re.findall(r"\w+", part))
+    return words if len(words) >= 80 else ""
+
+
+@given(seeds, st.floats(0.05, 0.5), st.integers(1, 5_000))
+def test_lines_held_out_are_trained_upon_nowhere(seed: int, fraction: float, shift: int) -> None:
+    lines = [f"{number} {prose(110, seed=number)}".replace("\n", " ") for number in range(300)]
+    text = "\n".join(lines)
+    preface = "\n".join(prose(shift, seed=1_000).split("\n\n")) + "\n"  # shifts the blocks of the copy
+    sides = split([text, preface + text], fraction, seed)
+    assert leaks(sides) == set()
+    held = "".join(sides.validation)
+    train_blocks = {block for text in sides.train for block in blocks(text, 1_000)}
+    assert not [block for block in train_blocks if len(block) >= 250 and block in held]
+
+
+@given(seeds, st.integers(1, 2_999))
+def test_a_line_too_long_for_a_block_leaks_by_no_piece(seed: int, shift: int) -> None:
+    line = prose(60_000).replace("\n", " ")
+    sides = split([line, "x" * shift + "\n" + line], 0.3, seed)
+    held = "".join(sides.validation)
+    assert not [block for text in sides.train for block in blocks(text, 500) if len(block) >= 500 and block in held]
+
+
+@given(corpora, st.floats(0.01, 0.5), seeds)
+def test_whatever_the_corpus_no_long_line_is_on_both_sides(corpus: list[str], fraction: float, seed: int) -> None:
+    assume(distinct_blocks(corpus) >= 2)
+    assert leaks(split([*corpus, *corpus[::2]], fraction, seed)) == set()
+
+
+def test_the_rules_of_tables_may_be_on_both_sides() -> None:
+    rule = "+" + "-" * 98 + "+\n"
+    sides = split([f"{rule}{prose(500, seed=number)}\n\n{rule}\n" for number in range(40)], 0.2, 1)
+    assert rule in "".join(sides.train) and rule in "".join(sides.validation)

@@ -124,7 +124,10 @@ def _verified(home: Home, card: DatasetCard) -> Parsed:
         raise SpotterError(
             Code.CORPUS_UNREADABLE, f"the source of {card.name} was changed; add the file again", field="data.dataset"
         )
-    return parse(card.kind, decode(source))
+    try:
+        return parse(card.kind, decode(source))
+    except SpotterError as error:  # it speaks of a file that is being given; this one was taken in long ago
+        raise SpotterError(error.code, f"the source of {card.name} {error.message}", field="data.dataset") from error
 
 
 def _card(name: str, filename: str, source: bytes, added_by: str, *, builtin: bool = False) -> DatasetCard:

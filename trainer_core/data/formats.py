@@ -19,6 +19,8 @@ from trainer_core.errors import Code, SpotterError
 
 Kind = Literal["txt", "md", "csv", "json", "jsonl"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
+VERSION = 1
+"""Grows when the same file comes to be read as other documents."""
 
 _COLUMNS = ("text", "content", "body", "document", "article", "message", "review", "comment", "description", "sentence")
 _PROSE = 20
@@ -62,8 +64,11 @@ def parse(kind: Kind, text: str) -> Parsed:
         return _kept([text], None)
     records = _csv(text) if kind == "csv" else _json(text) if kind == "json" else _jsonl(text)
     parsed = _from_records(records)
-    if any("\ud800" <= character <= "\udfff" for document in parsed.documents for character in document):
-        raise _unreadable("has half a surrogate pair in a \\u escape; write it as valid Unicode")
+    try:
+        for document in parsed.documents:
+            document.encode()
+    except UnicodeEncodeError as error:
+        raise _unreadable("has half a surrogate pair in a \\u escape; write it as valid Unicode") from error
     return parsed
 
 

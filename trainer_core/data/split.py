@@ -2,7 +2,9 @@
 
 Text is held out by block, a few paragraphs long, so that even a single document can be split. Real corpora repeat
 themselves, and a repeated passage on both sides would make the held-out loss flatter than it is: identical blocks
-go to the same side, and a long paragraph that is held out is taken out of the training text wherever else it is.
+go to the same side, and a long paragraph or long line that is held out is taken out of the training text wherever
+else it is. Short lines (headings, one-line examples) recur in any text of a kind and may stand on both sides, even
+many in a row, where no blank line makes a paragraph of them.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -18,8 +20,10 @@ _LARGEST_BLOCK = 3_000
 _SMALLEST_BLOCK = 100
 _BLOCKS = 20
 """A short text is still cut into about this many blocks."""
-_LONG_PARAGRAPH = 80
-"""Characters; shorter ones (headings, one-line examples) recur in any text of a kind."""
+_LONG = 80
+"""Characters of words."""
+VERSION = 2
+"""Grows when the same text comes to be split in another way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +43,8 @@ def split(documents: Sequence[str], fraction: float, seed: int) -> Split:
     for pieces in cut:
         for is_held, run in groupby(pieces, held.__contains__):
             sides[is_held].append("".join(run))
-    seen = {key for text in sides[True] for paragraph in paragraphs(text) if (key := _long(paragraph))}
-    kept = ("".join(p for p in paragraphs(text) if _long(p) not in seen) for text in sides[False])
+    seen = {key for text in sides[True] for part in (*paragraphs(text), *_lines(text, size)) if (key := _long(part))}
+    kept = (_without(seen, text, size) for text in sides[False])
     return Split(tuple(text for text in kept if text.strip()), tuple(sides[True]))
 
 
@@ -73,9 +77,12 @@ def paragraphs(text: str) -> list[str]:
 
 def _parts(paragraph: str, size: int) -> Iterable[str]:
     """A paragraph over `size` cut at line ends, and a line over `size` cut where it must be."""
-    if len(paragraph) <= size:
-        return [paragraph]
-    lines = paragraph.splitlines(keepends=True)
+    return [paragraph] if len(paragraph) <= size else _lines(paragraph, size)
+
+
+def _lines(text: str, size: int) -> list[str]:
+    """`text` cut after each line, and at every `size` characters of one; joined, it is `text`."""
+    lines = text.splitlines(keepends=True)
     return [line[start : start + size] for line in lines for start in range(0, len(line), size)]
 
 
@@ -99,7 +106,16 @@ def _held_out(all_blocks: Sequence[str], fraction: float, seed: int) -> frozense
     return frozenset(held) or frozenset({min(weight, key=lambda block: (weight[block], block))})
 
 
-def _long(paragraph: str) -> str | None:
-    """What makes a long paragraph the same as another; None for one too short to tell."""
-    words = " ".join(paragraph.split())
-    return words if len(words) >= _LONG_PARAGRAPH else None
+def _without(seen: Set[str], text: str, size: int) -> str:
+    """`text` less its paragraphs and lines that are among `seen`."""
+    kept = (paragraph for paragraph in paragraphs(text) if _long(paragraph) not in seen)
+    return "".join(line for paragraph in kept for line in _lines(paragraph, size) if _long(line) not in seen)
+
+
+def _long(part: str) -> str | None:
+    """The words that make a long paragraph or line the same as another; None for one too short to tell.
+
+    Words only: the rules of tables are long, and the same in any text.
+    """
+    words = " ".join(re.findall(r"\w+", part))
+    return words if len(words) >= _LONG else None

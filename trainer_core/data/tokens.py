@@ -7,7 +7,6 @@ the last one ends; `meta.json` says how to read both.
 from __future__ import annotations
 
 import hashlib
-import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -61,8 +60,7 @@ def build_tokens(dataset: Path, key: str, split: Split, tokenizer: BPE) -> Token
     folder = dataset / "tokens" / name
     if (found := _open(folder)) is not None:
         return found
-    shutil.rmtree(folder, ignore_errors=True)
-    with suppress(FileExistsError), new_folder(folder) as aside:  # another run may have written the same
+    with suppress(FileExistsError), new_folder(folder, makes_way=_is_damaged) as aside:  # or another run wrote the same
         _write(aside, split, tokenizer)
     built = _open(folder)
     if built is None:
@@ -96,6 +94,10 @@ def _encoded(texts: Sequence[str], tokenizer: BPE) -> Iterator[list[int]]:
     waiting = iter(texts)
     while some := list(islice(waiting, _ENCODED_AT_ONCE)):
         yield from tokenizer.encode(some)
+
+
+def _is_damaged(folder: Path) -> bool:
+    return _open(folder) is None
 
 
 def _open(folder: Path) -> Tokens | None:

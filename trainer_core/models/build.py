@@ -39,7 +39,7 @@ def build_model(spec: ModelSpec, vocabulary: int, end_of_text: int, seed: int, d
         do_sample=True,
         temperature=0.8,
         top_k=50,
-        max_new_tokens=shape.context - 1,
+        max_length=shape.context,
     )
     model.to(device)  # type: ignore[arg-type]  # transformers hides the signature of `to`
     return model

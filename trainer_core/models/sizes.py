@@ -25,12 +25,19 @@ class Shape:
             raise ValueError(f"width {self.width} is not a multiple of {self.heads} heads")
 
 
-SIZES: dict[Size, Shape] = {
+SIZES: dict[Size, Shape] = {  # from small to large
     "tiny": Shape(layers=4, width=128, heads=4, context=128, learning_rate=3e-3, tokens_per_step=512),
     "mini": Shape(layers=4, width=256, heads=4, context=256, learning_rate=2e-3, tokens_per_step=1024),
     "small": Shape(layers=6, width=384, heads=6, context=256, learning_rate=1e-3, tokens_per_step=4096),
     "medium": Shape(layers=12, width=768, heads=12, context=512, learning_rate=6e-4, tokens_per_step=16384),
 }
+
+
+def next_smaller(size: Size) -> Size | None:
+    """The size below `size`; None for the smallest."""
+    sizes = list(SIZES)
+    place = sizes.index(size)
+    return sizes[place - 1] if place else None
 
 
 def parameters(size: Size, vocabulary: int) -> int:

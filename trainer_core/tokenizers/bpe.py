@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import shutil
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -109,8 +108,7 @@ def _trained(texts: Iterable[str], vocabulary: int) -> Tokenizer:
 
 def _publish(tokenizer: Tokenizer, folder: Path) -> None:
     """Write the folder whole; another process may have done so first, with the same content."""
-    shutil.rmtree(folder, ignore_errors=True)
-    with suppress(FileExistsError), new_folder(folder) as aside:
+    with suppress(FileExistsError), new_folder(folder, makes_way=problems_with_sums) as aside:
         PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]  # unannotated in transformers
             tokenizer_object=tokenizer, bos_token=END_OF_TEXT, eos_token=END_OF_TEXT, clean_up_tokenization_spaces=False
         ).save_pretrained(aside)
