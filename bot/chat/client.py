@@ -25,6 +25,9 @@ from bot.runs.service import RunService
 _log = logging.getLogger(__name__)
 
 _HEARTBEAT_ACK = 11
+_LONGEST_WAIT = 30.0
+"""Seconds that the library may sleep inside a request when Discord limits us; it takes no less. For longer ones it
+raises RateLimited, and what is sent next can go first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +39,6 @@ class Health:
     last_acknowledged: float | None
     """When the connection was made or a heartbeat last answered. The library itself does not notice lost answers
     while any other frame arrives."""
-    latency: float
-    """Seconds between a heartbeat and its answer; not finite before the first."""
 
 
 class SpotterClient(discord.Client):
@@ -63,6 +64,7 @@ class SpotterClient(discord.Client):
             max_messages=None,
             guild_ready_timeout=0,
             heartbeat_timeout=heartbeat_timeout,
+            max_ratelimit_timeout=_LONGEST_WAIT,
             enable_debug_events=True,  # for `on_socket_raw_receive`
         )
         self.service = service
@@ -80,17 +82,16 @@ class SpotterClient(discord.Client):
         return Health(
             ready=self._connected and self.is_ready() and not self.is_closed(),
             last_acknowledged=self._last_acknowledged,
-            latency=self.latency,
         )
 
     async def pressed(self, interaction: Interaction, button: Button) -> None:
         """Somebody pressed a button under any message of ours, old ones too."""
         await press(interaction, button)
 
-    async def sync_commands(self, *, force: bool = False) -> bool:
+    async def sync_commands(self) -> bool:
         """Register the commands if they changed, or Discord has lost them. Returns whether it was done."""
         key, digest = f"commands:{self.application_id}", self.tree.digest()
-        if not force and await self._read_mark(key) == digest:
+        if await self._read_mark(key) == digest:
             known = {command.name for command in await self.tree.fetch_commands()}
             if known == {command.name for command in self.tree.get_commands()}:
                 return False
@@ -103,7 +104,7 @@ class SpotterClient(discord.Client):
         self.add_dynamic_items(RunButton)
         try:
             await self.sync_commands()
-        except discord.DiscordServerError:
+        except (discord.HTTPException, discord.RateLimited):
             _log.exception("Discord did not take the commands; those it knows stay until the next start")
 
     async def on_ready(self) -> None:

@@ -5,7 +5,7 @@
 | `SpotterError`                          | the field, what is wrong, what to do      | a line       |
 | a command this version does not have    | that it has changed                       | a line       |
 | interaction expired or answered already | nothing: Discord takes no more words      | a line       |
-| Discord unreachable                     | nothing                                   | a line       |
+| Discord unreachable, or limiting us     | nothing                                   | a line       |
 | anything else                           | that something went wrong, and a short id | the id and the traceback |
 """
 
@@ -20,7 +20,7 @@ from discord import app_commands
 from bot.chat.outgoing import Outgoing
 from bot.chat.render.message import Message
 from bot.chat.render.problems import mishap, outdated, problem
-from bot.chat.reply import UNREACHABLE, Interaction
+from bot.chat.reply import UNREACHABLE, Interaction, described
 from trainer_core.errors import SpotterError
 
 _log = logging.getLogger(__name__)
@@ -37,7 +37,7 @@ async def report(interaction: Interaction, error: Exception) -> None:
     try:
         await _tell(interaction, message)
     except (discord.HTTPException, *UNREACHABLE) as failure:
-        _log.warning("could not tell user %d: %r", interaction.user.id, failure)
+        _log.warning("could not tell user %d: %s", interaction.user.id, described(failure))
 
 
 def _cause(error: Exception) -> Exception:
@@ -57,7 +57,7 @@ def _explain(error: Exception) -> Message | None:
             _log.warning("an interaction was over before its answer: %s", error)
             return None
         case _ if isinstance(error, UNREACHABLE):
-            _log.warning("Discord could not be reached with an answer: %r", error)
+            _log.warning("Discord could not be reached with an answer: %s", described(error))
             return None
         case _:
             reference = secrets.token_hex(3)

@@ -22,6 +22,7 @@ REQUEST = TypeAdapter(PlotRequest)
 LENGTH = 4
 """Bytes, big-endian, before each PNG."""
 _LAST_SECONDS = 5.0
+"""How long an idle process may take to end by itself."""
 
 
 class PlotError(Exception):
@@ -36,6 +37,9 @@ class Plotter:
         self._timeout = timeout
         self._process: asyncio.subprocess.Process | None = None
         self._turn = asyncio.Lock()
+        self._limit: asyncio.Timeout | None = None
+        """Of the picture that is being drawn."""
+        self._closed = False
         self._idle: asyncio.TimerHandle | None = None
 
     @property
@@ -48,10 +52,12 @@ class Plotter:
     async def draw(self, request: PlotRequest) -> bytes:
         """The curve as a PNG. Raises PlotError."""
         async with self._turn:
+            if self._closed:
+                raise PlotError("the plotter is closed")
             if self._idle:
                 self._idle.cancel()
             try:
-                async with asyncio.timeout(self._timeout):
+                async with asyncio.timeout(self._timeout) as self._limit:
                     png = await self._ask(request)
             except (OSError, EOFError, TimeoutError) as error:
                 await self._end()
@@ -59,11 +65,16 @@ class Plotter:
             except BaseException:
                 await self._end()
                 raise
+            finally:
+                self._limit = None
             self._idle = asyncio.get_running_loop().call_later(self._idle_seconds, self._let_go)
             return png
 
     async def close(self) -> None:
-        """Let the process end by itself, and see to it that it does."""
+        """Give up what is being drawn, let the process end by itself, and see to it that it does."""
+        self._closed = True
+        if self._limit:
+            self._limit.reschedule(asyncio.get_running_loop().time())
         async with self._turn:
             self._end_input()
             if self._process:

@@ -22,10 +22,21 @@ Interaction: TypeAlias = "discord.Interaction[SpotterClient]"
 
 _log = logging.getLogger(__name__)
 
-UNREACHABLE = (discord.DiscordServerError, aiohttp.ClientError, ConnectionError)
-"""Discord did not answer, or not sensibly: the library lets broken connections through as they are."""
+UNREACHABLE = (discord.DiscordServerError, discord.RateLimited, aiohttp.ClientError, ConnectionError)
+"""Discord did not answer, not sensibly, or wants us to wait for long: the library lets broken connections through as
+they are."""
 _PAUSES = (0.5, 2.0)
 """Seconds before each further try."""
+_PATIENCE = 60.0
+"""Seconds for all tries of an answer: told to wait, the library would sleep in between for as long as it is told."""
+
+
+def described(error: Exception) -> str:
+    """The error's type and HTTP status, for the log. Its own words may hold an address with an interaction's token,
+    and aiohttp's hold the headers of the request with the bot's.
+    """
+    status = getattr(error, "status", None)
+    return type(error).__name__ if status is None else f"{type(error).__name__} {status}"
 
 
 async def admit(interaction: Interaction) -> bool:
@@ -59,11 +70,20 @@ async def answer(interaction: Interaction, message: Message) -> None:
 
 
 async def deliver(interaction: Interaction, outgoing: Outgoing) -> None:
+    """Raises discord.HTTPException and what is in UNREACHABLE; an answer that takes too long is given up."""
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            await _put(interaction, outgoing)
+    except TimeoutError:
+        _log.warning("an answer was not taken within %.0f s and is given up", _PATIENCE)
+
+
+async def _put(interaction: Interaction, outgoing: Outgoing) -> None:
     for pause in _PAUSES:
         try:
             await interaction.edit_original_response(**outgoing.for_edit())
             return
         except UNREACHABLE as error:
-            _log.warning("an answer was not taken, trying again: %r", error)
+            _log.warning("an answer was not taken, trying again: %s", described(error))
             await asyncio.sleep(pause)
     await interaction.edit_original_response(**outgoing.for_edit())

@@ -75,11 +75,14 @@ def _line(status: RunStatus, now: float) -> str:
 
 def confirm_stop(run: Run) -> Message:
     """Ask first: a stopped run does not go on."""
-    if run.state.is_terminal:
-        return Message(content=f"**{run.name}** has {LOOKS[run.state].word} already.")
-    if run.state is RunState.STOPPING:
-        return Message(content=f"**{run.name}** is stopping already.")
-    kept = "What it has learned so far is kept." if run.started_at is not None else "It has not begun to train."
+    if over := _over(run):
+        return over
+    if run.started_at is None:
+        kept = "It has not begun to train."
+    elif run.state is RunState.QUEUED:
+        kept = "Its newest checkpoint is kept, if it has made one."
+    else:
+        kept = "What it has learned so far is kept."
     return Message(
         content=f"Stop **{run.name}**? {kept}",
         buttons=(Button(run.name, Act.STOP_NOW), Button(run.name, Act.KEEP)),
@@ -89,11 +92,22 @@ def confirm_stop(run: Run) -> Message:
 def stopping(run: Run) -> Message:
     if run.state is RunState.STOPPING:
         return Message(content=f"🟠 **{run.name}** saves what it has learned and stops.")
-    return Message(content=f"⏹️ **{run.name}** was taken out of the queue.")
+    kept = "" if run.started_at is None else " Its newest checkpoint is kept, if it has made one."
+    return Message(content=f"⏹️ **{run.name}** was taken out of the queue.{kept}")
 
 
-def keeping(run: str) -> Message:
-    return Message(content=f"**{run}** keeps going.")
+def keeping(run: Run) -> Message:
+    """The person decided not to stop it; by then it may have ended all the same."""
+    return _over(run) or Message(content=f"**{run.name}** keeps going.")
+
+
+def _over(run: Run) -> Message | None:
+    """What there is to say of a run that needs no decision about stopping any more; None if it does."""
+    if run.state.is_terminal:
+        return Message(content=f"**{run.name}** has {LOOKS[run.state].word} already.")
+    if run.state is RunState.STOPPING:
+        return Message(content=f"**{run.name}** is stopping already.")
+    return None
 
 
 def watching(run: Run, added: bool) -> Message:

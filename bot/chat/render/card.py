@@ -12,8 +12,8 @@ from bot.chat.render.embeds import Colour, Field, embed
 from bot.runs.model import Run, RunState, RunStatus
 from trainer_core.events import Phase, Summary
 
-SAMPLE = 320
-"""Characters of the text sample on a live card, fences counted."""
+SAMPLE, SAMPLE_LINES = 320, 6
+"""Characters of the text sample on a live card, fences counted, and its lines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ def card(status: RunStatus, now: float) -> discord.Embed:
     fields = _final(run.summary) if run.summary else _current(status, now)
     if status.sample and status.sample.text.strip():
         name = f"It writes, at step {text.number(status.sample.step)}"
-        fields.append(Field(name, text.code_block(status.sample.text, SAMPLE), inline=False))
+        fields.append(Field(name, text.code_block(status.sample.text, SAMPLE, SAMPLE_LINES), inline=False))
     return embed(
         title=f"{look.emoji} {run.name} · {look.word}",
         colour=look.colour,

@@ -13,8 +13,8 @@ from bot.runs.model import RunError, RunStatus
 from trainer_core.errors import Code
 from trainer_core.events import Summary
 
-SAMPLE = 900
-"""Characters of the text sample in a final report, fences counted."""
+SAMPLE, SAMPLE_LINES = 900, 12
+"""Characters of the text sample in a final report, fences counted, and its lines."""
 
 
 def render(kind: Kind, status: RunStatus, now: float) -> Message:
@@ -76,7 +76,12 @@ def completed(status: RunStatus) -> Message:
 def stopped(status: RunStatus) -> Message:
     """Somebody stopped the run: what it had learned by then."""
     run, summary = status.run, status.run.summary
-    learned = " ".join(_outcome(summary)) if summary and summary.steps else "It had not begun to train."
+    if summary and summary.steps:
+        learned = " ".join(_outcome(summary))
+    elif status.progress:
+        learned = "It was ended before it could save its model; its newest checkpoint is kept, if it had made one."
+    else:
+        learned = "It had not begun to train."
     return Message(
         content=content(f"⏹️ **{run.name}** was stopped. {learned}"),
         embed=embed(
@@ -124,6 +129,7 @@ def _outcome(summary: Summary | None) -> list[str]:
 
 
 def _numbers(status: RunStatus, summary: Summary) -> list[Field]:
+    """The model's folder is told relative to the home folder: where that is on the machine is nobody's business."""
     fields = []
     if summary.loss is not None:
         fields.append(Field("Validation loss", losses(summary)))
@@ -140,7 +146,7 @@ def _numbers(status: RunStatus, summary: Summary) -> list[Field]:
         fields.append(Field("Model", text.code(f"runs/{status.run.name}/{summary.model}"), inline=False))
     written = summary.sample.strip() or (status.sample.text if status.sample else "")
     if written.strip():
-        fields.append(Field("It writes", text.code_block(written, SAMPLE), inline=False))
+        fields.append(Field("It writes", text.code_block(written, SAMPLE, SAMPLE_LINES), inline=False))
     return fields
 
 

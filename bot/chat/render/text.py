@@ -11,6 +11,7 @@ _LINKS = re.compile(r"(?<=[A-Za-z]):(?=//)")
 _MASKED_LINK = re.compile(r"\](?=\()")
 _MENTION = re.compile(r"@|<(?=[@#:/a-zA-Z])")
 _FENCE = re.compile(r"`(?=``)")
+_BLANK_LINES = re.compile(r"\n(?:[^\S\n]*\n)+")
 _MARKDOWN = re.compile(r"([\\`*_~|>\[\]#])")
 _UNSHOWABLE = frozenset({"Cc", "Cs", "Cn", "Co", "Zl", "Zp"})
 _INVISIBLE = frozenset("\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff")
@@ -59,9 +60,14 @@ def code(text: str) -> str:
     return "`" + (" ".join(visible(text).replace("`", "'").split()) or " ") + "`"
 
 
-def code_block(text: str, limit: int) -> str:
-    """Somebody's text in a code block of at most `limit` characters, fences counted; it cannot break out."""
-    inside = visible(text).replace("`", "ˋ").strip("\n")
+def code_block(text: str, limit: int, lines: int) -> str:
+    """Somebody's text in a code block that it cannot break out of: at most `limit` characters, fences counted, and
+    `lines` lines, with never more than one blank line in a row.
+    """
+    inside = _BLANK_LINES.sub("\n\n", visible(text).replace("`", "ˋ")).strip("\n")
+    shown = inside.split("\n")
+    if len(shown) > lines:
+        inside = "\n".join(shown[:lines]).rstrip() + "…"
     return f"```\n{clip(inside, limit - 8) or ' '}\n```"
 
 

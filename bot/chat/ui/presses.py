@@ -36,7 +36,7 @@ async def _act(service: RunService, person: Person, button: Button, now: float) 
         case Act.STOP_NOW:
             return answers.stopping(await service.stop(person, run))
         case Act.KEEP:
-            return answers.keeping(run)
+            return answers.keeping((await service.status(person, run)).run)
         case Act.REFRESH:
             return answers.status_reply(await service.status(person, run), now, person.id)
         case Act.WATCH:

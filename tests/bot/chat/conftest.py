@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import discord
-import hypothesis
 import pytest
 
 from bot.chat.access import Access
@@ -27,9 +26,6 @@ from tests.playground.openapi import validate_traffic
 from trainer_core.data import corpus
 from trainer_core.events import Event
 from trainer_core.layout import Home
-
-hypothesis.settings.register_profile("untimed", deadline=None, max_examples=60)
-hypothesis.settings.load_profile("untimed")
 
 UPLOAD_LIMIT = 100_000
 """Bytes."""

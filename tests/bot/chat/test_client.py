@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
 import time
 
 import pytest
@@ -36,28 +35,47 @@ async def test_commands_that_discord_has_lost_are_registered_again(chat: Chat) -
     async with Running(chat.client(), chat.playground.token) as client:
         assert [command.name for command in chat.playground.world.commands] == ["trainer"]
         assert not await client.sync_commands()
-        assert await client.sync_commands(force=True)
 
 
-async def test_a_discord_that_takes_no_commands_does_not_keep_the_bot_away(
-    chat: Chat, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def at_once(seconds: float) -> None:
-        """The library waits seconds between its tries."""
+COMMANDS = "/applications/{application_id}/commands"
 
-    chat.playground.faults.add("PUT", "/applications/{application_id}/commands", times=5, status=500)
-    monkeypatch.setattr("discord.http.asyncio.sleep", at_once)
+
+async def connects_without_commands(chat: Chat, caplog: pytest.LogCaptureFixture) -> None:
     async with Running(chat.client(), chat.playground.token) as client:
         assert client.health().ready
     assert "Discord did not take the commands" in caplog.text
     assert chat.marks == {}
 
 
+async def test_a_discord_that_breaks_over_the_commands_does_not_keep_the_bot_away(
+    chat: Chat, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def at_once(seconds: float) -> None:
+        """The library waits seconds between its tries."""
+
+    chat.playground.faults.add("PUT", COMMANDS, times=5, status=500)
+    monkeypatch.setattr("discord.http.asyncio.sleep", at_once)
+    await connects_without_commands(chat, caplog)
+
+
+async def test_a_discord_that_refuses_the_commands_does_not_keep_the_bot_away(
+    chat: Chat, caplog: pytest.LogCaptureFixture
+) -> None:
+    chat.playground.faults.refused("PUT", COMMANDS, 400, 30034, "Max number of daily application command creates")
+    await connects_without_commands(chat, caplog)
+
+
+async def test_a_discord_that_wants_no_commands_for_an_hour_does_not_keep_the_bot_waiting(
+    chat: Chat, caplog: pytest.LogCaptureFixture
+) -> None:
+    chat.playground.faults.rate_limited("PUT", COMMANDS, retry_after=3600.0)
+    await connects_without_commands(chat, caplog)
+
+
 async def test_health_before_and_after_the_connection(chat: Chat) -> None:
     client = chat.client()
     before = client.health()
     assert (before.ready, before.last_acknowledged) == (False, None)
-    assert not math.isfinite(before.latency)
     began = time.monotonic()
     async with Running(client, chat.playground.token):
         health = client.health()

@@ -6,6 +6,7 @@ import asyncio
 import re
 from collections.abc import Awaitable
 
+import discord
 import pytest
 
 from bot.chat.client import SpotterClient
@@ -103,6 +104,53 @@ async def test_a_run_is_queued_even_if_its_answer_never_arrives(chat: Chat, spot
     chat.playground.faults.add("PATCH", ORIGINAL, times=99, abort=True)
     slashing = chat.owner.slash("trainer train", data="python-docs")
     await unanswered(slashing, log, "Discord could not be reached with an answer")
+    assert len(await chat.runs()) == 1
+
+
+async def gibberish(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.write(b"this is not HTTP\r\n\r\n")
+    await writer.drain()
+    writer.close()
+
+
+@pytest.mark.parametrize(
+    ("command", "options", "logged"),
+    [
+        ("trainer train", {"data": "python-docs"}, "Discord could not be reached with an answer: ClientResponseError"),
+        ("trainer stop", {"run": "nothing"}, "could not tell user {owner}: ClientResponseError"),
+    ],
+)
+async def test_a_log_of_lost_answers_holds_no_token(
+    chat: Chat,
+    spotter: SpotterClient,
+    log: Log,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    command: str,
+    options: dict[str, str],
+    logged: str,
+) -> None:
+    """aiohttp's error has the whole request in it, its address and its headers: something between us and Discord
+    answers in its place once the interaction is acknowledged.
+    """
+    hold = chat.playground.faults.hold("POST", CALLBACK)
+    asked = asyncio.ensure_future(chat.owner.slash(command, file=None, **options))
+    await hold.reached.wait()
+    async with await asyncio.start_server(gibberish, "127.0.0.1", 0) as server:
+        host, port = server.sockets[0].getsockname()
+        monkeypatch.setattr(discord.http.Route, "BASE", f"http://{host}:{port}")
+        hold.release()
+        await unanswered(asked, log, logged.format(owner=chat.owner.id))
+    [path] = [exchange.path for exchange in chat.playground.traffic.exchanges if exchange.path.endswith("/callback")]
+    assert path.split("/")[-2] not in caplog.text and chat.playground.token not in caplog.text
+
+
+async def test_an_answer_that_is_to_wait_for_an_hour_is_given_up(
+    chat: Chat, spotter: SpotterClient, log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.chat.reply._PATIENCE", 0.5)
+    chat.playground.faults.rate_limited("PATCH", ORIGINAL, retry_after=3600.0)
+    await unanswered(chat.owner.slash("trainer train", data="python-docs"), log, "is given up")
     assert len(await chat.runs()) == 1
 
 

@@ -84,6 +84,20 @@ async def test_a_cancelled_picture_leaves_no_half_answer_to_the_next(plotter: Pl
     assert size(await plotter.draw(CURVE)) == (1280, 660)
 
 
+async def test_closing_waits_for_no_picture(plotter: Plotter) -> None:
+    """The process is frozen, so that the picture would take for ever; one more waits its turn."""
+    await plotter.draw(CURVE)
+    assert plotter.process_id is not None
+    os.kill(plotter.process_id, signal.SIGSTOP)
+    drawing = [asyncio.create_task(plotter.draw(CURVE)) for _ in range(2)]
+    await asyncio.sleep(0)
+    async with asyncio.timeout(20):
+        await plotter.close()
+        outcomes = await asyncio.gather(*drawing, return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [PlotError, PlotError]
+    assert plotter.process_id is None
+
+
 async def test_an_idle_process_is_let_go_and_started_again() -> None:
     plotter = Plotter(idle_seconds=0.0)
     await plotter.draw(CURVE)

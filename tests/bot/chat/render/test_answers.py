@@ -93,6 +93,8 @@ def test_the_question_says_what_is_kept() -> None:
     running, queued = map(answers.confirm_stop, (stories.run(RunState.RUNNING), stories.run(RunState.QUEUED)))
     assert running.content and "learned so far is kept" in running.content
     assert queued.content and "has not begun" in queued.content
+    again = answers.confirm_stop(stories.run(RunState.QUEUED, attempt=1, started_at=stories.START))
+    assert again.content and again.content.endswith("Its newest checkpoint is kept, if it has made one.")
 
 
 @pytest.mark.parametrize(
@@ -105,7 +107,10 @@ def test_the_question_says_what_is_kept() -> None:
         (answers.unwatching(stories.run(RunState.RUNNING), False), "do not watch"),
         (answers.stopping(stories.run(RunState.STOPPING)), "saves what it has learned"),
         (answers.stopping(stories.run(RunState.STOPPED)), "out of the queue"),
-        (answers.keeping(stories.NAME), "keeps going"),
+        (answers.stopping(stories.run(RunState.STOPPED, started_at=stories.START)), "Its newest checkpoint is kept"),
+        (answers.keeping(stories.run(RunState.RUNNING)), "keeps going"),
+        (answers.keeping(stories.run(RunState.STOPPING)), "is stopping already"),
+        (answers.keeping(stories.run(RunState.SUCCEEDED)), "has finished already"),
     ],
 )
 def test_short_answers(said: Message, part: str) -> None:

@@ -177,6 +177,23 @@ def test_a_run_stopped_in_the_queue_had_not_begun() -> None:
     assert message.embed is None
 
 
+def test_a_run_ended_before_it_could_save_its_model_is_not_said_to_have_done_nothing() -> None:
+    message = render(Kind.STOPPED, stories.status(RunState.STOPPED, 300), NOW)
+    assert message.content == (
+        "⏹️ **brisk-otter-42** was stopped. It was ended before it could save its model; its newest checkpoint is kept,"
+        " if it had made one."
+    )
+
+
+@pytest.mark.parametrize(("kind", "lines"), [(Kind.LIVE, 6), (Kind.COMPLETED, 12)])
+def test_a_sample_of_many_short_lines_does_not_make_a_tall_card(kind: Kind, lines: int) -> None:
+    poem = "\n\n\n".join("ox" * 40)
+    run = stories.run(RunState.SUCCEEDED, summary=stories.summary(sample=poem))
+    status = replace(stories.status(RunState.SUCCEEDED, 400), run=run, sample=MetricsSample(step=400, text=poem))
+    [block] = [text for name, text in fields(render(kind, status, NOW)).items() if name.startswith("It writes")]
+    assert lines - 1 <= len(block.splitlines()) - 2 <= lines
+
+
 def test_a_failure_tells_the_code_the_sentence_and_the_next_step() -> None:
     message = render(Kind.FAILED, stories.status(RunState.FAILED, 200), NOW)
     assert message.content == "❌ **brisk-otter-42** failed: Training ran out of memory."

@@ -61,11 +61,28 @@ def test_a_sentence_is_one_line_in_which_nothing_works(given_text: str) -> None:
 
 @given(HOSTILE)
 def test_a_code_block_cannot_be_broken_out_of(given_text: str) -> None:
-    block = text.code_block(given_text, 60)
+    block = text.code_block(given_text, 60, 4)
     assert text.length(block) <= 60
+    assert len(block.split("\n")) <= 4 + 2
+    assert "\n\n\n" not in block
     assert block.startswith("```\n")
     assert block.endswith("\n```")
     assert "`" not in block[3:-3]
+
+
+@pytest.mark.parametrize(
+    ("given_text", "shown"),
+    [
+        ("one\n\n \t\n\ntwo", "one\n\ntwo"),
+        ("\n\none\n\n", "one"),
+        ("one\ntwo\nthree", "one\ntwo\nthree"),
+        ("one\ntwo\nthree\nfour", "one\ntwo\nthree…"),
+        ("one\ntwo\n\nfour", "one\ntwo…"),
+        ("  indented\n    more", "  indented\n    more"),
+    ],
+)
+def test_a_code_block_is_not_taller_than_it_needs_to_be(given_text: str, shown: str) -> None:
+    assert text.code_block(given_text, 60, 3) == f"```\n{shown}\n```"
 
 
 @given(HOSTILE)

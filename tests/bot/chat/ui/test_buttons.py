@@ -58,6 +58,13 @@ async def test_keep_going_keeps_going(chat: Chat, spotter: SpotterClient) -> Non
     assert await state(chat) is RunState.RUNNING
 
 
+async def test_keep_going_does_not_promise_what_is_over(chat: Chat, spotter: SpotterClient) -> None:
+    question = await chat.owner.click(await trained(chat), "Stop")
+    await chat.owner.slash("trainer stop", run="swans")
+    await chat.owner.click(question, "Keep going")
+    assert question.text == "**swans** is stopping already."
+
+
 async def test_a_double_click_stops_once(chat: Chat, spotter: SpotterClient) -> None:
     message = await trained(chat)
     questions = await asyncio.gather(chat.owner.click(message, "Stop"), chat.owner.click(message, "Stop"))
@@ -106,7 +113,7 @@ async def test_a_stranger_is_refused_at_every_button(chat: Chat, spotter: Spotte
     assert chat.dispatch.stopped == []
 
 
-@pytest.mark.parametrize("act", [act for act in ACTS if act is not Act.KEEP])
+@pytest.mark.parametrize("act", ACTS)
 async def test_a_button_on_somebody_elses_run_tells_nothing(chat: Chat, spotter: SpotterClient, act: Act) -> None:
     await trained(chat)
     message = await posted(chat, spotter, act, to=chat.friend.id)
