@@ -20,6 +20,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 _MARKS = {"ok": "[green]✓[/]", "warning": "[yellow]![/]", "failed": "[red]✗[/]"}
+_NO_NEWS = ("PyNaCl is not installed", "davey is not installed", "Guilds intent seems to be disabled")
+"""How warnings begin with which discord.py tells of what Spotter does without: voice, and knowing its servers."""
 
 
 def main() -> None:
@@ -62,7 +64,7 @@ def train(
         said = "; ".join(map(str, error.problems)) or str(error)
         _give_up(f"{said.rstrip('.')}. {error.next_step}")
     except OSError as error:
-        _give_up(_about_disk(error, home.path))
+        _give_up(_about_file(error, home.path))
     raise typer.Exit(status)
 
 
@@ -93,7 +95,7 @@ def demo(
     try:
         status = asyncio.run(run_demo(home, budget=budget, size=size, port=port))
     except OSError as error:
-        _give_up(_about_disk(error, home))
+        _give_up(_about_file(error, home))
     raise typer.Exit(status)
 
 
@@ -104,8 +106,13 @@ def _settings() -> Settings:
         _give_up(str(error))
 
 
-def _about_disk(error: OSError, home: Path) -> str:
-    return f"{error.filename or home}: {error.strerror or error}; SPOTTER_HOME has to be a folder of yours, with room."
+def _about_file(error: OSError, home: Path) -> str:
+    """What the system said of which file; an error that names none came from writing to the home folder."""
+    file = Path(error.filename or home)
+    said = f"{file}: {error.strerror or error}"
+    if file.is_relative_to(home) or home.is_relative_to(file):
+        return f"{said}; SPOTTER_HOME has to be a folder of yours, with room."
+    return f"{said}."
 
 
 def _give_up(sentence: str) -> NoReturn:
@@ -118,3 +125,9 @@ def _log_at(level: str) -> None:
     # Below INFO discord.py logs addresses that hold interaction tokens.
     logging.getLogger("apscheduler").setLevel(max(logging.WARNING, logging.getLevelName(level)))
     logging.getLogger("discord").setLevel(max(logging.INFO, logging.getLevelName(level)))
+    for name in ("discord.client", "discord.state"):
+        logging.getLogger(name).addFilter(_is_news)
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    return not record.getMessage().startswith(_NO_NEWS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import shutil
 import signal
@@ -16,10 +17,13 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from bot.runs.executor import ExecutorError, Exit, Job
+from bot.runs.lifecycle import exit_error
 from bot.runs.local import LocalPool
 from bot.runs.names import new_name
 from trainer_core import export
 from trainer_core.data import corpus
+from trainer_core.data.corpus import DatasetCard
+from trainer_core.data.formats import KINDS, kind_of
 from trainer_core.errors import Code, SpotterError
 from trainer_core.events import (
     Event,
@@ -30,13 +34,18 @@ from trainer_core.events import (
     MetricsEval,
     MetricsProgress,
     Summary,
+    UnreadableEventError,
     decode,
 )
+from trainer_core.folders import new_folder
 from trainer_core.layout import Home
 from trainer_core.spec import RunSpec, parse_spec
 
 _ADDED_BY = "command line"
 _CHUNK = 1 << 20
+_OTHER_FILE = "Check its path, or name a data set."
+
+log = logging.getLogger(__name__)
 
 
 def train(home: Home, data: str, *, model: str, size: str, budget: str, out: Path | None, as_json: bool) -> int:
@@ -53,12 +62,12 @@ def train(home: Home, data: str, *, model: str, size: str, budget: str, out: Pat
         summary = asyncio.run(_run(home, spec, errors))
     except asyncio.CancelledError:
         raise SpotterError(Code.TRAINING_CANCELLED) from None
+    if not summary.model:
+        raise SpotterError(Code.TRAINING_CANCELLED, f"{spec.name} was stopped before it began")
     folder = home.run(str(spec.name)).path / summary.model
-    problems = export.verify(folder) if summary.model else ["it was not written"]
-    if problems:
-        raise SpotterError(Code.CHECKPOINT_CORRUPT, f"the model does not verify: {'; '.join(problems)}")
+    _check_model(folder)
     if out is not None:
-        shutil.copytree(folder, out, dirs_exist_ok=True)
+        hand_over(folder, out)
         folder = out
     if as_json:
         print(json.dumps({"run": spec.name, "model": str(folder.resolve()), **_numbers(summary)}))
@@ -78,18 +87,63 @@ def _check_new(out: Path) -> None:
         raise SpotterError(Code.CONFIG_INVALID, f"{nearest} takes no new folder; name another", field="out")
 
 
+def hand_over(model: Path, out: Path) -> None:
+    """Copy the finished `model` to `out`, which appears whole and verified or not at all. Raises SpotterError."""
+    try:
+        with new_folder(out) as aside:
+            shutil.copytree(model, aside, dirs_exist_ok=True)
+            _check_model(aside)
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise SpotterError(
+            Code.CONFIG_INVALID,
+            f"the model cannot be copied there ({reason})",
+            field="out",
+            next_step=f"It is in {model}.",
+        ) from error
+
+
+def _check_model(folder: Path) -> None:
+    if problems := export.verify(folder):
+        raise SpotterError(
+            Code.CHECKPOINT_CORRUPT,
+            f"the model does not verify: {'; '.join(problems)}",
+            next_step="Check the disk, and train again.",
+        )
+
+
 def _spec(home: Home, data: str, model: str, size: str, budget: str) -> RunSpec:
     draft = parse_spec({"data": {"dataset": "undecided"}, "model": {"family": model, "size": size}, "budget": budget})
-    path = Path(data)
-    if path.is_file():
-        card = corpus.add_file(home, path.name, path, added_by=_ADDED_BY)
-    elif data in corpus.BUILTINS:
-        card = corpus.add_builtin(home, data)
-    else:
-        card = corpus.read_card(home, data)
+    card = _card(home, data)
     taken = {folder.name for folder in home.runs.iterdir()} if home.runs.is_dir() else set()
     chosen = draft.data.model_copy(update={"dataset": card.name, "sha256": card.sha256})
     return draft.model_copy(update={"data": chosen, "name": new_name(taken, Random())})  # noqa: S311 not a secret
+
+
+def _card(home: Home, data: str) -> DatasetCard:
+    """The data set that `data`, a file or a name, stands for. Raises SpotterError."""
+    path = Path(data)
+    try:
+        source = _read(path)
+    except OSError as error:
+        raise SpotterError(
+            Code.CORPUS_UNREADABLE, f"{data} cannot be read ({error.strerror})", field="data", next_step=_OTHER_FILE
+        ) from error
+    if source is not None:
+        return corpus.add_file(home, path.name, source, added_by=_ADDED_BY)
+    if data in corpus.BUILTINS:
+        return corpus.add_builtin(home, data)
+    if "/" in data or path.suffix.lower().removeprefix(".") in KINDS:
+        raise SpotterError(Code.CORPUS_NOT_FOUND, f"there is no file {data}", field="data", next_step=_OTHER_FILE)
+    return corpus.read_card(home, data)
+
+
+def _read(path: Path) -> bytes | None:
+    """The file's bytes; None if it is none. Raises OSError, or SpotterError for a kind that is not text."""
+    if not path.is_file():
+        return None
+    kind_of(path.name)
+    return path.read_bytes()
 
 
 async def _run(home: Home, spec: RunSpec, console: Console) -> Summary:
@@ -104,7 +158,7 @@ async def _run(home: Home, spec: RunSpec, console: Console) -> Summary:
         await pool.submit(job, spec)
         with _progress(console) as progress:
             bar = progress.add_task("starting", total=1.0)
-            async for event in _events(pool, job):
+            async for event in _reported(pool, job):
                 match event:
                     case JobProgress():
                         progress.update(bar, description=f"{event.phase} {event.message}".strip())
@@ -121,6 +175,9 @@ async def _run(home: Home, spec: RunSpec, console: Console) -> Summary:
                         return event.summary
                     case JobFailed():
                         raise SpotterError(event.code, event.message, next_step=event.next_step)
+                    case Exit():
+                        error = exit_error(event)
+                        raise SpotterError(error.code, error.message, next_step=error.next_step)
                     case _:
                         pass
     except ExecutorError as error:
@@ -128,11 +185,11 @@ async def _run(home: Home, spec: RunSpec, console: Console) -> Summary:
     finally:
         stop.cancel()
         await pool.close()
-    raise SpotterError(Code.WORKER_KILLED)
+    raise AssertionError("the worker's end is the last that is reported")
 
 
-async def _events(pool: LocalPool, job: Job) -> AsyncIterator[Event]:
-    """What the job reports, until it has ended."""
+async def _reported(pool: LocalPool, job: Job) -> AsyncIterator[Event | Exit]:
+    """What the job reports, then how it ended."""
     offset, rest = 0, b""
     exit_: Exit | None = None
     while exit_ is None:
@@ -140,8 +197,14 @@ async def _events(pool: LocalPool, job: Job) -> AsyncIterator[Event]:
         offset += len(data)
         *lines, rest = (rest + data).split(b"\n")
         for line in lines:
-            yield decode(line)
+            try:
+                event = decode(line)
+            except UnreadableEventError as error:
+                log.warning("a line of the run's journal is left out: %s", error)
+            else:
+                yield event
         exit_ = await pool.wait(job, offset)
+    yield exit_
 
 
 async def _stop_on_signal(training: asyncio.Task[object], pool: LocalPool, job: Job, console: Console) -> None:
@@ -151,8 +214,11 @@ async def _stop_on_signal(training: asyncio.Task[object], pool: LocalPool, job: 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, asked.put_nowait, None)
     await asked.get()
-    console.print("stopping at the next step and keeping the model; once more to end at once")
-    await pool.control(job, "stop")
+    try:
+        await pool.control(job, "stop")
+        console.print("stopping at the next step and keeping the model; once more to end at once")
+    except OSError as error:
+        console.print(f"the worker cannot be asked to stop ({error.strerror}); once more to end it at once")
     await asked.get()
     await pool.kill(job, force=True)
     training.cancel()

@@ -23,6 +23,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "empty.txt").write_bytes(b"")
     (tmp_path / "table.csv").write_bytes(b"id,price\n" + b"".join(b"%d,%d\n" % (n, n * 7) for n in range(400)))
     (tmp_path / "song.exe").write_bytes(TEXT)
+    # A file that not even root can read from its beginning.
+    (tmp_path / "unreadable.txt").symlink_to("/proc/self/mem")
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "model.bin").write_bytes(b"precious")
     return tmp_path
@@ -59,9 +61,12 @@ def test_without_a_command_the_help_is_shown() -> None:
 
 BAD: list[tuple[str, list[str], list[str]]] = [
     ("unknown data", ["--data", "python-dogs"], ["data: ", "did you mean python-docs?"]),
-    ("no such file", ["--data", "missing.txt"], ["data: ", "missing.txt"]),
+    ("no such file", ["--data", "missing.md"], ["data: there is no file missing.md"]),
+    ("no such folder", ["--data", "texts/song"], ["data: there is no file texts/song"]),
+    ("a file that cannot be read", ["--data", "unreadable.txt"], ["data: unreadable.txt cannot be read ("]),
+    ("a name too long for a file", ["--data", "x" * 300], ["data: x", "cannot be read (File name too long)"]),
     ("a folder", ["--data", "full"], ["data: "]),
-    ("data that leaves the home", ["--data", "../../etc"], ["data: "]),
+    ("data that leaves the home", ["--data", "../../etc"], ["data: there is no file ../../etc"]),
     ("no data", ["--data", ""], ["data: "]),
     ("not UTF-8", ["--data", "latin.txt"], ["file: ", "UTF-8"]),
     ("an empty file", ["--data", "empty.txt"], ["file: ", "1,000"]),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,10 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from bot.train import hand_over
 from tests.bot.processes import Done, ended, eventually, interrupt, living, said, spotter, started
 from tests.e2e.conftest import TEXT
 from trainer_core import export
 from trainer_core.data import corpus
+from trainer_core.errors import Code, SpotterError
 from trainer_core.layout import AttemptDirectory, Home
 from trainer_core.process import Identity, read_holders, signal_group
 
@@ -87,6 +90,43 @@ async def test_ctrl_c_keeps_what_was_learned(home: Home) -> None:
     assert living(home.path) == []
 
 
+async def test_ctrl_c_before_the_first_step_is_no_fault_of_any_model(home: Home) -> None:
+    """The request waits in the worker's folder before there is a worker: it is heard at the first step's edge."""
+    async with started("train", "--data", "song.txt", "--budget", "1h", home=home.path) as process:
+        await eventually((home.path / "shim.log").exists)
+        interrupt(process)
+        done = await ended(process)
+    assert (done.status, done.out) == (1, "")
+    assert re.search(r"^\S+ was stopped before it began\. Start it again when you like\.$", done.err, re.MULTILINE)
+    assert "Traceback" not in done.err and living(home.path) == []
+
+
+async def test_a_line_that_is_no_event_is_left_out(home: Home) -> None:
+    async with training(home) as (process, _):
+        [attempt] = attempts(home)
+        with attempt.events.open("ab") as journal:
+            journal.write(b'{"type": "of another version"}\n')
+        await said(process.stderr, "a line of the run's journal is left out")
+        interrupt(process)
+        done = await ended(process)
+    assert done.status == 0 and export.verify(Path(json.loads(done.out)["model"])) == []
+    assert "Traceback" not in done.err
+
+
+async def test_a_worker_that_cannot_be_asked_can_still_be_ended(home: Home) -> None:
+    """It is frozen, so that it does not stumble over the folder in the request's place itself."""
+    async with training(home) as (process, worker):
+        assert signal_group(worker, signal.SIGSTOP)
+        [attempt] = attempts(home)
+        attempt.control.mkdir()
+        interrupt(process)
+        await said(process.stderr, "cannot be asked to stop (Is a directory); once more to end it at once")
+        interrupt(process)
+        done = await ended(process)
+        await eventually(lambda: living(home.path) == [])
+    assert done.status == 1 and "The run was stopped." in done.err and "Traceback" not in done.err
+
+
 async def test_a_second_ctrl_c_ends_at_once(home: Home) -> None:
     """The worker is frozen, so that it cannot stop by itself in between."""
     async with training(home) as (process, worker):
@@ -117,5 +157,40 @@ async def test_a_killed_worker_is_told(home: Home) -> None:
         assert signal_group(worker, signal.SIGKILL)
         done = await ended(process)
     assert (done.status, done.out) == (1, "")
-    assert "The training process was killed from outside. If nobody ended it, memory is the usual cause" in done.err
+    assert "The training process was killed (signal 9). If nobody ended it, memory is the usual cause" in done.err
     assert "Traceback" not in done.err
+
+
+def model_in(folder: Path) -> Path:
+    """A folder that verifies as a finished model."""
+    folder.mkdir()
+    for name in export.REQUIRED:
+        (folder / name).write_text(name)
+    export.write_sums(folder)
+    return folder
+
+
+def test_a_model_is_handed_over_whole(tmp_path: Path) -> None:
+    model, out = model_in(tmp_path / "export"), tmp_path / "out"
+    out.mkdir()
+    hand_over(model, out)
+    assert export.verify(out) == []
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["export", "out"]
+
+
+def test_a_copy_that_fails_half_way_leaves_nothing(tmp_path: Path) -> None:
+    model, out = model_in(tmp_path / "export"), tmp_path / "models" / "out"
+    (model / "extra.json").symlink_to("nowhere")
+    with pytest.raises(SpotterError, match=r"^out: the model cannot be copied there") as raised:
+        hand_over(model, out)
+    assert raised.value.next_step == f"It is in {model}."
+    assert list(out.parent.iterdir()) == []
+
+
+def test_a_copy_that_does_not_verify_is_not_handed_over(tmp_path: Path) -> None:
+    model, out = model_in(tmp_path / "export"), tmp_path / "models" / "out"
+    (model / "config.json").write_text("something else")
+    with pytest.raises(SpotterError, match=r"config\.json is not the file that was written") as raised:
+        hand_over(model, out)
+    assert raised.value.code is Code.CHECKPOINT_CORRUPT
+    assert list(out.parent.iterdir()) == []
