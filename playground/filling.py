@@ -67,7 +67,7 @@ def _submitted(label: str, field: ModalField, given: Mapping[str, Given]) -> Wir
         case Checkbox():
             return wire | {"value": field.default if value is None else bool(value)}
         case RadioGroup():
-            chosen = _chosen(name, value)
+            chosen = _chosen(name, field, value)
             check_choices(name, chosen, [option.value for option in field.options])
             check_count(name, len(chosen), int(field.required), 1)
             return wire | {"value": chosen[0] if chosen else None}
@@ -77,7 +77,7 @@ def _submitted(label: str, field: ModalField, given: Mapping[str, Given]) -> Wir
                 check_count(name, len(files), field.min_values, field.max_values)
             return wire | {"values": [str(file.id) for file in files if not isinstance(file, str)]}
         case StringSelect() | CheckboxGroup():
-            chosen = _chosen(name, value) or [option.value for option in field.options if option.default]
+            chosen = _chosen(name, field, value)
             check_choices(name, chosen, [option.value for option in field.options])
             if field.required or chosen:
                 check_count(name, len(chosen), field.min_values, field.max_values)
@@ -93,9 +93,10 @@ def _text(name: str, field: TextInput, value: Given | None) -> str:
     return text
 
 
-def _chosen(name: str, value: Given | None) -> list[str]:
+def _chosen(name: str, field: RadioGroup | StringSelect | CheckboxGroup, value: Given | None) -> list[str]:
     if value is None:
-        return []
+        # not touched: what is chosen from the start stays
+        return [option.value for option in field.options if option.default]
     if isinstance(value, str | int | float):
         return [str(value)]
     if not all(isinstance(item, str) for item in value):

@@ -24,11 +24,13 @@ from playground.world import (
     MessageCreated,
     MessageDeleted,
     MessageUpdated,
+    PersonJoined,
     TypingStarted,
     World,
 )
 
-MAX_WAITING_UPLOADS = 16
+# as many as one form can take: five fields of ten files
+MAX_WAITING_UPLOADS = 50
 _log = logging.getLogger(__name__)
 
 
@@ -70,11 +72,12 @@ class Select(Operation):
 
 
 class Fill(Operation):
-    """Send a form. `modal` is the id with which it was opened."""
+    """Send a form. `modal` is the id with which it was opened; `uploads` maps file fields to names as Slash does."""
 
     op: Literal["fill"]
     modal: int
-    values: dict[str, str | list[str]]
+    values: dict[str, bool | str | list[str]] = {}
+    uploads: dict[str, list[str]] = {}
 
 
 class Write(Operation):
@@ -187,8 +190,9 @@ class Session:
                 reply = await person.click(self._message(message_id), custom_id)
             case Select(message=message_id, custom_id=custom_id, values=values):
                 reply = await person.select(self._message(message_id), custom_id, values)
-            case Fill(modal=modal_id, values=answers):
-                reply = await self._fill(modal_id, answers)
+            case Fill(modal=modal_id, values=values, uploads=names):
+                files = {field: [self._uploads.take(name) for name in named] for field, named in names.items()}
+                reply = await self._fill(modal_id, {**values, **files})
         if reply.modal is None:
             return {}
         self._modals[reply.modal.id] = reply.modal
@@ -232,6 +236,8 @@ class Session:
                 return {"type": "typing"}
             case CommandsChanged():
                 return {"type": "commands", "commands": commands_offered(self._world)}
+            case PersonJoined(user=user):
+                return {"type": "person", "person": user.to_dict()}
             case BotPresence(online=online):
                 return {"type": "bot", "bot": self._world.bot.to_dict(), "online": online}
         return None

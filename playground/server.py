@@ -16,7 +16,7 @@ from playground.ratelimit import RateLimits
 from playground.rest import Rest
 from playground.routes import Routes
 from playground.traffic import KEPT_EXCHANGES, Traffic
-from playground.world import World
+from playground.world import PersonJoined, World
 
 HOST = "127.0.0.1"
 SHUTDOWN_SECONDS = 1.0
@@ -108,6 +108,7 @@ class Playground:
                 return person
         person = Person(self.world, self.interactions, self.world.add_user(name, user_id))
         self.people[person.id] = person
+        self.world.emit(PersonJoined(person.user))
         return person
 
     async def drop_gateway(self, code: int = 4000) -> None:

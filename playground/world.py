@@ -76,6 +76,13 @@ class CommandsChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class PersonJoined:
+    """There is one more person, whose direct message with the bot can be looked at."""
+
+    user: User
+
+
+@dataclass(frozen=True, slots=True)
 class BotPresence:
     """The bot's gateway connection was made or lost."""
 
@@ -112,6 +119,7 @@ Event: TypeAlias = (
     | MessageDeleted
     | TypingStarted
     | CommandsChanged
+    | PersonJoined
     | BotPresence
     | InteractionCreated
     | InteractionFailed

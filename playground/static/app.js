@@ -15,6 +15,7 @@ const asked = new URLSearchParams(location.search).get("person");
 let person = null;
 let bot = null;
 let commands = [];
+let people = [];
 
 const connection = new Connection(asked, receive, (connected) => {
   byId("banner").hidden = connected;
@@ -63,17 +64,21 @@ function receive(event) {
       return messages.fail(event.interaction, event.reason);
     case "typing":
       return typing.start(bot);
+    case "person":
+      people.push(event.person);
+      messages.know(event.person.id, displayName(event.person));
+      return showPeople();
     case "bot":
       return showBot(event.bot, event.online);
   }
 }
 
 function showState(state) {
-  ({ person } = state);
+  ({ person, people } = state);
   showBot(state.bot, state.online);
-  showPeople(state.people);
+  showPeople();
   typing.stop();
-  const names = Object.fromEntries([...state.people, state.bot].map((user) => [user.id, displayName(user)]));
+  const names = Object.fromEntries([...people, state.bot].map((user) => [user.id, displayName(user)]));
   messages.reset(state.messages, names);
   showCommands(state.commands);
 }
@@ -99,7 +104,7 @@ function showBot(user, online) {
   byId("composer-text").placeholder = `Message @${displayName(bot)}`;
 }
 
-function showPeople(people) {
+function showPeople() {
   byId("me").replaceChildren(avatar(person), el("div", {}, el("strong", {}, displayName(person)), el("span", {}, person.username)));
   byId("people").replaceChildren(
     ...people.map((other) =>
@@ -156,7 +161,12 @@ async function slash(command, options, files) {
 /** Do what a bot may answer with a form, and show the form. */
 async function interact(op, fields) {
   const { modal } = await connection.call(op, fields);
-  if (modal) openModal(modal.form, (values) => interact("fill", { modal: modal.id, values }));
+  if (!modal) return;
+  openModal(modal.form, async (values, files) => {
+    const uploads = {};
+    for (const [field, chosen] of Object.entries(files)) uploads[field] = await Promise.all(chosen.map((file) => connection.upload(file)));
+    await interact("fill", { modal: modal.id, values, uploads });
+  });
 }
 
 function dropTarget() {

@@ -3,11 +3,10 @@
 import { matching } from "./commands.js";
 import { el, icon } from "./dom.js";
 import { Listbox } from "./listbox.js";
-import { size } from "./media.js";
+import { MOST_BYTES, size } from "./media.js";
 import { SlashForm } from "./slash.js";
 
 const MOST_CHARACTERS = 2000;
-const MOST_BYTES = 10 * 1024 * 1024;
 
 export class Composer {
   #parts;

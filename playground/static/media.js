@@ -3,6 +3,8 @@
 import { el, icon } from "./dom.js";
 import { link } from "./richtext.js";
 
+/** The largest file that Discord takes. */
+export const MOST_BYTES = 10 * 1024 * 1024;
 const TALLEST_PX = 350;
 const UNITS = ["bytes", "KB", "MB", "GB"];
 

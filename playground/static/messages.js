@@ -49,6 +49,11 @@ export class MessageList {
     for (const message of messages) this.put(message, { seen: true });
   }
 
+  /** The user of that id is called `name` in what is drawn from now on. */
+  know(id, name) {
+    this.#names[id] = name;
+  }
+
   /** Add the message, or change the row it already has. */
   put(message, { seen = false } = {}) {
     // the event of a scroll comes a frame later than the scroll

@@ -1,16 +1,17 @@
 // The form a bot opens in answer to a command or a button.
 
-import { STRING_SELECT, chosen, selectMenu } from "./components.js";
 import { el, icon } from "./dom.js";
+import { field } from "./fields.js";
 import { richText } from "./richtext.js";
 
 const ROW = 1;
-const TEXT_INPUT = 4;
 const TEXT_DISPLAY = 10;
 const LABEL = 18;
-const PARAGRAPH = 2;
 
-/** Show `modal`. `submit(values)` gets {custom_id: text or list of values} and returns a promise; its failure is shown in the form. */
+/**
+ * Show `modal`. `submit(values, files)` gets {custom_id: text, list of values or boolean} and {custom_id: list of files}, and
+ * returns a promise; its failure is shown in the form.
+ */
 export function openModal(modal, submit) {
   const fields = [];
   const problem = el("p", { class: "modal-problem", role: "alert", hidden: true });
@@ -30,14 +31,18 @@ export function openModal(modal, submit) {
   dialog.addEventListener("close", () => dialog.remove());
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
-    const wrong = fields.filter((field) => !field.check());
+    const wrong = fields.filter((one) => !one.check());
     if (wrong.length) {
-      wrong[0].control.focus();
+      wrong[0].first.focus();
       return;
     }
     send.disabled = true;
     try {
-      await submit(Object.fromEntries(fields.map((field) => [field.name, field.value()])));
+      const [files, values] = [fields.filter((one) => one.files), fields.filter((one) => one.value)];
+      await submit(
+        Object.fromEntries(values.map((one) => [one.name, one.value()])),
+        Object.fromEntries(files.map((one) => [one.name, one.files()])),
+      );
       dialog.close();
     } catch (error) {
       problem.textContent = error.message;
@@ -47,7 +52,7 @@ export function openModal(modal, submit) {
   });
   document.body.append(dialog);
   dialog.showModal();
-  fields[0]?.control.focus();
+  fields[0]?.first.focus();
 }
 
 function entry(component, fields) {
@@ -58,43 +63,27 @@ function entry(component, fields) {
 }
 
 function labelled(label, description, component, fields) {
+  const entered = field(component);
+  if (!entered) return el("p", { class: "unknown" }, `${label}: component type ${component.type} cannot be shown here.`);
+  const { node, first, required } = entered;
   const id = `modal-${component.custom_id}`;
-  const required = component.required ?? true;
-  const control = input(component);
-  if (!control) return el("p", { class: "unknown" }, `${label}: component type ${component.type} cannot be shown here.`);
-  control.id = id;
   const problem = el("span", { class: "field-problem", id: `${id}-problem` });
-  control.setAttribute("aria-describedby", problem.id);
+  const name = [label, required && el("span", { class: "required", "aria-hidden": "true" }, " *"), problem];
+  // a <label> names one input; a group of them is named from the outside
+  const heading = node === first ? el("label", { for: id }, name) : el("div", { class: "modal-label", id: `${id}-label` }, name);
+  node.id = id;
+  if (node !== first) node.setAttribute("aria-labelledby", heading.id);
+  node.setAttribute("aria-describedby", problem.id);
   fields.push({
     name: component.custom_id,
-    control,
-    value: () => (component.type === STRING_SELECT ? chosen(control) : control.value),
+    ...entered,
     check: () => {
-      problem.textContent = complaint(component, required, component.type === STRING_SELECT ? chosen(control) : control.value);
-      control.setAttribute("aria-invalid", String(problem.textContent !== ""));
-      return problem.textContent === "";
+      const complaint = entered.complaint();
+      problem.textContent = complaint && `— ${complaint}`;
+      node.setAttribute("aria-invalid", String(complaint !== ""));
+      return complaint === "";
     },
   });
-  return el(
-    "div",
-    { class: "modal-field" },
-    el("label", { for: id }, label, required && el("span", { class: "required", "aria-hidden": "true" }, " *"), problem),
-    description && el("div", { class: "modal-description" }, description),
-    control,
-  );
-}
-
-function input(component) {
-  if (component.type === STRING_SELECT) return selectMenu(component);
-  if (component.type !== TEXT_INPUT) return null;
-  const props = { placeholder: component.placeholder, maxlength: component.max_length ?? 4000, autocomplete: "off" };
-  const control = component.style === PARAGRAPH ? el("textarea", { ...props, rows: 4 }) : el("input", { ...props, type: "text" });
-  control.value = component.value ?? "";
-  return control;
-}
-
-function complaint(component, required, value) {
-  if (value.length === 0) return required ? "— Required" : "";
-  const least = component.type === STRING_SELECT ? component.min_values : component.min_length;
-  return least && value.length < least ? `— At least ${least}` : "";
+  const shown = node.type === "checkbox" ? "modal-field ticked" : "modal-field";
+  return el("div", { class: shown }, heading, description && el("div", { class: "modal-description" }, description), node);
 }

@@ -4,9 +4,8 @@ import { avatar, displayName, dots, el, icon } from "./dom.js";
 
 const TOAST_MS = 6000;
 const TYPING_MS = 10000;
-const MOST_TOASTS = 3;
 
-/** Show what a phone would have shown for `message`. */
+/** Show what a phone would have shown for `message`, in place of the notification before it. */
 export function toast(root, message) {
   const { content, embeds, attachments, author } = message;
   const text = content || embeds?.[0]?.title || embeds?.[0]?.description || attachments?.[0]?.filename || "New message";
@@ -19,8 +18,7 @@ export function toast(root, message) {
     close,
   );
   close.addEventListener("click", () => node.remove());
-  root.append(node);
-  while (root.children.length > MOST_TOASTS) root.firstChild.remove();
+  root.replaceChildren(node);
   setTimeout(() => node.remove(), TOAST_MS);
 }
 

@@ -59,6 +59,49 @@ class Reason(discord.ui.Modal, title="Why stop?"):
         await interaction.response.send_message(f"Stopped: {why.value}. Kept: {keep.values[0]}.")
 
 
+class Survey(discord.ui.Modal, title="Survey"):
+    """The kinds of field that Reason has not."""
+
+    proof: discord.ui.Label["Survey"] = discord.ui.Label(
+        text="Proof", description="A log, or two", component=discord.ui.FileUpload(custom_id="proof", max_values=2)
+    )
+    mood: discord.ui.Label["Survey"] = discord.ui.Label(
+        text="Mood",
+        component=discord.ui.RadioGroup(
+            custom_id="mood",
+            options=[
+                discord.RadioGroupOption(label="Up", value="up", description="It learns"),
+                discord.RadioGroupOption(label="Down", value="down"),
+            ],
+        ),
+    )
+    wishes: discord.ui.Label["Survey"] = discord.ui.Label(
+        text="Wishes",
+        component=discord.ui.CheckboxGroup(
+            custom_id="wishes",
+            required=False,
+            min_values=0,
+            max_values=2,
+            options=[
+                discord.CheckboxGroupOption(label="Data", value="data", default=True),
+                discord.CheckboxGroupOption(label="Time", value="time"),
+            ],
+        ),
+    )
+    again: discord.ui.Label["Survey"] = discord.ui.Label(
+        text="Ask me again", component=discord.ui.Checkbox(custom_id="again")
+    )
+
+    async def on_submit(self, interaction: discord.Interaction) -> None:
+        proof, mood, wishes, again = (label.component for label in (self.proof, self.mood, self.wishes, self.again))
+        assert isinstance(proof, discord.ui.FileUpload)
+        assert isinstance(mood, discord.ui.RadioGroup)
+        assert isinstance(wishes, discord.ui.CheckboxGroup)
+        assert isinstance(again, discord.ui.Checkbox)
+        logs = [(await file.read()).decode() for file in proof.values]
+        await interaction.response.send_message(f"{logs} {mood.value} {wishes.values} {again.value}")
+
+
 class Board(discord.ui.View):
     """Buttons of every style, and a select."""
 
@@ -158,6 +201,10 @@ def _gym(bot: PageBot) -> app_commands.Group:
     @gym.command(description="Tell you alone")
     async def secret(interaction: discord.Interaction) -> None:
         await interaction.response.send_message("between us", ephemeral=True)
+
+    @gym.command(description="Ask you some things")
+    async def survey(interaction: discord.Interaction) -> None:
+        await interaction.response.send_modal(Survey())
 
     @gym.command(description="Never answers")
     async def silence(interaction: discord.Interaction) -> None:

@@ -294,6 +294,27 @@ async def test_a_form_sent_twice_is_answered_once(
     assert [message.content for message in ada.inbox()] == ["Choose", "Stopped: it has converged. Kept: last."]
 
 
+async def test_a_form_takes_files_and_ticks(
+    playground: Playground, http: aiohttp.ClientSession, bot: PageBot, ada: Person
+) -> None:
+    line = await open_line(http, playground)
+    modal = (await line.call("slash", command="gym survey"))["modal"]
+    values = {"mood": ["down"], "wishes": ["data", "time"], "again": True}
+    uploads = {"proof": [await upload(http, playground, b"loss"), await upload(http, playground, b"speed")]}
+    assert "error" not in await line.call("fill", modal=modal["id"], values=values, uploads=uploads)
+    assert ada.inbox()[-1].content == "['loss', 'speed'] down ['data', 'time'] True"
+
+
+async def test_a_person_who_comes_later_is_told_of(playground: Playground, http: aiohttp.ClientSession) -> None:
+    line = await open_line(http, playground)
+    grace = playground.person("Grace")
+    assert (await line.until("person"))["person"] == grace.user.to_dict()
+    assert playground.person("Grace") is grace
+    await playground.person("Ada").write("hello")
+    await line.until("message")
+    assert "person" not in [event["type"] for event in line.seen], "known people are not new"
+
+
 async def test_a_fault_of_the_playground_is_told_and_logged(
     playground: Playground, http: aiohttp.ClientSession, caplog: pytest.LogCaptureFixture
 ) -> None:

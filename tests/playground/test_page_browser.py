@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Locator, Page, async_playwright, expect
+from playwright.async_api import Browser, FilePayload, Locator, Page, async_playwright, expect
 
 from playground.people import Person
 from playground.server import Playground
@@ -105,7 +105,7 @@ async def test_a_newcomer_is_told_what_to_type(page: Page) -> None:
 async def test_a_command_is_completed_and_followed_to_its_report(page: Page, bot: PageBot, ada: Person) -> None:
     bot.carry_on.clear()
     await composer(page).press_sequentially("/")
-    await expect(page.get_by_role("option")).to_have_count(4)
+    await expect(page.get_by_role("option")).to_have_count(5)
     await composer(page).press_sequentially("tr")
     await expect(page.get_by_role("option", name="/gym train Train a model")).to_have_attribute("aria-selected", "true")
     await page.keyboard.press("Enter")
@@ -324,6 +324,66 @@ async def test_a_form_is_filled_in(page: Page) -> None:
     await form.get_by_role("button", name="Submit").click()
     await expect(form).to_be_hidden()
     await expect(message(page, "Stopped: it has converged. Kept: last.")).to_be_visible()
+
+
+async def test_a_form_takes_files_and_ticks(page: Page) -> None:
+    await call(page, "gym survey")
+    await page.keyboard.press("Enter")
+    form = page.get_by_role("dialog", name="Survey")
+    proof, submit = form.get_by_label("Proof"), form.get_by_role("button", name="Submit")
+    await expect(proof).to_be_focused()
+    await expect(form).to_contain_text("A log, or two")
+    await submit.click()
+    await expect(form.get_by_text("— Required")).to_have_count(2)
+
+    def log(content: bytes = b"loss") -> FilePayload:
+        return {"name": "log.txt", "mimeType": "text/plain", "buffer": content}
+
+    for files, complaint in (([log()] * 3, "— At most 2"), ([log(bytes(10 * 2**20 + 1))], "— log.txt is over 10 MB")):
+        await proof.set_input_files(files)
+        await submit.click()
+        await expect(form).to_contain_text(complaint)
+    await proof.set_input_files([log()] * 2)
+    await form.get_by_role("radiogroup", name="Mood").get_by_role("radio", name="Up It learns").check()
+    await form.get_by_role("group", name="Wishes").get_by_label("Data").uncheck()
+    await form.get_by_label("Ask me again").check()
+    await submit.click()
+    await expect(form).to_be_hidden()
+    await expect(message(page, "['loss', 'loss'] up [] True")).to_be_visible()
+
+
+async def test_a_person_who_comes_later_joins_the_switcher(page: Page, playground: Playground, ada: Person) -> None:
+    grace = playground.person(f"Grace after {ada.name}")
+    await page.get_by_role("link", name=grace.name).click()
+    await expect(page.get_by_role("link", name=grace.name)).to_have_attribute("aria-current", "page")
+
+
+@pytest.mark.parametrize("size", [DESKTOP, PHONE])
+async def test_a_notification_covers_nothing_of_the_conversation(
+    browser: Browser, playground: Playground, ada: Person, size: tuple[int, int]
+) -> None:
+    async with opened(browser, playground, ada, size) as page:
+        for number in range(30):
+            await ada.write(f"(to myself) {'a long line ' * 30} {number}")
+        await composer(page).fill("hello " * 60)
+        await page.keyboard.press("Enter")
+        toast = page.get_by_role("status", name="Notifications").locator(".toast")
+        await expect(toast).to_contain_text("You wrote hello")
+        await expect(message(page, "You wrote hello")).to_be_in_viewport()
+        for other in (page.get_by_role("region", name="Conversation"), composer(page), page.locator(".top > *").last):
+            assert not await overlap(toast, other)
+
+
+async def overlap(one: Locator, other: Locator) -> bool:
+    a, b = await one.bounding_box(), await other.bounding_box()
+    assert a is not None
+    assert b is not None
+    return not (
+        a["x"] + a["width"] <= b["x"]
+        or b["x"] + b["width"] <= a["x"]
+        or a["y"] + a["height"] <= b["y"]
+        or b["y"] + b["height"] <= a["y"]
+    )
 
 
 async def test_what_buzzes_shows_a_toast_and_what_is_silent_a_mark(page: Page) -> None:

@@ -95,6 +95,8 @@ async def test_every_kind_of_field_is_submitted(attachment: Attachment) -> None:
     assert [value.get("value", value.get("values")) for value in values] == ["a", ["b"], True, [str(attachment.id)]]
     assert list(data["resolved"]["attachments"]) == [str(attachment.id)]
     empty = submission(form(), {"boxes": ["a"], "files": [attachment]})
+    with pytest.raises(Refused, match="Boxes: choose between 1 and 1"):
+        submission(form(), {"boxes": [], "files": [attachment]})
     values = [component["component"] for component in empty["components"]]
     assert [value.get("value", value.get("values")) for value in values[:3]] == [None, ["a"], False]
 
