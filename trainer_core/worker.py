@@ -56,8 +56,9 @@ def work(attempt: AttemptDirectory) -> int:
         except BaseException as error:
             log.exception("run %s failed", directory.name)
             failure = failures.classify(error)
-            message, next_step = failure.message, failure.next_step
-            report(JobFailed(code=failure.code, message=message, next_step=next_step, step=report.step))
+            # A setting's problem is half a sentence, which its name begins.
+            message = "; ".join(map(str, failure.problems)) or failure.message
+            report(JobFailed(code=failure.code, message=message, next_step=failure.next_step, step=report.step))
             return 1
     return 0
 

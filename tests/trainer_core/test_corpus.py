@@ -156,3 +156,11 @@ def test_a_source_changed_since_is_not_read(home: Home) -> None:
 
 def test_a_card_survives_json(card: DatasetCard) -> None:
     assert DatasetCard.model_validate_json(card.model_dump_json()) == card
+
+
+def test_a_source_that_comes_to_be_read_otherwise_is_named_in_a_whole_sentence(home: Home) -> None:
+    card = add_file(home, "notes.txt", TEXT, added_by="7")
+    (home.dataset(card.name) / "source.json").write_bytes(TEXT)
+    with pytest.raises(SpotterError, match="the source of notes is not valid JSON") as caught:
+        list(documents(home, card.model_copy(update={"kind": "json"})))
+    assert caught.value.field == "data.dataset"

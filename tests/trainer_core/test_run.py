@@ -2,14 +2,17 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Callable
+from itertools import groupby, pairwise
 from pathlib import Path
 
 import pytest
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoTokenizer, GPT2LMHeadModel
 
 from tests.trainer_core.conftest import prose, run_attempt, small_spec
+from trainer_core.atomic import name_aside
 from trainer_core.data.corpus import DatasetCard, add_file
 from trainer_core.errors import Code, SpotterError
 from trainer_core.events import (
@@ -26,6 +29,7 @@ from trainer_core.events import (
 from trainer_core.export import verify
 from trainer_core.layout import Home
 from trainer_core.manifest import Manifest
+from trainer_core.models.sizes import SIZES
 from trainer_core.preflight import preflight
 from trainer_core.spec import RunSpec
 from trainer_core.training import Training
@@ -39,7 +43,8 @@ def test_a_run_ends_with_a_model_that_opens(home: Home, card: DatasetCard) -> No
     events = run_attempt(directory, spec)
 
     assert isinstance(events[0], JobStarted)
-    assert [event.phase for event in events if isinstance(event, JobProgress)] == [
+    said = [event for event in events if isinstance(event, JobProgress)]
+    assert [phase for phase, _ in groupby(event.phase for event in said)] == [
         "reading",
         "tokenizer",
         "tokens",
@@ -48,6 +53,9 @@ def test_a_run_ends_with_a_model_that_opens(home: Home, card: DatasetCard) -> No
         "training",
         "saving",
     ]
+    results = [event.message for before, event in pairwise(said) if event.phase == before.phase]
+    assert len(results) == 2, "a phase is entered before its work, and what came of it is told after"
+    assert "parameters" in results[0] and "loss at start" in results[1]
     last = events[-1]
     assert isinstance(last, JobCompleted)
     assert last.summary.steps == 6
@@ -64,6 +72,11 @@ def test_a_run_ends_with_a_model_that_opens(home: Home, card: DatasetCard) -> No
     assert sum(parameter.numel() for parameter in model.parameters()) == last.summary.parameters
     prompt = tokenizer("The bar", return_tensors="pt").input_ids
     assert model(prompt).logits.shape == (1, prompt.shape[1], len(tokenizer))
+    ten = torch.arange(10).unsqueeze(0)
+    endless = {"attention_mask": torch.ones_like(ten), "eos_token_id": -1}  # all else as the model has it
+    written = GPT2LMHeadModel.from_pretrained(directory.export).generate(ten, **endless)  # type: ignore[misc]  # transformers hides the signature of `generate`
+    assert isinstance(written, torch.Tensor)
+    assert written.shape == (1, model.config.n_positions), "left to itself it writes to the end of its context"
 
 
 def test_what_a_run_leaves_says_where_it_came_from(home: Home, card: DatasetCard) -> None:
@@ -75,6 +88,15 @@ def test_what_a_run_leaves_says_where_it_came_from(home: Home, card: DatasetCard
     assert {"python", "torch", "transformers"} <= set(manifest.versions)
     assert manifest.sums == json.loads((directory.export / "sums.json").read_text())
     assert set(manifest.durations) >= {"reading", "training", "saving"}
+    chosen = {name: decision.value for name, decision in manifest.decisions.items()}
+    assert chosen["learning_rate"] == SIZES["tiny"].learning_rate
+    assert {name: chosen[name] for name in ("vocabulary", "context", "tokens_per_step")} == {
+        "vocabulary": 300,
+        "context": 128,
+        "tokens_per_step": 256,
+    }
+    assert (chosen["micro_batch"], chosen["accumulation"], chosen["precision"]) == (2, 1, manifest.precision)
+    assert all(decision.reason for decision in manifest.decisions.values())
     card_text = directory.card.read_text()
     assert f"{manifest.summary.bits_per_byte:.3f}" in card_text
     for text in (card_text, directory.manifest.read_text(), *(p.read_text() for p in directory.export.glob("*.json"))):
@@ -98,6 +120,55 @@ def test_an_attempt_goes_on_from_the_last(home: Home, card: DatasetCard) -> None
     assert events[-1].summary.sample == uninterrupted.summary.sample
 
 
+def test_a_file_read_as_another_kind_is_another_text(home: Home) -> None:
+    rows = "\n".join(json.dumps({"text": prose(300, seed=number)}) for number in range(20)).encode()
+    for name in ("notes.txt", "rows.jsonl"):
+        card = add_file(home, name, rows, added_by="1")
+        run_attempt(home.run(f"of-{card.name}"), small_spec(data={"dataset": card.name}, budget="1 steps"))
+    of_notes, of_rows = (
+        Manifest.model_validate_json(home.run(name).manifest.read_bytes()) for name in ("of-notes", "of-rows")
+    )
+    assert of_notes.dataset.sha256 == of_rows.dataset.sha256
+    assert of_notes.tokenizer != of_rows.tokenizer
+
+
+def test_an_attempt_begins_by_sweeping_up(home: Home, card: DatasetCard) -> None:
+    directory, spec = home.run("brisk-otter-42"), small_spec(budget="1 steps")
+    dead = [
+        name_aside(place / name)
+        for place, name in (
+            (directory.checkpoints, "step-00000001"),
+            (directory.path, "export"),
+            (home.datasets, "half"),
+            (home.tokenizers, "bpe-half"),
+            (home.dataset(card.name) / "tokens", "half"),
+        )
+    ]
+    for folder in dead:
+        folder.mkdir(parents=True)
+        os.utime(folder, (1_000_000, 1_000_000))
+    busy = name_aside(home.tokenizers / "bpe-other")
+    busy.mkdir()
+    run_attempt(directory, spec)
+    assert not [folder for folder in dead if folder.exists()]
+    assert busy.exists()
+
+
+def test_a_corrupt_checkpoint_that_was_passed_over_is_told_of(home: Home, card: DatasetCard) -> None:
+    directory, spec = home.run("brisk-otter-42"), small_spec()
+    run_attempt(directory, spec, pause_after=3)
+    (directory.checkpoints / "step-00000099").mkdir()
+    events = run_attempt(directory, spec, attempt=2)
+    assert [event.resumed_step for event in events if isinstance(event, JobStarted)] == [3]
+    messages = [event.message for event in events if isinstance(event, JobProgress)]
+    assert [message for message in messages if "step 99 is corrupt" in message]
+    assert sorted(path.name for path in directory.checkpoints.iterdir()) == [
+        "corrupt-step-00000099",
+        "step-00000003",
+        "step-00000006",
+    ]
+
+
 def test_a_text_of_the_least_size_can_be_trained_on(home: Home) -> None:
     add_file(home, "note.txt", prose(1_100).encode(), added_by="1")
     events = run_attempt(home.run("short-run-1"), small_spec(data={"dataset": "note"}, tokenizer={"vocabulary": None}))
@@ -116,7 +187,7 @@ def test_data_that_repeats_itself_too_much_is_refused(home: Home) -> None:
     sentence = "the bar lifts slowly when someone stands by and counts every careful breath until it rests"
     texts = [sentence.replace(" ", "  ", spaces) for spaces in range(8)] * 2
     add_file(home, "echo.json", json.dumps(texts).encode(), added_by="1")
-    with pytest.raises(SpotterError, match="repeats itself") as caught:
+    with pytest.raises(SpotterError, match=r"^data\.dataset: echo repeats itself") as caught:
         run_attempt(home.run("brisk-otter-42"), small_spec(data={"dataset": "echo"}))
     assert caught.value.code is Code.CORPUS_EMPTY
 

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -63,6 +65,22 @@ def test_a_damaged_folder_is_made_again(home: Home) -> None:
     again = train_bpe(home, "key", [TEXT], 300)
     assert again.encode([TEXT])[0]
     assert sorted(path.name for path in home.tokenizers.iterdir()) == [first.name]
+
+
+def test_a_tokenizer_that_another_process_published_meanwhile_is_kept(home: Home, tmp_path: Path) -> None:
+    elsewhere = train_bpe(Home(tmp_path / "other"), "key", [TEXT], 300)
+    target = home.tokenizer(elsewhere.name)
+
+    def texts() -> Iterator[str]:
+        yield TEXT
+        shutil.copytree(elsewhere.folder, target)
+        published.append(target.stat().st_ino)
+
+    published: list[int] = []
+    found = train_bpe(home, "key", texts(), 300)
+    assert found.folder == target
+    assert [target.stat().st_ino] == published
+    assert list(home.tokenizers.iterdir()) == [target]
 
 
 def test_a_tokenizer_that_cannot_be_loaded_is_named_without_its_path(home: Home) -> None:
