@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 import sys
 from collections.abc import AsyncIterator, Coroutine
@@ -18,7 +19,8 @@ from rich.console import Console
 from rich.live import Live
 from rich.markup import escape
 
-from bot.terminal import line, shown
+from bot.leftovers import end_workers
+from bot.terminal import Wire, line, shown
 from playground.commands import Refused
 from playground.messages import Message
 from playground.people import NoResponse, Person
@@ -29,36 +31,61 @@ from trainer_core.layout import Home
 _CONNECT_WITHIN = 60.0
 _LONGEST = 24 * 3600.0
 """Seconds the scripted person waits for a run to end."""
+_CARD_WITHIN = 60.0
+"""Seconds after the end for the live card's last change; Discord lets a card change rarely."""
+_CHANGE = re.compile(r"[\d.]+ → [\d.]+")
+"""A first and a last number."""
+
+
+_INTERRUPTED = 128 + signal.SIGINT
 
 
 class DemoFailedError(Exception):
     """Something on the path did not work; the message says what, and where to look."""
 
 
-async def demo(home: Path, *, budget: str, size: str, port: int) -> int:
-    """Run the demo. Returns the exit status: 0 if a model that verifies came out at the end. Raises OSError.
+async def demo(home: Path, *, budget: str, size: str, port: int, grace: float = 20.0) -> int:
+    """Run the demo. Returns the exit status: 0 if everything on the path worked and a model that verifies came out.
 
-    Ctrl-C ends the demo and whatever it started.
+    Ctrl-C ends the demo and whatever it started, which gets `grace` seconds to end by itself; a second Ctrl-C ends
+    all of it at once. Raises OSError.
     """
-    console = Console(highlight=False)
     interrupted = asyncio.Event()
+    task = asyncio.current_task()
+    assert task is not None, "asyncio.run made it"
+
+    def interrupt() -> None:
+        if interrupted.is_set():
+            task.cancel()
+        interrupted.set()
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, interrupted.set)
-    async with _playground(port) as playground:
-        person = playground.person("you")
-        console.print(f"[bold]Spotter demo.[/] The chat is also in your browser: [cyan]{playground.page_url}[/]\n")
-        async with _bot(playground, person, home) as bot:
-            job = _main_job(console, playground, person, bot, budget, size)
-            try:
-                finished = await _finished(job, bot, interrupted)
-            except DemoFailedError as error:
-                console.print(f"[red]✗[/] {escape(str(error))}", soft_wrap=True)
-                return 1
+        asyncio.get_running_loop().add_signal_handler(number, interrupt)
+    try:
+        async with _playground(port) as playground:
+            return await _show(playground, home, budget, size, grace, interrupted)
+    except asyncio.CancelledError:
+        return _INTERRUPTED
+
+
+async def _show(
+    playground: Playground, home: Path, budget: str, size: str, grace: float, interrupted: asyncio.Event
+) -> int:
+    console, person = Console(highlight=False), playground.person("you")
+    console.print(f"[bold]Spotter demo.[/] The chat is also in your browser: [cyan]{playground.page_url}[/]\n")
+    async with _bot(playground, person, home, grace) as bot:
+        try:
+            finished = await _finished(_main_job(console, playground, person, bot, budget, size), bot, interrupted)
+        except DemoFailedError as error:
+            console.print(f"[red]✗[/] {escape(str(error))}", soft_wrap=True)
+            status = 1
+        else:
+            status = 0 if finished else _INTERRUPTED
             if finished and sys.stdin.isatty() and sys.stdout.isatty():
                 console.print(f"\nChat on at [cyan]{playground.page_url}[/]. Ctrl-C ends the demo.")
                 await interrupted.wait()
-            await _stop_runs(person)
-    return 0 if finished else 128 + signal.SIGINT
+        await _stop_runs(person, bot)
+    return status
 
 
 @asynccontextmanager
@@ -87,9 +114,13 @@ class _Bot:
 
 
 @asynccontextmanager
-async def _bot(playground: Playground, owner: Person, home: Path) -> AsyncIterator[_Bot]:
-    """The bot as `spotter run` starts it, told of the playground's addresses. Raises OSError."""
+async def _bot(playground: Playground, owner: Person, home: Path, grace: float) -> AsyncIterator[_Bot]:
+    """The bot as `spotter run` starts it, told of the playground's addresses. Raises OSError.
+
+    It takes its runs along when it ends, each within `grace` seconds: here nobody would see them go on.
+    """
     await asyncio.to_thread(home.mkdir, parents=True, exist_ok=True)
+    before = frozenset(Home(home).runs.glob("*"))
     log = home / "bot.log"
     environment = {
         **os.environ,
@@ -111,9 +142,28 @@ async def _bot(playground: Playground, owner: Person, home: Path) -> AsyncIterat
     try:
         yield _Bot(Home(home), log, process)
     finally:
+        try:
+            await _end(process, grace)
+        finally:
+            await end_workers(Home(home), before, 0.0 if _is_hurried() else grace)
+
+
+async def _end(process: asyncio.subprocess.Process, grace: float) -> None:
+    ended = asyncio.create_task(process.wait())
+    try:
         if process.returncode is None:
             process.terminate()
-        await process.wait()
+        await asyncio.wait({ended}, timeout=0.0 if _is_hurried() else grace)
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await ended
+
+
+def _is_hurried() -> bool:
+    """Whether the demo was interrupted a second time."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 async def _finished(job: Coroutine[None, None, None], bot: _Bot, interrupted: asyncio.Event) -> bool:
@@ -155,6 +205,12 @@ async def _main_job(
     run = await _name_of(person, answer)
     end = await _follow(console, person, run)
     console.print(shown(end.to_dict(), note="reports"))
+    if missing := lacks(end.to_dict()):
+        raise DemoFailedError(f"the last message lacks {', '.join(missing)}; the bot's log is {bot.log}")
+    try:
+        await person.until(lambda message: _about(message, run) and message.silent and message.edits > 0, _CARD_WITHIN)
+    except TimeoutError:
+        raise DemoFailedError(f"there was no live card that changed; the bot's log is {bot.log}") from None
     folder = bot.home.run(run).export
     problems = export.verify(folder)
     if problems:
@@ -197,14 +253,29 @@ async def _follow(console: Console, person: Person, run: str) -> Message:
         raise DemoFailedError(f"{run} did not end within {_LONGEST:.0f} s") from None
 
 
+def lacks(message: Wire) -> list[str]:
+    """What the message, in Discord's wire form, would need to be the report of a finished run; empty if nothing."""
+    embeds = message["embeds"]
+    fields = {field["name"]: field["value"] for embed in embeds for field in embed.get("fields", [])}
+    there = {
+        "the loss curve": any(embed.get("image") for embed in embeds),
+        "the first and the last validation loss": _CHANGE.fullmatch(fields.get("Validation loss", "")),
+        "the bits per byte": _CHANGE.fullmatch(fields.get("Bits per byte", "")),
+        "a sample": fields.get("It writes", "").strip("` \n"),
+    }
+    return [what for what, is_there in there.items() if not is_there]
+
+
 def _about(message: Message, run: str) -> bool:
     """Whether the message is one the bot sent by itself about the run."""
     titles = " ".join(embed.get("title", "") for embed in message.embeds)
     return message.author.bot and message.origin is None and run in f"{titles} {message.content}"
 
 
-async def _stop_runs(person: Person) -> None:
-    """Leave no training behind that nobody sees any more."""
+async def _stop_runs(person: Person, bot: _Bot) -> None:
+    """Have the bot stop whatever still runs, so that it does not take it up again when it is started next."""
+    if bot.process.returncode is not None:
+        return
     with suppress(Refused, NoResponse, TimeoutError):
         for choice in await person.autocomplete("trainer stop", "run", ""):
             await person.slash("trainer stop", run=choice.value)

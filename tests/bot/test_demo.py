@@ -6,15 +6,19 @@ import asyncio
 import os
 import pty
 import re
+import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import aiohttp
+import psutil
 import pytest
 
+from bot.demo import demo, lacks
 from tests.bot.processes import WITHIN, end, ended, eventually, interrupt, living, said, spotter, started
 from trainer_core import export
 from trainer_core.layout import Home
@@ -26,6 +30,16 @@ async def page(address: str) -> str:
     async with aiohttp.ClientSession() as session, session.get(address) as answer:
         assert answer.status == 200
         return await answer.text()
+
+
+def the_bot(home: Path) -> psutil.Process:
+    [bot] = [one for one in living(home) if one.cmdline()[-2:] == ["bot", "run"]]
+    return bot
+
+
+def reported(home: Path) -> bytes:
+    """What all workers have reported so far."""
+    return b"".join(journal.read_bytes() for journal in home.glob("runs/*/attempts/*/events.jsonl"))
 
 
 def model(shown: str) -> Path:
@@ -132,15 +146,92 @@ async def test_interrupted_in_the_middle_it_leaves_no_training_behind(tmp_path: 
     assert done.status == 130 and "Traceback" not in done.out + done.err
 
 
+@asynccontextmanager
+async def training(home: Path, grace: float) -> AsyncIterator[tuple[asyncio.Task[int], psutil.Process]]:
+    """A demo in this process that trains for long, and its bot, frozen so that it does not end by itself."""
+    showing = asyncio.create_task(demo(home, budget="1h", size="tiny", port=0, grace=grace))
+    try:
+        await eventually(lambda: b"metrics.progress" in reported(home))
+        bot = the_bot(home)
+        bot.suspend()
+        yield showing, bot
+    finally:
+        showing.cancel()
+        await asyncio.gather(showing, return_exceptions=True)
+        for left in living(home):
+            left.kill()
+
+
+async def test_a_bot_that_does_not_end_is_made_to(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    async with training(home, grace=0.5) as (showing, bot):
+        os.kill(os.getpid(), signal.SIGINT)
+        assert await asyncio.wait_for(showing, WITHIN) == 130
+        assert not bot.is_running()
+        await eventually(lambda: living(home) == [])
+
+
+async def test_a_second_ctrl_c_waits_for_nothing(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    async with training(home, grace=3600.0) as (showing, bot):
+        for _ in range(2):
+            os.kill(os.getpid(), signal.SIGINT)
+            await asyncio.sleep(0)
+        assert await asyncio.wait_for(showing, WITHIN) == 130
+        assert not bot.is_running()
+        await eventually(lambda: living(home) == [])
+
+
+REPORT: dict[str, Any] = {
+    "embeds": [
+        {
+            "image": {"url": "http://127.0.0.1/loss.png"},
+            "fields": [
+                {"name": "Validation loss", "value": "8.317 → 3.412"},
+                {"name": "Bits per byte", "value": "4.200 → 1.620"},
+                {"name": "It writes", "value": "```\nOnce upon a time\n```"},
+            ],
+        }
+    ]
+}
+
+
+def test_a_whole_report_lacks_nothing() -> None:
+    assert lacks(REPORT) == []
+    assert len(lacks({"embeds": []})) == 4
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "missing"),
+    [
+        ("Validation loss", "3.412", "the first and the last validation loss"),
+        ("Validation loss", "8.317 → –", "the first and the last validation loss"),
+        ("Bits per byte", "1.620", "the bits per byte"),
+        ("It writes", "```\n \n```", "a sample"),
+    ],
+)
+def test_what_a_report_lacks_is_named(name: str, value: str, missing: str) -> None:
+    [embed] = REPORT["embeds"]
+    fields = [field if field["name"] != name else {"name": name, "value": value} for field in embed["fields"]]
+    assert lacks({"embeds": [embed | {"fields": fields}]}) == [missing]
+    assert lacks({"embeds": [embed | {"fields": [f for f in fields if f["name"] != name]}]}) == [missing]
+
+
+def test_a_report_without_a_curve_is_none() -> None:
+    [embed] = REPORT["embeds"]
+    assert lacks({"embeds": [{"fields": embed["fields"]}]}) == ["the loss curve"]
+
+
 async def test_a_bot_that_dies_on_the_way_is_told(tmp_path: Path) -> None:
     home = tmp_path / "home"
     async with started("demo", "--budget", "1h", "--port", "0", home=home) as process:
-        await said(process.stdout, "card, change 0")
-        [bot] = [one for one in living(home) if one.cmdline()[-2:] == ["bot", "run"]]
-        bot.kill()
+        await eventually(lambda: b"metrics.progress" in reported(home / "demo"))
+        the_bot(home).kill()
         done = await ended(process)
+        await eventually(lambda: living(home) == [])
     assert done.status == 1 and "✗ the bot ended: " in done.out and "bot.log" in done.out
     assert "Traceback" not in done.out + done.err
+    assert b"trainer.job.stopped.v1" in reported(home / "demo"), "or the next bot would take the run up again"
 
 
 async def test_a_home_that_another_spotter_uses_is_told(tmp_path: Path) -> None:
