@@ -207,7 +207,11 @@ def test_a_checkpoint_of_another_model_is_refused(training: Make, checkpoints: C
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "optim.pt", "state.json"])
-@pytest.mark.parametrize("content", [b"", b"{}", b"\x80\x02]q\x00.", b"\xff" * 64])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{}", b"\x80\x02]q\x00.", b"\xff" * 64],
+    ids=["nothing", "an object", "a pickled list", "noise"],
+)
 def test_a_checkpoint_that_was_written_wrong_is_refused(
     training: Make, checkpoints: Checkpoints, name: str, content: bytes
 ) -> None:
@@ -221,7 +225,9 @@ def test_a_checkpoint_that_was_written_wrong_is_refused(
     assert caught.value.code is Code.CHECKPOINT_CORRUPT
 
 
-@pytest.mark.parametrize("error", [torch.OutOfMemoryError("no memory"), MemoryError()])
+@pytest.mark.parametrize(
+    "error", [torch.OutOfMemoryError("no memory"), RuntimeError("DefaultCPUAllocator: no memory"), MemoryError()]
+)
 def test_a_checkpoint_for_which_there_is_no_memory_is_not_corrupt(
     training: Make, checkpoints: Checkpoints, error: Exception
 ) -> None:
@@ -367,7 +373,7 @@ def test_a_sample_ends_with_the_document_but_not_before_it_is_worth_reading(trai
     assert sample(making, 20, seed=3) == sample(making, 128, seed=3)
 
 
-@pytest.mark.parametrize("blank", ["\n", " ", "\t", "\0"])
+@pytest.mark.parametrize("blank", ["\n", " ", "\t", "\0"], ids=repr)
 def test_a_sample_begins_with_something_to_see(training: Make, blank: str) -> None:
     making = training(small_spec())
     [[token]] = making.tokenizer.encode([blank])

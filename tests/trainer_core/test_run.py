@@ -72,9 +72,9 @@ def test_a_run_ends_with_a_model_that_opens(home: Home, card: DatasetCard) -> No
     assert sum(parameter.numel() for parameter in model.parameters()) == last.summary.parameters
     prompt = tokenizer("The bar", return_tensors="pt").input_ids
     assert model(prompt).logits.shape == (1, prompt.shape[1], len(tokenizer))
+    writer = GPT2LMHeadModel.from_pretrained(directory.export)
     ten = torch.arange(10).unsqueeze(0)
-    endless = {"attention_mask": torch.ones_like(ten), "eos_token_id": -1}  # all else as the model has it
-    written = GPT2LMHeadModel.from_pretrained(directory.export).generate(ten, **endless)  # type: ignore[misc]  # transformers hides the signature of `generate`
+    written = writer.generate(ten, eos_token_id=-1)  # type: ignore[misc]  # transformers hides the signature
     assert isinstance(written, torch.Tensor)
     assert written.shape == (1, model.config.n_positions), "left to itself it writes to the end of its context"
 

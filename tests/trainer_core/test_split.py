@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from tests.trainer_core.conftest import prose
@@ -87,6 +87,7 @@ def long_words(part: str) -> str:
     return words if len(words) >= 80 else ""
 
 
+@settings(max_examples=25)
 @given(seeds, st.floats(0.05, 0.5), st.integers(1, 5_000))
 def test_lines_held_out_are_trained_upon_nowhere(seed: int, fraction: float, shift: int) -> None:
     lines = [f"{number} {prose(110, seed=number)}".replace("\n", " ") for number in range(300)]
@@ -99,6 +100,7 @@ def test_lines_held_out_are_trained_upon_nowhere(seed: int, fraction: float, shi
     assert not [block for block in train_blocks if len(block) >= 250 and block in held]
 
 
+@settings(max_examples=25)
 @given(seeds, st.integers(1, 2_999))
 def test_a_line_too_long_for_a_block_leaks_by_no_piece(seed: int, shift: int) -> None:
     line = prose(60_000).replace("\n", " ")
