@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help install install-dev demo test lint format types coverage clean
+.PHONY: help install install-dev demo test lint format types coverage pictures clean
 
 help:  ## What can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -45,6 +45,9 @@ coverage: $(VENV)/installed-dev  ## Run all tests and report branch coverage, th
 	-$(BIN)/coverage run -m pytest -n 2
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
+
+pictures: $(VENV)/installed-dev  ## Take the pictures of the README anew; needs Chromium
+	$(BIN)/python docs/take_pictures.py
 
 clean:  ## Remove what was installed and cached
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*

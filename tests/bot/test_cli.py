@@ -9,7 +9,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from bot.cli import app
-from tests.bot.processes import spotter
+from playground.server import Playground
+from tests.bot.processes import WITHIN, ended, interrupt, spotter, started
 from tests.e2e.conftest import TEXT
 
 
@@ -115,6 +116,24 @@ def test_a_home_that_cannot_be_written_is_named(monkeypatch: pytest.MonkeyPatch)
         assert result.exit_code == 1
         [sentence] = result.stderr.splitlines()
         assert "song.txt/home" in sentence and "SPOTTER_HOME has to be a folder of yours" in sentence
+
+
+async def test_the_log_of_a_start_has_no_warnings_about_what_is_not_wanted(tmp_path: Path) -> None:
+    """discord.py warns of missing voice libraries and of servers it is told nothing about."""
+    async with Playground() as playground:
+        variables = {
+            "DISCORD_TOKEN": playground.token,
+            "SPOTTER_OWNER_ID": str(playground.person("Ada").id),
+            "SPOTTER_STANDBY": "0",
+            "SPOTTER_DISCORD_API": playground.api_url,
+            "SPOTTER_DISCORD_GATEWAY": playground.gateway_url,
+        }
+        async with started("run", home=tmp_path / "home", **variables) as process:
+            await playground.until_connected(WITHIN)
+            interrupt(process)
+            done = await ended(process)
+    assert done.status == 0 and "logging in using static token" in done.err, "what else discord.py says is there"
+    assert "WARNING" not in done.err
 
 
 async def test_sentences_go_to_standard_error_of_a_real_process(tmp_path: Path) -> None:
