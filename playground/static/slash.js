@@ -202,6 +202,8 @@ export class SlashForm {
   }
 
   #chipKey(event, chip) {
+    // suggestions still on their way must not open again what Escape has closed
+    if (event.key === "Escape") this.#forgetAsked();
     if (this.#listbox.key(event)) return;
     const text = chip.input.value;
     const at = this.#chips.indexOf(chip);
@@ -240,8 +242,7 @@ export class SlashForm {
         pick: ({ choice }) => this.#pick(chip, choice),
         first,
       });
-    clearTimeout(this.#timer);
-    this.#asked += 1;
+    this.#forgetAsked();
     const fixed = fixedChoices(option);
     if (fixed) {
       offer(chip.picked ? fixed : matching(fixed, input.value), !chip.picked);
@@ -260,6 +261,11 @@ export class SlashForm {
       const continues = typed !== "" && answer.choices[0]?.name.toLowerCase().includes(typed.toLowerCase());
       offer(answer.choices, Boolean(continues), answer.hint);
     }, DEBOUNCE_MS);
+  }
+
+  #forgetAsked() {
+    clearTimeout(this.#timer);
+    this.#asked += 1;
   }
 
   #written(except) {

@@ -204,6 +204,22 @@ async def test_backspace_takes_chips_away_and_escape_leaves(page: Page) -> None:
     await expect(composer(page)).to_be_focused()
 
 
+async def test_late_suggestions_do_not_open_what_escape_has_closed(
+    page: Page, playground: Playground, ada: Person
+) -> None:
+    await call(page, "gym train")
+    hold = playground.faults.hold("POST", "/interactions/{interaction_id}/{interaction_token}/callback")
+    await page.keyboard.type("py")
+    await hold.reached.wait()
+    await page.keyboard.press("Escape")
+    hold.release()
+    await ada.write("hello")
+    await expect(message(page, "You wrote hello")).to_be_visible()
+    await expect(page.get_by_role("option")).to_have_count(0)
+    await page.keyboard.press("Escape")
+    await expect(composer(page)).to_be_focused()
+
+
 async def test_what_no_command_is_called_is_not_sent(page: Page, ada: Person) -> None:
     await composer(page).fill("/gmy train now")
     await page.keyboard.press("Enter")
