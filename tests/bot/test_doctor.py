@@ -29,6 +29,11 @@ def torchless(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "first"))
 
 
+def at(playground: Playground) -> dict[str, object]:
+    """The settings that have this server asked instead of Discord."""
+    return {"discord_api": playground.api_url, "discord_gateway": playground.gateway_url}
+
+
 async def findings(home: Path, **changes: object) -> Mapping[str, Finding]:
     """By subject."""
     found = await examine(load_settings(home=home, **changes))
@@ -38,7 +43,7 @@ async def findings(home: Path, **changes: object) -> Mapping[str, Finding]:
 
 async def test_a_healthy_machine(tmp_path: Path, playground: Playground) -> None:
     home = tmp_path / "home"
-    found = await findings(home, discord_token=playground.token, discord_api=playground.api_url, owner_id=7)
+    found = await findings(home, discord_token=playground.token, owner_id=7, **at(playground))
     assert list(found) == ["Python", "torch", "SQLite", "home folder", "disk", "Discord token", "owner"]
     assert {finding.verdict for finding in found.values()} <= {"ok", "warning"}
     assert found["Python"].what == ".".join(map(str, sys.version_info[:3]))
@@ -69,21 +74,21 @@ async def test_what_is_not_set_is_said_to_be_needed_for_discord_only(tmp_path: P
 
 
 async def test_a_token_that_discord_refuses(tmp_path: Path, playground: Playground, torchless: None) -> None:
-    token = (await findings(tmp_path, discord_token="wr0ng", discord_api=playground.api_url))["Discord token"]
+    token = (await findings(tmp_path, discord_token="wr0ng", **at(playground)))["Discord token"]
     assert token.verdict == "failed" and "DISCORD_TOKEN" in token.mend
     assert "wr0ng" not in f"{token.what} {token.mend}"
 
 
 async def test_a_discord_with_troubles_of_its_own(tmp_path: Path, playground: Playground, torchless: None) -> None:
     playground.faults.add("GET", "/users/@me", status=503)
-    token = (await findings(tmp_path, discord_token=playground.token, discord_api=playground.api_url))["Discord token"]
+    token = (await findings(tmp_path, discord_token=playground.token, **at(playground)))["Discord token"]
     assert (token.verdict, token.what) == ("warning", "Discord answered 503")
 
 
 async def test_a_discord_that_cannot_be_reached(tmp_path: Path, torchless: None) -> None:
     async with Playground() as closed:
-        api = closed.api_url
-    token = (await findings(tmp_path, discord_token="any", discord_api=api))["Discord token"]
+        addresses = at(closed)
+    token = (await findings(tmp_path, discord_token="any", **addresses))["Discord token"]
     assert token.verdict == "warning" and "cannot be reached" in token.what and "network" in token.mend
 
 
