@@ -147,7 +147,7 @@ def _take_home(home: Home, stack: AsyncExitStack) -> None:
     """Keep the home folder for this process alone. Raises SettingsError if another bot has it."""
     try:
         home.path.mkdir(parents=True, exist_ok=True)
-        lock = Lock.take(home.path / "spotter.lock")
+        lock = Lock.take(home.lock)
     except OSError as error:
         raise SettingsError(f"SPOTTER_HOME: {home.path} cannot be written ({error.strerror}).") from error
     if lock is None:

@@ -21,7 +21,7 @@ async def end_workers(home: Home, spared: Collection[Path], grace: float) -> Non
     A worker that is asked reports its end, so that no bot takes the run up again. Nothing is touched while a bot has
     the home folder: then they are that bot's. Raises OSError.
     """
-    lock = await asyncio.to_thread(Lock.take, home.path / "spotter.lock")
+    lock = await asyncio.to_thread(Lock.take, home.lock)
     if lock is None:
         return
     try:

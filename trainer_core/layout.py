@@ -96,6 +96,11 @@ class Home:
         return self.path / "spotter.db"
 
     @property
+    def lock(self) -> Path:
+        """Held by the one bot that uses the folder."""
+        return self.path / "spotter.lock"
+
+    @property
     def datasets(self) -> Path:
         return self.path / "datasets"
 
