@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable
 from dataclasses import replace
@@ -26,7 +25,6 @@ from trainer_core.events import (
     MetricsProgress,
     MetricsSample,
 )
-from trainer_core.export import problems_with_sums
 from trainer_core.loop import train
 from trainer_core.spec import RunSpec
 from trainer_core.state import Evaluation
@@ -301,12 +299,6 @@ def test_corrupt_checkpoints_are_set_aside_when_a_run_goes_on(training: Make, tm
     resumed.save(making)
     names = sorted(path.name for path in folder.iterdir())
     assert names == ["corrupt-step-00000099", "step-00000007", "step-00000008"]
-
-
-def test_a_name_in_the_sums_that_cannot_be_looked_up_is_a_problem(tmp_path: Path) -> None:
-    (tmp_path / "sums.json").write_text(json.dumps({"x" * 300: "0" * 64}))
-    [problem] = problems_with_sums(tmp_path)
-    assert "cannot be read" in problem
 
 
 def test_a_checkpoint_opens_with_transformers(training: Make, checkpoints: Checkpoints) -> None:
