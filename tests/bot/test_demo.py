@@ -69,7 +69,7 @@ async def test_without_a_terminal_it_shows_the_whole_job_and_ends_well(tmp_path:
     for part in ("Validation loss", "Bits per byte", "It writes", "→"):
         assert part in shown
     assert export.verify(model(shown)) == [] and model(shown).is_relative_to(home)
-    assert living(home) == []
+    await eventually(lambda: living(home) == [])
 
 
 @dataclass
@@ -253,7 +253,8 @@ async def test_what_the_bot_or_the_chat_refuses_is_told(tmp_path: Path, argument
     done = await spotter("demo", "--port", "0", *arguments, home=home)
     assert done.status == 1 and "Traceback" not in done.out + done.err
     assert sentence in done.out[done.out.index("✗") :]
-    assert not Home(home / "demo").runs.exists() and living(home) == []
+    assert not Home(home / "demo").runs.exists()
+    await eventually(lambda: living(home) == [])
 
 
 async def test_a_port_that_is_taken_is_no_trouble(tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ async def test_a_model_that_verifies_is_written_where_asked(home: Home, tmp_path
     assert numbers["bits_per_byte"] < numbers["first_bits_per_byte"]
     assert export.verify(home.run(numbers["run"]).export) == [], "and it is kept with its run"
     assert f"{numbers['run']} trains gpt2 tiny on song for 2 steps" in done.err and "validation loss" in done.err
-    assert living(home.path) == []
+    await eventually(lambda: living(home.path) == [])
 
 
 async def test_a_person_reads_a_table_and_the_text_is_taken_in_once(home: Home) -> None:
@@ -87,7 +87,7 @@ async def test_ctrl_c_keeps_what_was_learned(home: Home) -> None:
     assert "stopping at the next step and keeping the model" in done.err
     numbers = json.loads(done.out)
     assert numbers["steps"] > 0 and export.verify(Path(numbers["model"])) == []
-    assert living(home.path) == []
+    await eventually(lambda: living(home.path) == [])
 
 
 async def test_ctrl_c_before_the_first_step_is_no_fault_of_any_model(home: Home) -> None:
@@ -98,7 +98,8 @@ async def test_ctrl_c_before_the_first_step_is_no_fault_of_any_model(home: Home)
         done = await ended(process)
     assert (done.status, done.out) == (1, "")
     assert re.search(r"^\S+ was stopped before it began\. Start it again when you like\.$", done.err, re.MULTILINE)
-    assert "Traceback" not in done.err and living(home.path) == []
+    assert "Traceback" not in done.err
+    await eventually(lambda: living(home.path) == [])
 
 
 async def test_a_line_that_is_no_event_is_left_out(home: Home) -> None:
