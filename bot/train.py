@@ -115,7 +115,7 @@ def _check_model(folder: Path) -> None:
 def _spec(home: Home, data: str, model: str, size: str, budget: str) -> RunSpec:
     draft = parse_spec({"data": {"dataset": "undecided"}, "model": {"family": model, "size": size}, "budget": budget})
     card = _card(home, data)
-    taken = {folder.name for folder in home.runs.iterdir()} if home.runs.is_dir() else set()
+    taken = home.run_names()
     chosen = draft.data.model_copy(update={"dataset": card.name, "sha256": card.sha256})
     return draft.model_copy(update={"data": chosen, "name": new_name(taken, Random())})  # noqa: S311 not a secret
 

@@ -129,6 +129,7 @@ class Dispatcher:
                     await self._exited(job, await self._journal.follow(job))
                 return
             except Exception:
+                # The worker goes on meanwhile, and its journal keeps what it says: nothing is lost by trying again.
                 log.exception("tending %s failed; trying again in %.0f s", job, self._retry_pause)
                 await asyncio.sleep(self._retry_pause)
 
@@ -139,6 +140,7 @@ class Dispatcher:
         except ExecutorError as error:
             return str(error)
         except Exception:
+            # It may have started all the same; following it finds out.
             log.exception("submitting %s failed; looking whether it runs", job)
         return None
 
@@ -176,6 +178,7 @@ class Dispatcher:
                     log.warning("%s did not stop within %.0f s", job, self._stop_grace)
                     await self._executor.kill(job, force=force)
             except Exception:
+                # A worker that could not be asked still has to end: the next step is harder.
                 log.exception("stopping %s failed; trying harder", job)
             task = self._tending.get(job.run)
             if task is None:
