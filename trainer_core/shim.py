@@ -66,6 +66,7 @@ def main() -> int:
     status = worker.wait()
     exit_ = {"status": status if status >= 0 else None, "signal": -status if status < 0 else None}
     write_atomic(attempt / "exit.json", json.dumps({**exit_, "started": started, "ended": time.time()}).encode())
+    lock.release()
     return 0
 
 
