@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
-import discord
 import pytest
 
 from deploy import keep_running
@@ -177,9 +176,7 @@ async def test_a_crash_is_followed_by_a_start_without_being_asked() -> None:
 
 
 @pytest.fixture
-async def bots(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> AsyncIterator[Bots]:
-    monkeypatch.setattr(discord.http.Route, "BASE", discord.http.Route.BASE)
-    monkeypatch.setattr(discord.gateway.DiscordWebSocket, "DEFAULT_GATEWAY", None)
+async def bots(tmp_path: Path) -> AsyncIterator[Bots]:
     async with Playground() as playground:
         owner = playground.person("Ada")
         yield Bots(playground, Home(tmp_path / "home"), owner, playground.person("Grace"))

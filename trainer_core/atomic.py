@@ -17,6 +17,7 @@ def write_atomic(path: Path, data: bytes) -> None:
             os.fsync(file.fileno())
         aside.replace(path)
     except BaseException:
+        # Whatever ended it: nothing half-made stays.
         aside.unlink(missing_ok=True)
         raise
     sync_folder(path.parent)

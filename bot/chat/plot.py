@@ -63,6 +63,7 @@ class Plotter:
                 await self._end()
                 raise PlotError(f"the plotting process gave no picture: {error or type(error).__name__}") from error
             except BaseException:
+                # Cancelled, too: the answer on its way would be taken for the next question's.
                 await self._end()
                 raise
             finally:

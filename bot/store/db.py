@@ -98,6 +98,7 @@ class Database:
                 yield transaction
                 await _settled(self._writer.commit())
             except BaseException:
+                # Cancelled, too: the connection is shared, and the next transaction must find none open.
                 if self._writer.in_transaction:
                     await _settled(self._writer.rollback())
                 raise

@@ -25,9 +25,7 @@ from trainer_core.layout import Home
 
 
 @pytest.fixture
-async def playground(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Playground]:
-    monkeypatch.setattr(discord.http.Route, "BASE", discord.http.Route.BASE)
-    monkeypatch.setattr(discord.gateway.DiscordWebSocket, "DEFAULT_GATEWAY", None)
+async def playground(discord_addresses: None) -> AsyncIterator[Playground]:
     async with Playground() as playground:
         yield playground
 

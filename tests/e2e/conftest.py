@@ -12,7 +12,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import discord
 import pytest
 
 from bot.app import Spotter, spotter
@@ -37,10 +36,8 @@ TEXT = "\n\n".join(
 
 
 @pytest.fixture
-async def playground(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Playground]:
+async def playground(discord_addresses: None) -> AsyncIterator[Playground]:
     """All that was said is held against Discord's own description at the end."""
-    monkeypatch.setattr(discord.http.Route, "BASE", discord.http.Route.BASE)
-    monkeypatch.setattr(discord.gateway.DiscordWebSocket, "DEFAULT_GATEWAY", None)
     async with Playground() as playground:
         yield playground
     assert validate_traffic(playground.traffic) == []

@@ -65,6 +65,7 @@ async def migrate(
                 await connection.execute(statement)
             await connection.execute(f"PRAGMA user_version={number}")
         except BaseException:
+            # Cancelled, too: a migration is whole or absent.
             await connection.rollback()
             raise
         await connection.commit()

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import discord
 import pytest
 
 from bot.chat.access import Access
@@ -107,26 +105,6 @@ class Chat:
         return sum(exchange.method == "PUT" for exchange in self.playground.traffic.exchanges)
 
 
-class Log(logging.Handler):
-    """What Spotter logs, to be waited for."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.INFO)
-        self._said: list[str] = []
-        self._more = asyncio.Event()
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self._said.append(record.getMessage())
-        self._more.set()
-
-    async def until(self, part: str) -> None:
-        """Return once `part` has been logged. Raises TimeoutError."""
-        async with asyncio.timeout(20):
-            while not any(part in line for line in self._said):
-                self._more.clear()
-                await self._more.wait()
-
-
 class Running:
     """A client that is connected while this is entered."""
 
@@ -149,10 +127,8 @@ class Running:
 
 
 @pytest.fixture
-async def chat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Chat]:
+async def chat(tmp_path: Path, discord_addresses: None) -> AsyncIterator[Chat]:
     """Everything but a connected client. What was said is held against Discord's own description at the end."""
-    monkeypatch.setattr(discord.http.Route, "BASE", discord.http.Route.BASE)
-    monkeypatch.setattr(discord.gateway.DiscordWebSocket, "DEFAULT_GATEWAY", None)
     home = Home(tmp_path / "home")
     corpus.add_builtin(home, corpus.BUILTIN)
     database = await Database.open(home.database)
@@ -181,12 +157,3 @@ async def spotter(chat: Chat) -> AsyncIterator[SpotterClient]:
     """The real client, connected and ready."""
     async with Running(chat.client(), chat.playground.token) as client:
         yield client
-
-
-@pytest.fixture
-def log(caplog: pytest.LogCaptureFixture) -> Iterator[Log]:
-    handler, logger = Log(), logging.getLogger("bot")
-    caplog.set_level(logging.INFO, "bot")
-    logger.addHandler(handler)
-    yield handler
-    logger.removeHandler(handler)

@@ -12,7 +12,8 @@ import pytest
 from bot.chat.client import SpotterClient
 from bot.runs.model import RunStatus
 from bot.runs.service import Person
-from tests.bot.chat.conftest import Chat, Log, Running
+from tests.bot.chat.conftest import Chat, Running
+from tests.bot.conftest import Log
 
 CALLBACK = "/interactions/{interaction_id}/{interaction_token}/callback"
 ORIGINAL = "/webhooks/{webhook_id}/{webhook_token}/messages/@original"

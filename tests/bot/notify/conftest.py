@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,7 +28,7 @@ from playground.people import Person
 from playground.server import Playground
 from playground.traffic import Exchange
 from tests.bot.chat import stories
-from tests.bot.chat.conftest import Log
+from tests.bot.conftest import Log
 from tests.bot.storing import keep
 from tests.playground.openapi import validate_traffic
 from trainer_core.events import Event
@@ -136,19 +135,8 @@ class Post:
 
 
 @pytest.fixture
-def log(caplog: pytest.LogCaptureFixture) -> Iterator[Log]:
-    handler, logger = Log(), logging.getLogger("bot")
-    caplog.set_level(logging.INFO, "bot")
-    logger.addHandler(handler)
-    yield handler
-    logger.removeHandler(handler)
-
-
-@pytest.fixture
-async def post(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, log: Log) -> AsyncIterator[Post]:
+async def post(tmp_path: Path, discord_addresses: None, log: Log) -> AsyncIterator[Post]:
     """All that is said is held against Discord's own description at the end."""
-    monkeypatch.setattr(discord.http.Route, "BASE", discord.http.Route.BASE)
-    monkeypatch.setattr(discord.gateway.DiscordWebSocket, "DEFAULT_GATEWAY", None)
     database = await Database.open(tmp_path / "spotter.db")
     plotter = Plotter()
     async with Playground() as playground:
