@@ -92,7 +92,7 @@ async def spotter(settings: Settings) -> AsyncIterator[Spotter]:
         stack.callback(schedule.close)
 
         def checks() -> Mapping[str, bool]:
-            return {"store": database.is_open, "gateway": _is_fresh(client), "pool": pool.ready}
+            return {"store": database.works, "gateway": _is_fresh(client), "pool": pool.ready}
 
         health = Health(settings.health_port, checks)
         stack.push_async_callback(health.close)

@@ -36,7 +36,6 @@ def run() -> None:
     settings = _settings()
     _log_at(settings.log_level)
     try:
-        settings.for_discord()
         asyncio.run(serve(settings))
     except SettingsError as error:
         _give_up(str(error))
@@ -58,14 +57,13 @@ def train(
 
     home = Home(_settings().home.resolve())
     try:
-        status = train_here(home, data, model=model, size=size, budget=budget, out=out, as_json=as_json)
+        train_here(home, data, model=model, size=size, budget=budget, out=out, as_json=as_json)
     except SpotterError as error:
         # Problems name their fields themselves.
         said = "; ".join(map(str, error.problems)) or str(error)
         _give_up(f"{said.rstrip('.')}. {error.next_step}")
     except OSError as error:
         _give_up(_about_file(error, home.path))
-    raise typer.Exit(status)
 
 
 @app.command()
@@ -122,8 +120,8 @@ def _give_up(sentence: str) -> NoReturn:
 
 def _log_at(level: str) -> None:
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    # Below INFO discord.py logs addresses that hold interaction tokens.
     logging.getLogger("apscheduler").setLevel(max(logging.WARNING, logging.getLevelName(level)))
+    # Below INFO discord.py logs addresses that hold interaction tokens.
     logging.getLogger("discord").setLevel(max(logging.INFO, logging.getLevelName(level)))
     for name in ("discord.client", "discord.state"):
         logging.getLogger(name).addFilter(_is_news)

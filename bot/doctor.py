@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import shutil
 import sqlite3
 import sys
@@ -15,6 +14,7 @@ from typing import Literal
 import aiohttp
 
 from bot.config import Settings
+from trainer_core.folders import can_hold, nearest
 
 _API = "https://discord.com/api/v10"
 _LITTLE_DISK = 5 * 2**30
@@ -68,8 +68,7 @@ def _sqlite() -> Finding:
 
 def _home(home: Path) -> Finding:
     """Writable as it is, or can be made; nothing is left behind."""
-    nearest = _nearest(home)
-    if nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK):
+    if can_hold(home):
         return Finding("home folder", "ok", f"{home.resolve()}{'' if home.exists() else ' (made at the first start)'}")
     return Finding(
         "home folder", "failed", f"{home.resolve()} cannot be written", "set SPOTTER_HOME to a folder of yours"
@@ -77,7 +76,7 @@ def _home(home: Path) -> Finding:
 
 
 def _disk(home: Path) -> Finding:
-    free = shutil.disk_usage(_nearest(home)).free
+    free = shutil.disk_usage(nearest(home)).free
     what = f"{free / 2**30:.1f} GiB free"
     if free < _NO_DISK:
         return Finding("disk", "failed", what, "free some space, or set SPOTTER_HOME to a larger disk")
@@ -103,7 +102,7 @@ async def _token(settings: Settings) -> Finding:
                 mend = "reset it on your application's Bot page and set DISCORD_TOKEN to the new one"
                 return Finding("Discord token", "failed", "Discord refuses it", mend)
             return Finding("Discord token", "warning", f"Discord answered {response.status}", "try again later")
-    except (aiohttp.ClientError, TimeoutError, OSError) as error:
+    except (aiohttp.ClientError, OSError) as error:
         what = f"Discord cannot be reached ({type(error).__name__})"
         return Finding("Discord token", "warning", what, "check the network; training works without it")
 
@@ -114,9 +113,3 @@ def _owner(settings: Settings) -> Finding:
             "owner", "warning", "SPOTTER_OWNER_ID is not set", "needed for `spotter run` only; see the README"
         )
     return Finding("owner", "ok", str(settings.owner_id))
-
-
-def _nearest(path: Path) -> Path:
-    """The path itself or its nearest parent that exists."""
-    path = path.resolve()
-    return next(candidate for candidate in (path, *path.parents) if candidate.exists())

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import os
 import shutil
 import signal
 from collections.abc import AsyncIterator
@@ -37,7 +36,7 @@ from trainer_core.events import (
     UnreadableEventError,
     decode,
 )
-from trainer_core.folders import new_folder
+from trainer_core.folders import can_hold, nearest, new_folder
 from trainer_core.layout import Home
 from trainer_core.spec import RunSpec, parse_spec
 
@@ -48,8 +47,8 @@ _OTHER_FILE = "Check its path, or name a data set."
 log = logging.getLogger(__name__)
 
 
-def train(home: Home, data: str, *, model: str, size: str, budget: str, out: Path | None, as_json: bool) -> int:
-    """Train, show how it goes on standard error, print the final numbers. Returns the exit status.
+def train(home: Home, data: str, *, model: str, size: str, budget: str, out: Path | None, as_json: bool) -> None:
+    """Train, show how it goes on standard error, print the final numbers. A model that verifies was written then.
 
     Raises SpotterError if anything asked for is wrong, or the run fails or is given up.
     """
@@ -65,8 +64,9 @@ def train(home: Home, data: str, *, model: str, size: str, budget: str, out: Pat
     if not summary.model:
         raise SpotterError(Code.TRAINING_CANCELLED, f"{spec.name} was stopped before it began")
     folder = home.run(str(spec.name)).path / summary.model
-    _check_model(folder)
-    if out is not None:
+    if out is None:
+        _check_model(folder)
+    else:
         hand_over(folder, out)
         folder = out
     if as_json:
@@ -75,16 +75,14 @@ def train(home: Home, data: str, *, model: str, size: str, budget: str, out: Pat
         console = Console(highlight=False)
         console.print(_table(summary))
         console.print(f"The model is in {folder}", markup=False, soft_wrap=True)
-    return 0
 
 
 def _check_new(out: Path) -> None:
     """Raises SpotterError unless `out` can be made, or is an empty folder: better now than after the training."""
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise SpotterError(Code.CONFIG_INVALID, "the folder is not empty; name a new one", field="out")
-    nearest = next(folder for folder in (out.absolute(), *out.absolute().parents) if folder.exists())
-    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
-        raise SpotterError(Code.CONFIG_INVALID, f"{nearest} takes no new folder; name another", field="out")
+    if not can_hold(out):
+        raise SpotterError(Code.CONFIG_INVALID, f"{nearest(out)} takes no new folder; name another", field="out")
 
 
 def hand_over(model: Path, out: Path) -> None:

@@ -16,10 +16,8 @@ def write_atomic(path: Path, data: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         aside.replace(path)
-    except BaseException:
-        # Whatever ended it: nothing half-made stays.
+    finally:
         aside.unlink(missing_ok=True)
-        raise
     sync_folder(path.parent)
 
 

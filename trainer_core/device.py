@@ -12,9 +12,9 @@ from typing import Literal
 import torch
 
 from trainer_core.errors import Code, SpotterError
+from trainer_core.spec import DeviceChoice
 
 Kind = Literal["cpu", "cuda", "mps"]
-Wanted = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["fp32", "bf16"]
 
 
@@ -35,7 +35,7 @@ class Device:
         return torch.autocast(self.kind, dtype=torch.bfloat16, enabled=self.precision == "bf16")
 
 
-def choose(wanted: Wanted) -> Device:
+def choose(wanted: DeviceChoice) -> Device:
     """The device for `wanted`. Raises CUDA_NOT_AVAILABLE or CONFIG_INVALID if it is not there."""
     kind = pick(wanted, cuda=torch.cuda.is_available(), mps=torch.backends.mps.is_available())
     threads = _threads()
@@ -48,7 +48,7 @@ def choose(wanted: Wanted) -> Device:
     return Device(kind, f"CPU ({threads} thread{'s' if threads > 1 else ''})", threads, precision, reason)
 
 
-def pick(wanted: Wanted, *, cuda: bool, mps: bool) -> Kind:
+def pick(wanted: DeviceChoice, *, cuda: bool, mps: bool) -> Kind:
     """The kind of device for `wanted`, where `cuda` and `mps` say what there is. Raises as `choose` does."""
     if wanted == "auto":
         return "cuda" if cuda else "mps" if mps else "cpu"

@@ -1,8 +1,8 @@
 """Error codes: what went wrong, whose turn it is, and what to do next.
 
-Every failure a person can see is a `SpotterError` with a `Code`. The code decides whether the run engine
-retries (`Failure`), what an HTTP surface answers, and which sentence and next step a person reads when the
-place that raised had nothing more precise to say.
+Every failure a person can see is a `SpotterError` with a `Code`. The code says whether trying again could help
+(`Failure`), what an HTTP surface answers, and which sentence and next step a person reads when the place that raised
+had nothing more precise to say.
 """
 
 from __future__ import annotations
@@ -13,14 +13,16 @@ from typing import NamedTuple
 
 
 class Failure(StrEnum):
-    """What the run engine does about a failure."""
+    """What can be done about a failure. Today a run ends with whatever its worker reports; one that vanished is tried
+    again.
+    """
 
     USER_INPUT = "user_input"
-    """Never retried: the person has to change something."""
+    """The person has to change something."""
     TRANSIENT = "transient"
-    """Retried with back-off, up to a bound."""
+    """The same may go well another time."""
     FATAL = "fatal"
-    """Not retried: it would fail again."""
+    """It would fail again."""
 
 
 class _Meaning(NamedTuple):
@@ -88,9 +90,9 @@ _MEANINGS: dict[Code, _Meaning] = {
         _FATAL, 507, "Training ran out of memory.", "Choose a smaller size, or free some memory."
     ),
     Code.TRAINING_NAN_LOSS: _Meaning(
-        _FATAL, 422, "The loss stopped being a number.", "Halve the learning rate and train again."
+        _FATAL, 422, "The loss stopped being a number.", "Choose a smaller size, or start it again."
     ),
-    Code.TRAINING_DIVERGED: _Meaning(_FATAL, 422, "The loss ran away.", "Halve the learning rate and train again."),
+    Code.TRAINING_DIVERGED: _Meaning(_FATAL, 422, "The loss ran away.", "Choose a smaller size, or start it again."),
     Code.TRAINING_STALLED: _Meaning(_TRANSIENT, 504, "Training stopped advancing.", "Stop the run and start it again."),
     Code.MODEL_NOT_FOUND: _Meaning(_USER, 404, "There is no such model.", "Choose one of the models on offer."),
     Code.MODEL_LOAD_FAILED: _Meaning(_FATAL, 422, "The model could not be loaded.", "Check the model's files."),
@@ -115,7 +117,7 @@ _MEANINGS: dict[Code, _Meaning] = {
         _USER, 422, "This machine has no usable CUDA device.", "Run `spotter doctor`, or train on the CPU."
     ),
     Code.CUDA_OOM: _Meaning(_FATAL, 507, "The GPU ran out of memory.", "Choose a smaller size, or free some memory."),
-    Code.DISK_FULL: _Meaning(_TRANSIENT, 507, "The disk is full.", "Free some space; the run can go on after that."),
+    Code.DISK_FULL: _Meaning(_TRANSIENT, 507, "The disk is full.", "Free some space, then start the run again."),
     Code.WORKER_KILLED: _Meaning(
         _TRANSIENT,
         500,

@@ -50,7 +50,7 @@ def _what_fits(size: Size, micro_batch: int) -> str:
     """The next smaller size, which a person can choose anywhere; then the micro-batch, as far as halving can tell."""
     smaller = next_smaller(size)
     advice = f"Choose the size {smaller}" if smaller else "Free some memory, or train on a machine with more"
-    return f"{advice}; a micro-batch of {micro_batch // 2} would fit." if micro_batch > 1 else f"{advice}."
+    return f"{advice}; a micro-batch of about {micro_batch // 2} would fit." if micro_batch > 1 else f"{advice}."
 
 
 def _is_full_disk(error: BaseException) -> bool:

@@ -47,6 +47,18 @@ def new_folder(target: Path, makes_way: Callable[[Path], object] = _never) -> It
         shutil.rmtree(old, ignore_errors=True)
 
 
+def can_hold(folder: Path) -> bool:
+    """Whether files can be written in `folder`, or it can be made."""
+    path = nearest(folder)
+    return path.is_dir() and os.access(path, os.W_OK | os.X_OK)
+
+
+def nearest(path: Path) -> Path:
+    """The path itself or its nearest parent that exists."""
+    path = path.absolute()
+    return next(candidate for candidate in (path, *path.parents) if candidate.exists())
+
+
 def sweep(folder: Path, *, idle: float = 0.0) -> list[str]:
     """Remove what processes that died while writing left aside in `folder`. Returns the names. Raises OSError.
 

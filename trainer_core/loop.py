@@ -47,7 +47,7 @@ def train(training: Training, checkpoints: Checkpoints, control: ControlReader) 
     state = training.state
     began = saved = time.monotonic()
     elapsed_before, step_before, step_seconds = state.elapsed, state.step, 0.0
-    while progress(state.step, state.paces) < 1:
+    while (before := progress(state.step, state.paces)) < 1:
         if request := control.poll():
             if request.verb == "stop" and state.step:
                 yield from _look(training)
@@ -69,7 +69,6 @@ def train(training: Training, checkpoints: Checkpoints, control: ControlReader) 
         now = time.monotonic()
         step_seconds += _SMOOTHING * (now - started - step_seconds) if step_seconds else now - started
         elapsed = elapsed_before + now - began
-        before = progress(state.step, state.paces)
         state = state.after_step(
             batching.sequences, batching.tokens_per_step, elapsed, skipped=verdict.action != "take"
         )

@@ -1,4 +1,4 @@
-"""AdamW, fused where the device has it; vectors (biases, norms) are not decayed."""
+"""AdamW, fused; vectors (biases, norms) are not decayed."""
 
 from __future__ import annotations
 
@@ -15,8 +15,7 @@ def build_optimizer(model: nn.Module, spec: OptimizerSpec, learning_rate: float)
         {"params": [p for p in trainable if p.dim() >= 2], "weight_decay": spec.weight_decay},
         {"params": [p for p in trainable if p.dim() < 2], "weight_decay": 0.0},
     ]
-    fused = all(p.device.type in ("cpu", "cuda", "mps") for p in trainable)
-    return torch.optim.AdamW(groups, lr=learning_rate, betas=(spec.beta1, spec.beta2), fused=fused)
+    return torch.optim.AdamW(groups, lr=learning_rate, betas=(spec.beta1, spec.beta2), fused=True)
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, learning_rate: float) -> None:

@@ -14,7 +14,7 @@ from statistics import fmean
 from types import TracebackType
 from typing import Self
 
-from trainer_core.events import Event, MetricsProgress, encode
+from trainer_core.events import Event, JobStarted, MetricsProgress, encode
 from trainer_core.layout import AttemptDirectory
 
 
@@ -57,6 +57,8 @@ class Reporter:
             if self._monotonic() - self._written_at >= self._interval:
                 self._flush()
             return
+        if isinstance(event, JobStarted):
+            self.step = event.resumed_step
         self._flush()
         self._write(event)
         os.fsync(self._fd)

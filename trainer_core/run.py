@@ -63,6 +63,8 @@ def run(directory: RunDirectory, attempt: int, report: Report, control: ControlR
     The last event reported is `JobCompleted`, `JobStopped` or `JobPaused`. Raises SpotterError, or whatever broke;
     then no ending was reported.
     """
+    # What this process has loaded; the checkout may be updated while it trains.
+    loaded, commit = versions(), git_commit()
     spec = parse_spec(directory.spec.read_bytes())
     _sweep(directory, spec)
     checkpoints = Checkpoints(directory.checkpoints, spec.checkpoint.keep)
@@ -127,8 +129,8 @@ def run(directory: RunDirectory, attempt: int, report: Report, control: ControlR
         spec=spec,
         dataset=card,
         tokenizer=tokenizer.name,
-        versions=versions(),
-        git_commit=git_commit(),
+        versions=loaded,
+        git_commit=commit,
         system=system(),
         device=device.name,
         precision=device.precision,

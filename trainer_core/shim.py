@@ -19,6 +19,7 @@ import time
 from pathlib import Path
 
 from trainer_core.atomic import write_atomic
+from trainer_core.layout import AttemptDirectory
 from trainer_core.process import Identity, Lock, detach, identify
 
 WORKER = "trainer_core.worker"
@@ -33,7 +34,6 @@ def main() -> int:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         process_group=0,
-        restore_signals=True,
         preexec_fn=_default_signals,  # noqa: PLW1509 the shim has one thread
     )
     assert worker.stdin is not None and worker.stdout is not None
@@ -50,9 +50,9 @@ def main() -> int:
     if (status := worker.poll()) is not None:
         _say(broken=f"the worker ended with status {status} while it waited")
         return 1
-    attempt = Path(json.loads(order)["attempt"])
-    lock = Lock.take(attempt / "run.lock")
-    if lock is None or (attempt / "exit.json").exists():
+    attempt = AttemptDirectory(Path(json.loads(order)["attempt"]))
+    lock = Lock.take(attempt.lock)
+    if lock is None or attempt.exit.exists():
         _say(refused="another worker holds this attempt" if lock is None else "this attempt has ended")
         worker.stdin.close()
         worker.wait()
@@ -65,7 +65,7 @@ def main() -> int:
 
     status = worker.wait()
     exit_ = {"status": status if status >= 0 else None, "signal": -status if status < 0 else None}
-    write_atomic(attempt / "exit.json", json.dumps({**exit_, "started": started, "ended": time.time()}).encode())
+    write_atomic(attempt.exit, json.dumps({**exit_, "started": started, "ended": time.time()}).encode())
     lock.release()
     return 0
 

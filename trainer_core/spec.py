@@ -23,6 +23,7 @@ from pydantic import (
 from trainer_core.errors import Code, FieldProblem, SpotterError
 
 BudgetUnit = Literal["seconds", "steps", "epochs", "tokens"]
+DeviceChoice = Literal["auto", "cpu", "cuda", "mps"]
 Size = Literal["tiny", "mini", "small", "medium"]
 
 BUDGET_EXAMPLES = "`10m`, `2h`, `500 steps`, `3 epochs` or `20M tokens`"
@@ -174,7 +175,7 @@ class RunSpec(_Frozen):
     evaluation: EvaluationSpec = EvaluationSpec()
     checkpoint: CheckpointSpec = CheckpointSpec()
     seed: int = Field(default=1, ge=0, lt=2**31)
-    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    device: DeviceChoice = "auto"
 
     @field_validator("budget", mode="before")
     @classmethod

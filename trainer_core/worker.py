@@ -54,6 +54,7 @@ def work(attempt: AttemptDirectory) -> int:
         try:
             run.run(directory, attempt.number, report, ControlReader(attempt.control))
         except BaseException as error:
+            # Whatever it was, an exit or an interrupt too: the journal says how the run ended.
             log.exception("run %s failed", directory.name)
             failure = failures.classify(error)
             # A setting's problem is half a sentence, which its name begins.

@@ -66,10 +66,9 @@ def _explain(error: Exception) -> Message | None:
 
 
 async def _tell(interaction: Interaction, message: Message) -> None:
-    outgoing = Outgoing(message)
     if not interaction.response.is_done():
         await interaction.response.send_message(message.content, ephemeral=True)
     elif interaction.response.type is discord.InteractionResponseType.deferred_channel_message:
-        await interaction.edit_original_response(**outgoing.for_edit())
+        await interaction.edit_original_response(**Outgoing(message).for_edit())
     else:  # the answer's place is taken by the message whose button was pressed
         await interaction.followup.send(message.content or "", ephemeral=True)

@@ -59,7 +59,7 @@ class Plotter:
             try:
                 async with asyncio.timeout(self._timeout) as self._limit:
                     png = await self._ask(request)
-            except (OSError, EOFError, TimeoutError) as error:
+            except (OSError, EOFError) as error:
                 await self._end()
                 raise PlotError(f"the plotting process gave no picture: {error or type(error).__name__}") from error
             except BaseException:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from trainer_core.errors import Code
@@ -130,7 +130,8 @@ class RunStatus:
     run: Run
     position: int | None = None
     """Place in the queue, from 1; None if the run does not wait."""
-    watchers: frozenset[int] = frozenset()
+    watchers: Mapping[int, float] = field(default_factory=dict)
+    """Who watches the run, and since when, in seconds since the epoch."""
     phase: Phase | None = None
     message: str = ""
     """What the run is busy with, in words, before and after the steps."""
@@ -144,13 +145,13 @@ class RunStatus:
 
 
 def status_of(
-    run: Run, events: Iterable[Event], *, position: int | None = None, watchers: frozenset[int] = frozenset()
+    run: Run, events: Iterable[Event], *, position: int | None = None, watchers: Mapping[int, float] | None = None
 ) -> RunStatus:
     """`run` as its events tell it, given in the order they were reported.
 
     An attempt that goes on from a checkpoint takes back what an earlier one measured after that step.
     """
-    status = RunStatus(run, position=position, watchers=watchers)
+    status = RunStatus(run, position=position, watchers=watchers or {})
     train: list[tuple[int, float]] = []
     validation: list[MetricsEval] = []
     for event in events:

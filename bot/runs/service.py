@@ -296,6 +296,6 @@ async def _position(tx: Transaction, name: str) -> int | None:
 async def load_status(tx: Transaction, run: Run, points: int = 1000) -> RunStatus:
     """Read everything a view of `run` shows, with about `points` points of its curve."""
     position = await _position(tx, run.name) if run.state is RunState.QUEUED else None
-    watching = frozenset(await rows.watches(tx, run.name))
-    events = await rows.thinned_events_of(tx, run.name, points)
+    watching = await rows.watches(tx, run.name)
+    events = await rows.events_for_view(tx, run.name, points)
     return status_of(run, events, position=position, watchers=watching)

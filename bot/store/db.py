@@ -58,7 +58,7 @@ class Database:
         self._reader = reader
         self._lock = asyncio.Lock()
         self._reading = asyncio.Lock()
-        self._open = True
+        self._works = True
 
     @classmethod
     async def open(cls, path: Path) -> Self:
@@ -78,13 +78,14 @@ class Database:
         return cls(writer, reader)
 
     @property
-    def is_open(self) -> bool:
-        return self._open
+    def works(self) -> bool:
+        """Whether it is open and took the last transaction it was given: a full disk refuses them, say."""
+        return self._works
 
     async def close(self) -> None:
         """Close after the transaction under way. The writer goes last: whoever closes last checkpoints."""
         async with self._lock, self._reading:
-            self._open = False
+            self._works = False
             await self._reader.close()
             await self._writer.close()
 
@@ -97,10 +98,13 @@ class Database:
                 await _settled(self._writer.execute("BEGIN IMMEDIATE"))
                 yield transaction
                 await _settled(self._writer.commit())
-            except BaseException:
+                self._works = True
+            except BaseException as error:
                 # Cancelled, too: the connection is shared, and the next transaction must find none open.
                 if self._writer.in_transaction:
                     await _settled(self._writer.rollback())
+                if isinstance(error, sqlite3.Error):
+                    self._works = False
                 raise
         for call in transaction.after_commit.values():
             call()

@@ -53,13 +53,14 @@ async def put(tx: Transaction, key: str, kind: str, user_id: int, run: str, prio
     )
 
 
-async def put_once(tx: Transaction, key: str, kind: str, user_id: int, run: str, priority: int, at: float) -> None:
-    """A message should exist. One already there is left as it is."""
-    await tx.execute(
+async def put_once(tx: Transaction, key: str, kind: str, user_id: int, run: str, priority: int, at: float) -> bool:
+    """A message should exist. One already there is left as it is, and False returned."""
+    changed = await tx.execute(
         "INSERT INTO outbox (key, user_id, run, kind, priority, created_at) VALUES (?, ?, ?, ?, ?, ?)"
         " ON CONFLICT (key) DO NOTHING",
         (key, user_id, run, kind, priority, at),
     )
+    return changed > 0
 
 
 async def hasten(tx: Transaction, key: str) -> None:

@@ -148,25 +148,24 @@ async def append_events(tx: Transaction, run: str, number: int, events: Sequence
     )
 
 
-async def events_of(tx: Transaction, run: str) -> list[Event]:
-    """Everything the run reported, in order."""
-    rows = await tx.all("SELECT payload FROM events WHERE run = ? ORDER BY attempt, seq", (run,))
-    return [decode(row["payload"]) for row in rows]
+async def events_for_view(tx: Transaction, run: str, points: int) -> list[Event]:
+    """What the run reported, in order, as far as views show it.
 
-
-async def thinned_events_of(tx: Transaction, run: str, points: int) -> list[Event]:
-    """The same with about `points` progress events, evenly spread, the newest among them: there may be days of them."""
+    There may be days of it: checkpoints are left out, and of progress are about `points` events there, evenly spread,
+    the newest among them.
+    """
     counted = await tx.one("SELECT count(*) AS number FROM events WHERE run = ? AND type = ?", (run, _PROGRESS))
     stride = int(counted["number"]) // points + 1 if counted else 1
     rows = await tx.all(
         "SELECT attempt, seq, payload FROM events WHERE run = :run AND type < :progress"
+        " AND type <> :checkpoint"
         " UNION ALL SELECT attempt, seq, payload FROM events WHERE run = :run AND type > :progress"
         " UNION ALL SELECT attempt, seq, payload FROM events"
         " WHERE run = :run AND type = :progress AND seq % :stride = 0"
         " UNION ALL SELECT * FROM (SELECT attempt, seq, payload FROM events WHERE run = :run AND type = :progress"
         " ORDER BY attempt DESC, seq DESC LIMIT 1) WHERE seq % :stride <> 0"
         " ORDER BY attempt, seq",
-        {"run": run, "progress": _PROGRESS, "stride": stride},
+        {"run": run, "progress": _PROGRESS, "checkpoint": _CHECKPOINT, "stride": stride},
     )
     return [decode(row["payload"]) for row in rows]
 

@@ -1,4 +1,4 @@
-"""Runs as the store holds them, without anybody who runs them."""
+"""Runs as the store holds them: put there without anybody who runs them, and read back whole."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 
 from bot.runs.model import Run
 from bot.store import runs as rows
-from bot.store.db import Database
-from trainer_core.events import Event
+from bot.store.db import Database, Transaction
+from trainer_core.events import Event, decode
 
 
 async def keep(database: Database, run: Run, story: Sequence[Event] = (), watchers: Iterable[int] = ()) -> Run:
@@ -22,3 +22,9 @@ async def keep(database: Database, run: Run, story: Sequence[Event] = (), watche
         for user_id in watchers:
             await rows.add_watcher(tx, run.name, user_id, run.created_at)
     return run
+
+
+async def events_of(tx: Transaction, run: str) -> list[Event]:
+    """Everything the run reported, in order."""
+    rows = await tx.all("SELECT payload FROM events WHERE run = ? ORDER BY attempt, seq", (run,))
+    return [decode(row["payload"]) for row in rows]

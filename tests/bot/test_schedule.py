@@ -60,6 +60,16 @@ async def test_each_period_brings_one_summary(desk: Desk) -> None:
     assert await desk.at(schedule, 20) == ["summary:swans:7:1", "summary:swans:7:2"]
 
 
+async def test_the_sender_is_woken_for_a_new_summary_only(desk: Desk) -> None:
+    await keep(desk.database, stories.run(RunState.RUNNING, name="swans"), watchers=[7])
+    schedule = desk.schedule(10)
+    await desk.at(schedule, 10)
+    assert desk.put.is_set()
+    desk.put.clear()
+    await desk.at(schedule, 19)
+    assert not desk.put.is_set()
+
+
 async def test_a_night_that_was_missed_brings_one_summary_not_all(desk: Desk) -> None:
     await keep(desk.database, stories.run(RunState.RUNNING, name="swans"), watchers=[7])
     assert await desk.at(desk.schedule(10), 600) == ["summary:swans:7:60"]

@@ -41,7 +41,7 @@ async def test_a_stranger_is_refused_everywhere(
                 await press.answered.wait()
         assert all("for its owner only" in m.content for m in stranger.inbox() if m.author.bot)
         status = await parts.service.status_for_view("song")
-        assert status is not None and status.run.state == "running" and status.watchers == {owner.id}
+        assert status is not None and status.run.state == "running" and status.watchers.keys() == {owner.id}
         await owner.slash("trainer stop", run="song")
         await ending(owner, "song", "stopped")
     assert stranger.notifications() == []

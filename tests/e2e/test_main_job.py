@@ -10,6 +10,7 @@ import aiohttp
 from bot.store import runs as rows
 from playground.people import Person
 from playground.server import Playground
+from tests.bot.storing import events_of
 from tests.e2e.conftest import TEXT, Bots, ending, eventually, fields, is_report, live, reports, title
 from trainer_core import export
 from trainer_core.events import JobCompleted, JobStarted, MetricsCheckpoint
@@ -77,7 +78,7 @@ async def test_the_store_holds_what_the_worker_reported(bots: Bots, owner: Perso
         await owner.slash("trainer train", file=("song.txt", TEXT), budget="2 steps", name="song")
         await ending(owner, "song", "finished")
         async with parts.database.snapshot() as tx:
-            events = await rows.events_of(tx, "song")
+            events = await events_of(tx, "song")
             offset, seq = await rows.journal_position(tx, "song", 1)
             states = [row["to_state"] for row in await tx.all("SELECT to_state FROM transitions ORDER BY id")]
 

@@ -8,10 +8,10 @@ import pytest
 
 from bot.config import SettingsError
 from bot.runs.executor import Job
-from bot.store import runs as rows
 from bot.store.db import Database
 from playground.people import Person
 from playground.server import Playground
+from tests.bot.storing import events_of
 from tests.e2e.conftest import TEXT, WITHIN, Bots, ending, eventually, fields, live, reports, title
 from trainer_core import export
 from trainer_core.control import write_control
@@ -49,7 +49,7 @@ async def test_a_restart_in_the_middle_loses_and_doubles_nothing(
 
     database = await Database.open(bots.home.database)
     async with database.snapshot() as tx:
-        events = await rows.events_of(tx, "song")
+        events = await events_of(tx, "song")
     await database.close()
     assert [event.seq for event in events] == list(range(1, len(attempt.events.read_bytes().splitlines()) + 1))
     assert sum(isinstance(event, JobStarted) for event in events) == 1
@@ -101,7 +101,7 @@ async def test_a_killed_worker_is_replaced_and_goes_on_from_its_checkpoint(bots:
         await owner.slash("trainer stop", run="song")
         await ending(owner, "song", "stopped")
         async with parts.database.snapshot() as tx:
-            events = await rows.events_of(tx, "song")
+            events = await events_of(tx, "song")
     starts = [event for event in events if isinstance(event, JobStarted)]
     assert [event.attempt for event in starts] == [1, 2]
     assert any(isinstance(event, MetricsProgress) and event.attempt == 2 for event in events)

@@ -7,8 +7,9 @@ import sys
 import pytest
 import torch
 
-from trainer_core.device import Wanted, choose, cpu_precision, cuda_precision, pick, prepare
+from trainer_core.device import choose, cpu_precision, cuda_precision, pick, prepare
 from trainer_core.errors import Code, SpotterError
+from trainer_core.spec import DeviceChoice
 
 
 def test_the_cpu_is_always_there() -> None:
@@ -31,12 +32,12 @@ def test_the_cpu_is_always_there() -> None:
         ("mps", True, True, "mps"),
     ],
 )
-def test_what_is_wanted_is_taken_else_the_quickest(wanted: Wanted, cuda: bool, mps: bool, kind: str) -> None:
+def test_what_is_wanted_is_taken_else_the_quickest(wanted: DeviceChoice, cuda: bool, mps: bool, kind: str) -> None:
     assert pick(wanted, cuda=cuda, mps=mps) == kind
 
 
 @pytest.mark.parametrize(("wanted", "code"), [("cuda", Code.CUDA_NOT_AVAILABLE), ("mps", Code.CONFIG_INVALID)])
-def test_what_is_not_there_is_refused(wanted: Wanted, code: Code) -> None:
+def test_what_is_not_there_is_refused(wanted: DeviceChoice, code: Code) -> None:
     with pytest.raises(SpotterError) as caught:
         pick(wanted, cuda=False, mps=False)
     assert (caught.value.code, caught.value.field) == (code, "device")

@@ -43,9 +43,9 @@ def test_a_failure_that_has_a_code_keeps_it() -> None:
 @pytest.mark.parametrize(
     ("size", "micro_batch", "advice"),
     [
-        ("small", 8, "Choose the size mini; a micro-batch of 4 would fit."),
+        ("small", 8, "Choose the size mini; a micro-batch of about 4 would fit."),
         ("mini", 1, "Choose the size tiny."),
-        ("tiny", 2, "Free some memory, or train on a machine with more; a micro-batch of 1 would fit."),
+        ("tiny", 2, "Free some memory, or train on a machine with more; a micro-batch of about 1 would fit."),
     ],
 )
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from trainer_core.events import Event, JobProgress, MetricsEval, MetricsProgress, decode, encode
+from trainer_core.events import Event, JobProgress, JobStarted, MetricsEval, MetricsProgress, decode, encode
 from trainer_core.layout import AttemptDirectory, Home
 from trainer_core.reporter import Reporter
 
@@ -85,6 +85,13 @@ def test_the_loss_told_is_the_mean_of_the_steps_folded_into_it(
         clock.now += 0.2
     losses = [(event.step, event.loss) for event in written(attempt) if isinstance(event, MetricsProgress)]
     assert losses == [(1, 8.0), (4, 4.0)]
+
+
+def test_a_resumed_attempt_is_where_its_checkpoint_was(report: Reporter) -> None:
+    report(JobStarted(pid=1, host="h", device="CPU", resumed_step=500))
+    assert report.step == 500
+    report(step(501))
+    assert report.step == 501
 
 
 def test_whatever_else_comes_after_the_progress_that_waited(attempt: AttemptDirectory, report: Reporter) -> None:

@@ -16,7 +16,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from trainer_core.data.split import Split
 from trainer_core.folders import new_folder
@@ -105,7 +105,7 @@ def _open(folder: Path) -> Tokens | None:
     try:
         meta = TokensMeta.model_validate_json((folder / "meta.json").read_bytes())
         tokens: TokenArray = np.memmap(folder / "tokens.bin", dtype=meta.dtype, mode="r")
-    except (OSError, ValueError, ValidationError):
+    except (OSError, ValueError):
         return None
     if len(tokens) != meta.train_tokens + meta.validation_tokens:
         return None

@@ -21,9 +21,6 @@ from trainer_core.layout import Home
 END_OF_TEXT = "<|endoftext|>"
 """Ends every document, and is what a text starts from."""
 
-SMALLEST_VOCABULARY = 257
-"""All bytes, and the end of text."""
-
 
 @dataclass(frozen=True, slots=True)
 class BPE:
@@ -71,7 +68,7 @@ def train_bpe(home: Home, key: str, texts: Iterable[str], vocabulary: int) -> BP
     """The tokenizer of `vocabulary` tokens (fewer if the text has fewer) for `texts`, trained or found again.
 
     `key` stands for the content of `texts`: the same key and vocabulary are trained once.
-    Raises TOKENIZER_TRAIN_FAILED, OSError.
+    Raises OSError.
     """
     settings = json.dumps({"kind": "bpe", "version": 1, "vocabulary": vocabulary, "texts": key})
     folder = home.tokenizer(f"bpe-{hashlib.sha256(settings.encode()).hexdigest()[:16]}")
@@ -95,14 +92,12 @@ def _trained(texts: Iterable[str], vocabulary: int) -> Tokenizer:
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
-        vocab_size=max(vocabulary, SMALLEST_VOCABULARY),
+        vocab_size=vocabulary,
         special_tokens=[END_OF_TEXT],
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
     tokenizer.train_from_iterator(texts, trainer)
-    if tokenizer.get_vocab_size() < SMALLEST_VOCABULARY:
-        raise SpotterError(Code.TOKENIZER_TRAIN_FAILED)
     return tokenizer
 
 

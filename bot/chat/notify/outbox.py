@@ -40,6 +40,6 @@ class Outbox:
     async def put_newest(self, tx: Transaction, notice: policy.Notice) -> None:
         """The message should exist, once, and takes the place of any of its kind that still waits to be sent."""
         kind = notice.kind
-        await outbox.put_once(tx, notice.key, kind, notice.user_id, notice.run, kind.priority, self._now())
-        await outbox.overtake(tx, kind, notice.run, notice.user_id, notice.key)
-        tx.after_commit["send"] = self._wake
+        if await outbox.put_once(tx, notice.key, kind, notice.user_id, notice.run, kind.priority, self._now()):
+            await outbox.overtake(tx, kind, notice.run, notice.user_id, notice.key)
+            tx.after_commit["send"] = self._wake

@@ -25,7 +25,6 @@ from bot.chat.render.message import Message
 from bot.chat.render.reports import render, unwatched
 from bot.runs.model import RunStatus
 from bot.store import outbox
-from bot.store import runs as rows
 from bot.store.db import Database
 from bot.store.outbox import Letter
 
@@ -49,10 +48,11 @@ class Sender:
         due: asyncio.Event,
         serves: Callable[[int], bool],
         *,
+        retry_pause: float = 5.0,
         now: Callable[[], float] = time.time,
     ) -> None:
         """`view` reads a run as it stands, `due` is set whenever the outbox has something new, and `serves` says
-        whether a user may use the bot.
+        whether a user may use the bot. `retry_pause`: seconds until a store that failed is asked again.
         """
         self._database = database
         self._client = client
@@ -61,19 +61,29 @@ class Sender:
         self._now = now
         self._due = due
         self._serves = serves
+        self._retry_pause = retry_pause
 
     async def run(self) -> None:
         """Deliver until cancelled. What is under way then is delivered again later, as the same message."""
         await self._client.wait_until_ready()
         while True:
-            self._due.clear()
-            async with self._database.snapshot() as tx:
-                letter = await outbox.next_due(tx, self._now())
-                next_time = None if letter else await outbox.next_time(tx)
-            if letter is None:
-                await self._rest(next_time)
-            else:
-                await self._deliver(letter)
+            try:
+                await self._next()
+            except Exception:
+                # A full disk, say: what is due stays in the outbox, and is delivered once that is over.
+                log.exception("the outbox cannot be worked off; trying again in %.0f s", self._retry_pause)
+                await asyncio.sleep(self._retry_pause)
+
+    async def _next(self) -> None:
+        """Deliver one message, or wait until one is due."""
+        self._due.clear()
+        async with self._database.snapshot() as tx:
+            letter = await outbox.next_due(tx, self._now())
+            next_time = None if letter else await outbox.next_time(tx)
+        if letter is None:
+            await self._rest(next_time)
+        else:
+            await self._deliver(letter)
 
     async def _rest(self, until: float | None) -> None:
         with suppress(TimeoutError):
@@ -83,7 +93,7 @@ class Sender:
     async def _deliver(self, letter: Letter) -> None:
         try:
             status = await self._view(letter.run)
-            message, last = await self._message(letter, status)
+            message, last = self._message(letter, status)
             if message is None:
                 await self._drop(letter, "no longer worth sending", dead=False)
                 return
@@ -92,7 +102,7 @@ class Sender:
             await self._refused(letter, error)
         except discord.RateLimited as error:
             await self._postpone(letter, "rate limited", error.retry_after)
-        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+        except (aiohttp.ClientError, OSError) as error:
             # discord.py lets connection errors through as they are.
             await self._postpone(letter, type(error).__name__)
         except Exception as error:
@@ -102,7 +112,7 @@ class Sender:
         else:
             await self._delivered(letter, message_id, channel_id, last=last)
 
-    async def _message(self, letter: Letter, status: RunStatus | None) -> tuple[Message | None, bool]:
+    def _message(self, letter: Letter, status: RunStatus | None) -> tuple[Message | None, bool]:
         """What to send, None if nothing is worth sending any more, and whether it is the letter's last state."""
         if status is None or not self._serves(letter.user_id):
             return None, True
@@ -111,19 +121,12 @@ class Sender:
             return None, True
         if letter.kind != Kind.LIVE:
             return render(Kind(letter.kind), status, self._now()), True
-        watched = await self._is_watched(letter)
+        watched = _is_watched(letter, status)
         if letter.message_id is None and not letter.attempted and (ended or not watched):
             return None, True
         if not watched and not ended:
             return unwatched(status), True
         return render(Kind.LIVE, status, self._now()), ended
-
-    async def _is_watched(self, letter: Letter) -> bool:
-        """Whether the card belongs to a watching that still goes on."""
-        async with self._database.snapshot() as tx:
-            watches = await rows.watches(tx, letter.run)
-        since = watches.get(letter.user_id)
-        return since is not None and policy.live_card(letter.run, letter.user_id, since).key == letter.key
 
     async def _transmit(self, letter: Letter, outgoing: Outgoing) -> tuple[int, int]:
         """Send the message, or edit the one that is there. Returns its id and its channel's."""
@@ -182,3 +185,9 @@ class Sender:
     async def _drop(self, letter: Letter, why: str, *, dead: bool) -> None:
         async with self._database.transaction() as tx:
             await outbox.drop(tx, letter, why, dead=dead)
+
+
+def _is_watched(letter: Letter, status: RunStatus) -> bool:
+    """Whether the card belongs to a watching that still goes on."""
+    since = status.watchers.get(letter.user_id)
+    return since is not None and policy.live_card(letter.run, letter.user_id, since).key == letter.key

@@ -163,7 +163,7 @@ def elapsed(run: Run, now: float) -> float | None:
 def _final(summary: Summary) -> list[Field]:
     fields = []
     if summary.loss is not None:
-        fields.append(Field("Validation", losses(summary)))
+        fields.append(Field("Validation", text.change(summary.first_loss, summary.loss)))
     if summary.bits_per_byte is not None:
         fields.append(Field("Bits per byte", text.number(summary.bits_per_byte, 3)))
     return [
@@ -172,9 +172,3 @@ def _final(summary: Summary) -> list[Field]:
         Field("Tokens", text.short(summary.tokens)),
         Field("Trained for", text.duration(summary.seconds)),
     ]
-
-
-def losses(summary: Summary) -> str:
-    """`7.02 → 3.41`: validation loss before step 1 and at the end, nats per token."""
-    last = "–" if summary.loss is None else text.number(summary.loss, 3)
-    return last if summary.first_loss is None else f"{text.number(summary.first_loss, 3)} → {last}"

@@ -6,7 +6,7 @@ import math
 
 from bot.chat.notify.kinds import Kind
 from bot.chat.render import text
-from bot.chat.render.card import card, curve, fraction, losses, recipe, steps
+from bot.chat.render.card import card, curve, fraction, recipe, steps
 from bot.chat.render.embeds import Colour, Field, content, embed
 from bot.chat.render.message import Act, Button, Message
 from bot.runs.model import RunError, RunStatus
@@ -125,16 +125,16 @@ def _outcome(summary: Summary | None) -> list[str]:
     if summary is None or summary.loss is None:
         return []
     ending = f", {text.number(summary.bits_per_byte, 3)} bits per byte" if summary.bits_per_byte is not None else ""
-    return [f"Validation loss {losses(summary)}{ending}."]
+    return [f"Validation loss {text.change(summary.first_loss, summary.loss)}{ending}."]
 
 
 def _numbers(status: RunStatus, summary: Summary) -> list[Field]:
     """The model's folder is told relative to the home folder: where that is on the machine is nobody's business."""
     fields = []
     if summary.loss is not None:
-        fields.append(Field("Validation loss", losses(summary)))
+        fields.append(Field("Validation loss", text.change(summary.first_loss, summary.loss)))
     if summary.bits_per_byte is not None:
-        fields.append(Field("Bits per byte", _change(summary.first_bits_per_byte, summary.bits_per_byte)))
+        fields.append(Field("Bits per byte", text.change(summary.first_bits_per_byte, summary.bits_per_byte)))
     if summary.loss is not None and summary.loss < 20:
         fields.append(Field("Perplexity", text.number(math.exp(summary.loss), 1)))
     fields += [
@@ -148,10 +148,6 @@ def _numbers(status: RunStatus, summary: Summary) -> list[Field]:
     if written.strip():
         fields.append(Field("It writes", text.code_block(written, SAMPLE, SAMPLE_LINES), inline=False))
     return fields
-
-
-def _change(first: float | None, last: float) -> str:
-    return text.number(last, 3) if first is None else f"{text.number(first, 3)} → {text.number(last, 3)}"
 
 
 def _buttons(status: RunStatus, *acts: Act) -> tuple[Button, ...]:

@@ -76,6 +76,11 @@ def number(value: float, places: int = 0) -> str:
     return f"{value:,.{places}f}" if math.isfinite(value) else "–"
 
 
+def change(first: float | None, last: float) -> str:
+    """`7.020 → 3.410`; what it came to alone if nothing is known of the beginning."""
+    return number(last, 3) if first is None else f"{number(first, 3)} → {number(last, 3)}"
+
+
 def short(value: float) -> str:
     """Three digits and a scale: `812`, `12.3k`, `1.24M`, `88.6M`."""
     if not math.isfinite(value):

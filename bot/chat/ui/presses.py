@@ -21,6 +21,7 @@ async def press(interaction: Interaction, button: Button) -> None:
         client = interaction.client
         await answer(interaction, await _act(client.service, person_of(interaction), button, client.now()))
     except Exception as error:
+        # A button has no tree that would tell the person.
         await report(interaction, error)
 
 

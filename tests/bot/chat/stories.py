@@ -116,5 +116,5 @@ def status(state: RunState, steps: int | None = None, **changes: object) -> RunS
         run(state, **changes),
         [] if steps is None else events(steps),
         position=2 if state is RunState.QUEUED else None,
-        watchers=frozenset({7}),
+        watchers={7: 0.0},
     )

@@ -99,7 +99,7 @@ class Post:
     async def sending(self, view: View | None = None) -> AsyncIterator[None]:
         """The sender is at work while this is entered."""
         parts = (self.database, self.client, self.plotter, view or self.view, self.due)
-        sender = Sender(*parts, serves=lambda user_id: user_id not in self.struck_off, now=self.clock)
+        sender = Sender(*parts, serves=lambda user_id: user_id not in self.struck_off, retry_pause=0.01, now=self.clock)
         task = asyncio.create_task(sender.run())
         try:
             yield

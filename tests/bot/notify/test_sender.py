@@ -126,6 +126,24 @@ async def test_what_gets_lost_on_the_way_arrives_once(post: Post, status: int | 
     assert first["nonce"] == second["nonce"] and first["enforce_nonce"]
 
 
+async def test_a_store_that_fails_for_a_while_stops_nothing(post: Post) -> None:
+    """It takes no notes, as when its disk is full: what is due is delivered once that is over."""
+    refuse = "CREATE TRIGGER full BEFORE UPDATE ON outbox BEGIN SELECT RAISE(ABORT, 'disk is full'); END"
+    async with post.database.transaction() as tx:
+        await tx.execute(refuse)
+    async with post.sending():
+        await post.put(policy.summary((await post.run("swans")).name, post.ada.id, 1))
+        for _ in range(2):
+            await post.log.until("the outbox cannot be worked off")
+        assert not post.database.works and post.ada.inbox() == []
+        async with post.database.transaction() as tx:
+            await tx.execute("DROP TRIGGER full")
+        await post.ada.until(lambda m: "swans" in m.content)
+        await post.settled()
+    assert len([text for text in texts(post.ada) if "swans" in text]) == 1
+    assert post.database.works
+
+
 async def test_a_stumble_of_discords_is_not_even_noticed(post: Post, caplog: pytest.LogCaptureFixture) -> None:
     """The library itself tries again after a 500."""
     post.playground.faults.add("POST", MESSAGES, status=500)

@@ -17,6 +17,7 @@ from bot.runs.model import Run, RunState
 from bot.store import runs as rows
 from bot.store.db import Database, Transaction
 from tests.bot.chat.stories import run
+from tests.bot.storing import events_of
 from trainer_core.events import Event, encode
 from trainer_core.layout import AttemptDirectory, Home
 
@@ -52,7 +53,7 @@ class Engine:
 
     async def stored(self, name: str) -> list[Event]:
         async with self.database.snapshot() as tx:
-            return await rows.events_of(tx, name)
+            return await events_of(tx, name)
 
     def attempt(self, name: str, number: int = 1) -> AttemptDirectory:
         directory = self.home.run(name).attempt(number)

@@ -111,8 +111,8 @@ def test_a_resumed_attempt_takes_back_what_came_after_its_checkpoint() -> None:
 
 
 def test_a_status_is_what_was_reported_last() -> None:
-    status = status_of(run(RunState.RUNNING), events(200), position=3, watchers=frozenset({7}))
+    status = status_of(run(RunState.RUNNING), events(200), position=3, watchers={7: 5.0})
     assert status.progress is not None and status.progress.step == 200
     assert status.phase == "training" and status.device == "CPU (2 threads)"
     assert status.config is not None and status.sample is not None
-    assert (status.position, status.watchers) == (3, frozenset({7}))
+    assert (status.position, status.watchers) == (3, {7: 5.0})

@@ -98,14 +98,23 @@ async def test_a_reader_cannot_write(database: Database) -> None:
             await tx.execute(INSERT, ("a", "1"))
 
 
+async def test_it_works_again_once_a_transaction_is_taken(database: Database) -> None:
+    with pytest.raises(sqlite3.OperationalError):
+        async with database.transaction() as tx:
+            await tx.execute("INSERT INTO nowhere VALUES (1)")
+    assert not database.works
+    await marks.write(database, "a", "1")
+    assert database.works
+
+
 async def test_what_was_kept_is_there_after_a_restart(tmp_path: Path) -> None:
     path = tmp_path / "spotter.db"
     first = await Database.open(path)
     await marks.write(first, "a", "1")
     await marks.write(first, "a", "2")
-    before = first.is_open
+    before = first.works
     await first.close()
-    assert (before, first.is_open) == (True, False)
+    assert (before, first.works) == (True, False)
     second = await Database.open(path)
     assert await marks.read(second, "a") == "2"
     assert await marks.read(second, "b") is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 
 import pytest
 
@@ -26,10 +27,10 @@ async def state_of(chat: Chat, name: str) -> RunState:
     return next(run.state for run in await chat.runs() if run.name == name)
 
 
-async def watchers(chat: Chat, name: str) -> frozenset[int]:
+async def watchers(chat: Chat, name: str) -> Collection[int]:
     status = await chat.service.status_for_view(name)
     assert status
-    return status.watchers
+    return status.watchers.keys()
 
 
 async def test_the_status_is_the_card_with_its_curve(chat: Chat) -> None:
