@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
 import sqlite3
 import time
@@ -21,6 +22,7 @@ from bot.config import Settings, SettingsError
 from bot.runs.dispatcher import Dispatcher
 from bot.runs.local import LocalPool
 from bot.runs.service import RunService
+from bot.runs.slots import share
 from bot.schedule import Schedule
 from bot.store import marks
 from bot.store.db import Database
@@ -63,7 +65,8 @@ async def spotter(settings: Settings) -> AsyncIterator[Spotter]:
             raise SettingsError(f"SPOTTER_HOME: {home.database} cannot be opened ({error}).") from error
         stack.push_async_callback(database.close)
 
-        pool = LocalPool(home, slots=settings.slots, standby=settings.standby)
+        threads = settings.cpu_threads or os.cpu_count() or 1
+        pool = LocalPool(home, share(settings.slots, threads, ()), standby=settings.standby)
         stack.push_async_callback(pool.close)
         due = asyncio.Event()
         outbox = Outbox(due.set)

@@ -20,7 +20,10 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from trainer_core import faults
+
 _PREFIX = "SPOTTER_"
+_FOR_TESTS = frozenset({faults.VARIABLE, faults.ONCE})
 _ENV_FILE, _TOML_FILE = ".env", "spotter.toml"
 
 _HOW_TO_GET = {
@@ -61,7 +64,17 @@ class Settings(BaseSettings):
     home: Path = Path("spotter-data")
     """Folder for the database, data sets and runs."""
     slots: int = Field(default=1, ge=1, le=64)
-    """Runs that may train at once."""
+    """Runs that may train at once on the processor; each graphics card takes one more."""
+    cpu_threads: int = Field(default=0, ge=0, le=1024)
+    """Processor threads for training, shared by the slots; 0 takes as many as there are."""
+    gpus: str = "auto"
+    """Graphics cards to train on: `auto` for all, `none`, or their UUIDs, separated by commas."""
+    running_per_person: int = Field(default=0, ge=0)
+    """Runs of one person that may train at once; 0 for as many as there are slots."""
+    queued_per_person: int = Field(default=20, ge=1)
+    """Runs of one person that may wait at once; a further one is refused."""
+    stall_minutes: float = Field(default=5.0, gt=0)
+    """Minutes without a step after which a run counts as stalled; slow steps are given ten times their usual length."""
     standby: int = Field(default=1, ge=0, le=8)
     """Workers that wait with torch loaded, so that a run starts at once."""
     heartbeat_minutes: float = Field(default=30.0, ge=0)
@@ -158,7 +171,7 @@ def _unknown() -> Iterator[str]:
     """A sentence for everything that is set, looks like a setting of ours, and is none: most likely a slip."""
     fields = {name: _variable(name) for name in Settings.model_fields}
     for name in dict.fromkeys([*os.environ, *dotenv_values(_ENV_FILE)]):
-        if name.upper().startswith(_PREFIX) and name.upper() not in fields.values():
+        if name.upper().startswith(_PREFIX) and name.upper() not in {*fields.values(), *_FOR_TESTS}:
             yield _no_such(name, fields)
     toml = Path(_TOML_FILE)
     for name in tomllib.loads(toml.read_text(encoding="utf-8")) if toml.is_file() else ():

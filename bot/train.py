@@ -153,7 +153,7 @@ async def _run(home: Home, spec: RunSpec, console: Console) -> Summary:
     await pool.start()
     stop = asyncio.create_task(_stop_on_signal(training, pool, job, console))
     try:
-        await pool.submit(job, spec)
+        await pool.submit(job, spec, pool.slots[0])
         with _progress(console) as progress:
             bar = progress.add_task("starting", total=1.0)
             async for event in _reported(pool, job):

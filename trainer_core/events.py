@@ -85,6 +85,8 @@ class JobFailed(_Event):
     message: str
     next_step: str
     step: int = Field(default=0, ge=0)
+    traceback: str = ""
+    """Where an unexpected error came from: files' names, lines, functions and the error's class; never its words."""
 
 
 class JobStopped(_Event):

@@ -71,6 +71,17 @@ def signal_group(leader: Identity, number: signal.Signals) -> bool:
     return True
 
 
+def signal_process(process: Identity, number: signal.Signals) -> bool:
+    """Signal one process; False, and nothing is signalled, if it is gone."""
+    if not is_alive(process):
+        return False
+    try:
+        os.kill(process.pid, number)
+    except ProcessLookupError:
+        return False
+    return True
+
+
 def die_with_parent() -> None:
     """Have the kernel end this process when its parent ends (Linux; nothing elsewhere).
 

@@ -97,7 +97,7 @@ class Dispatcher:
         async with self._database.transaction() as tx:
             running = await rows.in_states(tx, WITH_WORKER)
             queued = await rows.in_states(tx, [RunState.QUEUED])
-            room = self._executor.slots - len(running)
+            room = len(self._executor.slots) - len(running)
             for run in queue.order(queued, running)[: max(room, 0)]:
                 now = self._now()
                 starting = run.moved(RunState.STARTING, now)
@@ -136,7 +136,7 @@ class Dispatcher:
     async def _submit(self, job: Job, spec: RunSpec) -> str | None:
         """Start the job. Returns why it did not start, None if it did or may have."""
         try:
-            await self._executor.submit(job, spec)
+            await self._executor.submit(job, spec, self._executor.slots[0])
         except ExecutorError as error:
             return str(error)
         except Exception:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
+from bot.runs.slots import Slot
 from trainer_core.control import Verb
 from trainer_core.spec import RunSpec
 
@@ -26,6 +28,8 @@ class Ending(StrEnum):
     """The worker ended by itself; its exit status tells how."""
     KILLED = "killed"
     """A signal ended it."""
+    OUT_OF_MEMORY = "out_of_memory"
+    """The system ended it because memory ran out."""
     LOST = "lost"
     """It is gone and nobody saw how, or it never began."""
 
@@ -37,6 +41,8 @@ class Exit:
     ending: Ending
     status: int | None = None
     """Exit status, or the signal's number if it was killed."""
+    peak_memory: int | None = None
+    """The most memory the worker held at once, bytes; None if nobody measured."""
 
 
 class ExecutorError(Exception):
@@ -47,8 +53,8 @@ class Executor(Protocol):
     """Runs attempts, each in a process that outlives whoever asked for it."""
 
     @property
-    def slots(self) -> int:
-        """How many attempts may run at once."""
+    def slots(self) -> Sequence[Slot]:
+        """What attempts can run on, one each. Known once it has started."""
         ...
 
     @property
@@ -62,8 +68,8 @@ class Executor(Protocol):
         """Let go of everything. Attempts that run go on."""
         ...
 
-    async def submit(self, job: Job, spec: RunSpec) -> None:
-        """Start `job`. Raises ExecutorError if it certainly did not start."""
+    async def submit(self, job: Job, spec: RunSpec, slot: Slot) -> None:
+        """Start `job` on `slot`. Raises ExecutorError if it certainly did not start."""
         ...
 
     async def read_events(self, job: Job, offset: int, limit: int) -> bytes:
@@ -78,4 +84,8 @@ class Executor(Protocol):
 
     async def kill(self, job: Job, *, force: bool) -> None:
         """Ask the job's whole process group to end, or with `force` end it. Nothing happens if it is gone."""
+        ...
+
+    async def dump(self, job: Job) -> None:
+        """Have the job's worker write into its log where each of its threads is. Nothing happens if it is gone."""
         ...

@@ -9,16 +9,19 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
+from collections.abc import Sequence
 from itertools import chain, repeat
 from pathlib import Path
-from signal import SIGKILL, SIGTERM
+from signal import SIGKILL, SIGTERM, SIGUSR1
 
 from bot.runs.executor import Ending, ExecutorError, Exit, Job
+from bot.runs.slots import Slot, SlotKind, share
 from bot.runs.standby import Standby, StandbyError
 from trainer_core.atomic import write_atomic
 from trainer_core.control import Verb, write_control
 from trainer_core.layout import AttemptDirectory, Home
-from trainer_core.process import Lock, is_locked, read_holders, signal_group
+from trainer_core.process import Lock, is_locked, read_holders, signal_group, signal_process
 from trainer_core.spec import RunSpec
 
 _TRIES = 3
@@ -36,9 +39,10 @@ log = logging.getLogger(__name__)
 class LocalPool:
     """An `Executor` on this machine. `start` it inside the event loop that uses it."""
 
-    def __init__(self, home: Home, *, slots: int = 1, standby: int = 1) -> None:
+    def __init__(self, home: Home, slots: Sequence[Slot] | None = None, *, standby: int = 1) -> None:
+        """`slots`: what attempts may run on; by default one that has the whole processor."""
         self._home = home
-        self._slots = slots
+        self._slots = share(1, os.cpu_count() or 1, ()) if slots is None else slots
         self._wanted = standby
         self._waiting: asyncio.Queue[Standby] = asyncio.Queue()
         self._filling: set[asyncio.Task[None]] = set()
@@ -46,7 +50,7 @@ class LocalPool:
         self._trouble = "none answered"
 
     @property
-    def slots(self) -> int:
+    def slots(self) -> Sequence[Slot]:
         return self._slots
 
     @property
@@ -65,7 +69,7 @@ class LocalPool:
         while not self._waiting.empty():
             self._waiting.get_nowait().let_go()
 
-    async def submit(self, job: Job, spec: RunSpec) -> None:
+    async def submit(self, job: Job, spec: RunSpec, slot: Slot) -> None:
         try:
             attempt = await asyncio.to_thread(self._prepare, job, spec)
         except OSError as error:
@@ -74,7 +78,7 @@ class LocalPool:
         for _ in range(_TRIES):
             standby = await self._take()
             try:
-                answer = await standby.take(attempt)
+                answer = await standby.take(_order(attempt, slot))
             finally:
                 standby.let_go()
             if "accepted" in answer or (not answer and await asyncio.to_thread(is_locked, attempt.lock)):
@@ -110,6 +114,11 @@ class LocalPool:
         worker = read_holders(self._attempt(job).lock).get("worker")
         if worker is not None:
             signal_group(worker, SIGKILL if force else SIGTERM)
+
+    async def dump(self, job: Job) -> None:
+        worker = read_holders(self._attempt(job).lock).get("worker")
+        if worker is not None:
+            signal_process(worker, SIGUSR1)
 
     def _attempt(self, job: Job) -> AttemptDirectory:
         return self._home.run(job.run).attempt(job.attempt)
@@ -158,6 +167,12 @@ class LocalPool:
                 self._filling.discard(task)
             self._waiting.put_nowait(standby)
             return
+
+
+def _order(attempt: AttemptDirectory, slot: Slot) -> dict[str, object]:
+    """What a standby is told: which attempt, and what it may run on."""
+    gpu = slot.id if slot.kind is SlotKind.GPU else ""
+    return {"attempt": str(attempt.path), "threads": slot.threads, "gpu": gpu}
 
 
 def _size(path: Path) -> int:

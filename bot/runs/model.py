@@ -48,8 +48,8 @@ WITH_WORKER = frozenset({RunState.STARTING, RunState.RUNNING, RunState.PAUSING, 
 
 _S = RunState
 NEXT: dict[RunState, frozenset[RunState]] = {
-    _S.QUEUED: frozenset({_S.STARTING, _S.STOPPED, _S.FAILED}),
-    _S.STARTING: frozenset({_S.RUNNING, _S.STOPPING, _S.LOST, _S.FAILED}),
+    _S.QUEUED: frozenset({_S.STARTING, _S.PAUSED, _S.STOPPED, _S.FAILED}),
+    _S.STARTING: frozenset({_S.RUNNING, _S.STOPPING, _S.PAUSING, _S.LOST, _S.FAILED}),
     _S.RUNNING: frozenset({_S.SUCCEEDED, _S.FAILED, _S.STOPPING, _S.PAUSING, _S.LOST}),
     _S.PAUSING: frozenset({_S.PAUSED, _S.STOPPING, _S.SUCCEEDED, _S.FAILED, _S.LOST}),
     _S.PAUSED: frozenset({_S.QUEUED, _S.STOPPED}),
@@ -72,6 +72,20 @@ class RunError:
     code: Code
     message: str
     next_step: str
+    traceback: str = ""
+    """Where it crashed, if it crashed again and again: files' names, lines and functions, no text of the corpus."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stall:
+    """The run's worker lives and does not advance. Times are seconds since the epoch, for people to read."""
+
+    since: float
+    """When it last told anything."""
+    noticed_at: float
+    step: int
+    restarts_at: float
+    """When it is killed and goes on from its newest checkpoint, unless somebody chooses otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +105,8 @@ class Run:
     priority: int = 0
     error: RunError | None = None
     summary: Summary | None = None
+    stall: Stall | None = None
+    """Set while its worker lives and does not advance."""
 
     def moved(
         self,
@@ -112,6 +128,7 @@ class Run:
             ended_at=at if to.is_terminal else None,
             error=error or self.error,
             summary=summary or self.summary,
+            stall=self.stall if to.has_worker else None,
         )
 
 
@@ -130,6 +147,8 @@ class RunStatus:
     run: Run
     position: int | None = None
     """Place in the queue, from 1; None if the run does not wait."""
+    starts_in: float | None = None
+    """Seconds until it is expected to start; None if it does not wait, or nobody can tell."""
     watchers: Mapping[int, float] = field(default_factory=dict)
     """Who watches the run, and since when, in seconds since the epoch."""
     phase: Phase | None = None
@@ -145,13 +164,18 @@ class RunStatus:
 
 
 def status_of(
-    run: Run, events: Iterable[Event], *, position: int | None = None, watchers: Mapping[int, float] | None = None
+    run: Run,
+    events: Iterable[Event],
+    *,
+    position: int | None = None,
+    starts_in: float | None = None,
+    watchers: Mapping[int, float] | None = None,
 ) -> RunStatus:
     """`run` as its events tell it, given in the order they were reported.
 
     An attempt that goes on from a checkpoint takes back what an earlier one measured after that step.
     """
-    status = RunStatus(run, position=position, watchers=watchers or {})
+    status = RunStatus(run, position=position, starts_in=starts_in, watchers=watchers or {})
     train: list[tuple[int, float]] = []
     validation: list[MetricsEval] = []
     for event in events:

@@ -6,11 +6,10 @@ import asyncio
 import json
 import os
 import sys
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
-
-from trainer_core.layout import AttemptDirectory
 
 
 class StandbyError(Exception):
@@ -42,10 +41,13 @@ class Standby:
             raise StandbyError(str(answer.get("broken", f"see {log.name} in the home folder")))
         return standby
 
-    async def take(self, attempt: AttemptDirectory) -> dict[str, object]:
-        """Hand an attempt over. Returns the shim's answer, empty if it is gone."""
+    async def take(self, order: Mapping[str, object]) -> dict[str, object]:
+        """Hand over what the worker is told: an attempt's folder, and what to run on.
+
+        Returns the shim's answer, empty if it is gone.
+        """
         try:
-            os.write(self._order, json.dumps({"attempt": str(attempt.path)}).encode() + b"\n")
+            os.write(self._order, json.dumps(order).encode() + b"\n")
         except BrokenPipeError:
             return {}
         return await self._answer()

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Sequence
+from dataclasses import asdict
 from itertools import takewhile
 
-from bot.runs.model import Run, RunError, RunState
+from bot.runs.model import Run, RunError, RunState, Stall
 from bot.store.db import Row, Transaction
 from trainer_core.errors import Code
 from trainer_core.events import Event, MetricsCheckpoint, MetricsProgress, Summary, decode, encode
@@ -21,6 +22,7 @@ REFUSED = "refused"
 
 def _run(row: Row) -> Run:
     error = json.loads(row["error"]) if row["error"] else None
+    stall = json.loads(row["stall"]) if row["stall"] else None
     return Run(
         name=row["name"],
         owner_id=row["owner_id"],
@@ -32,8 +34,9 @@ def _run(row: Row) -> Run:
         started_at=row["started_at"],
         ended_at=row["ended_at"],
         priority=row["priority"],
-        error=RunError(Code(error["code"]), error["message"], error["next_step"]) if error else None,
+        error=RunError(**{**error, "code": Code(error["code"])}) if error else None,
         summary=Summary.model_validate_json(row["summary"]) if row["summary"] else None,
+        stall=Stall(**stall) if stall else None,
     )
 
 
@@ -78,22 +81,24 @@ async def owned_by(tx: Transaction, owner_id: int, limit: int) -> list[Run]:
 
 
 async def update(tx: Transaction, before: Run, after: Run, at: float) -> None:
-    """Store what changed between `before` and `after`, and note the transition."""
-    error = after.error
+    """Store what changed between `before` and `after`, and note the transition, if it is one."""
     await tx.execute(
-        "UPDATE runs SET state = ?, attempt = ?, error = ?, summary = ?, queued_at = ?, started_at = ?, ended_at = ?"
-        " WHERE name = ?",
+        "UPDATE runs SET state = ?, attempt = ?, error = ?, summary = ?, queued_at = ?, started_at = ?, ended_at = ?,"
+        " stall = ? WHERE name = ?",
         (
             after.state,
             after.attempt,
-            json.dumps({"code": error.code, "message": error.message, "next_step": error.next_step}) if error else None,
+            json.dumps(asdict(after.error)) if after.error else None,
             after.summary.model_dump_json() if after.summary else None,
             after.queued_at,
             after.started_at,
             after.ended_at,
+            json.dumps(asdict(after.stall)) if after.stall else None,
             after.name,
         ),
     )
+    if before.state is after.state:
+        return
     await tx.execute(
         "INSERT INTO transitions (run, attempt, from_state, to_state, at) VALUES (?, ?, ?, ?, ?)",
         (after.name, after.attempt, before.state, after.state, at),

@@ -13,6 +13,7 @@ from bot.runs.dispatcher import Dispatcher
 from bot.runs.executor import Ending, ExecutorError, Exit, Job
 from bot.runs.local import LocalPool
 from bot.runs.model import Run, RunState
+from bot.runs.slots import Slot, share
 from bot.store import runs as rows
 from bot.store.db import Transaction
 from tests.bot.chat.stories import spec, summary
@@ -29,7 +30,7 @@ class Stage:
     """An executor whose jobs do what the test says: a port of its own, as another machine's would be."""
 
     def __init__(self, slots: int = 1) -> None:
-        self.slots = slots
+        self.slots = share(slots, slots, ())
         self.ready = True
         self.submitted: list[Job] = []
         self.asked: list[tuple[Job, str]] = []
@@ -44,7 +45,7 @@ class Stage:
 
     async def close(self) -> None: ...
 
-    async def submit(self, job: Job, spec: RunSpec) -> None:
+    async def submit(self, job: Job, spec: RunSpec, slot: Slot) -> None:
         if self.refusal is not None:
             raise ExecutorError(self.refusal)
         if self.trouble is not None:
@@ -77,6 +78,9 @@ class Stage:
         self.asked.append((job, "kill" if force else "terminate"))
         if force:
             await self.ends(job, Exit(Ending.KILLED, 9))
+
+    async def dump(self, job: Job) -> None:
+        self.asked.append((job, "dump"))
 
     async def says(self, job: Job, event: Event) -> None:
         async with self._changed:
@@ -284,4 +288,4 @@ async def test_the_pool_is_an_executor(engine: Engine) -> None:
     from bot.runs.executor import Executor
 
     executors: list[Executor] = [Stage(), LocalPool(engine.home)]
-    assert [executor.slots for executor in executors] == [1, 1]
+    assert [len(executor.slots) for executor in executors] == [1, 1]

@@ -61,12 +61,12 @@ async def test_a_job_runs_on_a_standby_and_the_next_one_gets_ready(home: Home) -
     pool = LocalPool(home, standby=1)
     await pool.start()
     job = Job("song", 1)
-    await pool.submit(job, prepared(home, "2 steps"))
+    await pool.submit(job, prepared(home, "2 steps"), pool.slots[0])
     assert is_locked(home.run("song").attempt(1).lock)
     types, exit_ = await read_all(pool, job)
     assert types[0] == "job.started.v1" and types[-1] == "job.completed.v1"
     assert exit_ == Exit(Ending.EXITED, 0)
-    await pool.submit(Job("song-2", 1), prepared(home, "2 steps"))
+    await pool.submit(Job("song-2", 1), prepared(home, "2 steps"), pool.slots[0])
     assert (await read_all(pool, Job("song-2", 1)))[1] == Exit(Ending.EXITED, 0)
     await pool.close()
     record = json.loads(home.run("song").attempt(1).exit.read_text())
@@ -77,7 +77,7 @@ async def test_a_killed_worker_is_told_from_one_that_ended(home: Home) -> None:
     pool = LocalPool(home, standby=0)
     await pool.start()
     job, attempt = Job("song", 1), home.run("song").attempt(1)
-    await pool.submit(job, prepared(home, "10m"))
+    await pool.submit(job, prepared(home, "10m"), pool.slots[0])
     await until_stepping(attempt)
     await pool.kill(job, force=False)
     assert (await read_all(pool, job))[1] == Exit(Ending.KILLED, 15)
@@ -89,7 +89,7 @@ async def test_a_job_outlives_its_pool_and_another_pool_takes_it_up(home: Home) 
     first = LocalPool(home, standby=0)
     await first.start()
     job, attempt = Job("song", 1), home.run("song").attempt(1)
-    await first.submit(job, prepared(home, "10m"))
+    await first.submit(job, prepared(home, "10m"), first.slots[0])
     await until_stepping(attempt)
     await first.close()
     worker = read_holders(attempt.lock)["worker"]
@@ -134,7 +134,7 @@ async def test_an_attempt_that_never_began_is_lost(home: Home) -> None:
     job = Job("song", 1)
     assert await pool.wait(job, 0) == Exit(Ending.LOST)
     with pytest.raises(ExecutorError, match="this attempt has ended"):
-        await pool.submit(job, spec)
+        await pool.submit(job, spec, pool.slots[0])
     assert not home.run("song").attempt(1).events.exists()
     await pool.close()
 
@@ -144,9 +144,9 @@ async def test_an_attempt_that_somebody_holds_is_not_started_again(home: Home) -
     await pool.start()
     spec = prepared(home, "10m")
     job, attempt = Job("song", 1), home.run("song").attempt(1)
-    await pool.submit(job, spec)
+    await pool.submit(job, spec, pool.slots[0])
     with pytest.raises(ExecutorError, match="another worker holds this attempt"):
-        await pool.submit(job, spec)
+        await pool.submit(job, spec, pool.slots[0])
     await pool.control(job, "stop")
     types, _ = await read_all(pool, job)
     assert types.count("job.started.v1") == 1
@@ -163,7 +163,7 @@ async def test_a_folder_of_another_run_is_not_taken(home: Home) -> None:
     directory.path.mkdir(parents=True)
     directory.spec.write_text(spec.model_copy(update={"seed": 9}).model_dump_json(indent=2))
     with pytest.raises(ExecutorError, match="runs/song holds another run"):
-        await pool.submit(Job("song", 1), spec)
+        await pool.submit(Job("song", 1), spec, pool.slots[0])
 
 
 async def test_a_pool_that_cannot_start_workers_is_not_ready_until_it_can(
@@ -188,7 +188,7 @@ async def test_a_home_that_cannot_be_written_is_told(home: Home) -> None:
     pool = LocalPool(home, standby=0)
     home.runs.write_text("not a folder")
     with pytest.raises(ExecutorError, match="the run's folder cannot be written"):
-        await pool.submit(Job("song", 1), spec)
+        await pool.submit(Job("song", 1), spec, pool.slots[0])
     await pool.close()
 
 

@@ -1,0 +1,21 @@
+-- Which slot an attempt holds, from its row until `ended_at`.
+ALTER TABLE attempts ADD COLUMN slot TEXT;
+
+-- Set while the run's worker lives and does not advance: when that was noticed and what will be done about it, as JSON.
+ALTER TABLE runs ADD COLUMN stall TEXT;
+
+-- Since when the person takes no direct messages; NULL while they do, as far as is known.
+ALTER TABLE people ADD COLUMN dms_closed_at REAL;
+
+-- Lines of journals that are no events: where each was, how long, why it is none, and how it begins.
+CREATE TABLE quarantine (
+    run       TEXT    NOT NULL,
+    attempt   INTEGER NOT NULL,
+    offset    INTEGER NOT NULL,
+    length    INTEGER NOT NULL,
+    reason    TEXT    NOT NULL,
+    beginning BLOB    NOT NULL,
+    at        REAL    NOT NULL,
+    PRIMARY KEY (run, attempt, offset),
+    FOREIGN KEY (run, attempt) REFERENCES attempts (run, number) ON DELETE CASCADE
+) STRICT, WITHOUT ROWID;
