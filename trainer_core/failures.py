@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import torch
 
 from trainer_core.errors import Code, SpotterError
-from trainer_core.models.sizes import next_smaller
+from trainer_core.models.sizes import what_fits
 from trainer_core.spec import Size
 
 
@@ -20,7 +20,7 @@ def explained(size: Size, micro_batch: int) -> Iterator[None]:
         yield
     except (MemoryError, RuntimeError) as error:
         if is_out_of_memory(error):
-            raise SpotterError(classify(error).code, next_step=_what_fits(size, micro_batch)) from error
+            raise SpotterError(classify(error).code, next_step=what_fits(size, micro_batch)) from error
         raise
 
 
@@ -44,13 +44,6 @@ def is_out_of_memory(error: BaseException) -> bool:
         return True
     # torch has no class of its own for the CPU's allocator.
     return isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error)
-
-
-def _what_fits(size: Size, micro_batch: int) -> str:
-    """The next smaller size, which a person can choose anywhere; then the micro-batch, as far as halving can tell."""
-    smaller = next_smaller(size)
-    advice = f"Choose the size {smaller}" if smaller else "Free some memory, or train on a machine with more"
-    return f"{advice}; a micro-batch of about {micro_batch // 2} would fit." if micro_batch > 1 else f"{advice}."
 
 
 def _is_full_disk(error: BaseException) -> bool:

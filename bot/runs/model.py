@@ -60,6 +60,9 @@ NEXT: dict[RunState, frozenset[RunState]] = {
     _S.STOPPED: frozenset(),
 }
 
+_STILL_WRONG = frozenset({_S.LOST, _S.QUEUED, _S.STARTING, _S.FAILED})
+"""States in which it still matters why the last attempt ended."""
+
 
 class IllegalTransitionError(Exception):
     """A state that may not follow the run's own."""
@@ -104,6 +107,7 @@ class Run:
     ended_at: float | None = None
     priority: int = 0
     error: RunError | None = None
+    """Why it failed; while it waits to be tried again, why the last attempt ended."""
     summary: Summary | None = None
     stall: Stall | None = None
     """Set while its worker lives and does not advance."""
@@ -126,7 +130,7 @@ class Run:
             queued_at=at if to is RunState.QUEUED else self.queued_at,
             started_at=at if to is RunState.RUNNING and self.started_at is None else self.started_at,
             ended_at=at if to.is_terminal else None,
-            error=error or self.error,
+            error=error or (self.error if to in _STILL_WRONG else None),
             summary=summary or self.summary,
             stall=self.stall if to.has_worker else None,
         )

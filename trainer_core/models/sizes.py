@@ -40,6 +40,16 @@ def next_smaller(size: Size) -> Size | None:
     return sizes[place - 1] if place else None
 
 
+def what_fits(size: Size, micro_batch: int) -> str:
+    """What to do when a run of this size and micro-batch (sequences) had too little memory, as a sentence.
+
+    First the next smaller size, which a person can choose anywhere; then the micro-batch, as far as halving can tell.
+    """
+    smaller = next_smaller(size)
+    advice = f"Choose the size {smaller}" if smaller else "Free some memory, or train on a machine with more"
+    return f"{advice}; a micro-batch of about {micro_batch // 2} would fit." if micro_batch > 1 else f"{advice}."
+
+
 def parameters(size: Size, vocabulary: int) -> int:
     """Number of trainable numbers in a GPT-2 of this size; the output layer shares the token embedding's."""
     shape = SIZES[size]
