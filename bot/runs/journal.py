@@ -13,6 +13,7 @@ from collections.abc import Callable
 from bot.runs import lifecycle
 from bot.runs.announce import Announce, Change
 from bot.runs.executor import Executor, Exit, Job
+from bot.store import events as event_rows
 from bot.store import runs as rows
 from bot.store.db import Database
 from trainer_core.events import Event, UnreadableEventError, decode
@@ -35,7 +36,7 @@ class Journal:
     async def follow(self, job: Job) -> Exit:
         """Bring everything the job reports into the store until it has ended. Returns how it ended."""
         async with self._database.snapshot() as tx:
-            offset, _ = await rows.journal_position(tx, job.run, job.attempt)
+            offset, _ = await event_rows.journal_position(tx, job.run, job.attempt)
         seen = offset
         while (exit_ := await self._executor.wait(job, seen)) is None:
             data = await self._executor.read_events(job, offset, _CHUNK)
@@ -52,11 +53,11 @@ class Journal:
     async def _ingest(self, job: Job, data: bytes, offset: int) -> None:
         async with self._database.transaction() as tx:
             run = await rows.find(tx, job.run)
-            committed, seq = await rows.journal_position(tx, job.run, job.attempt)
+            committed, seq = await event_rows.journal_position(tx, job.run, job.attempt)
             if run is None or run.attempt != job.attempt or committed != offset:
                 return
             events = list(_readable(job, data, seq))
-            await rows.append_events(tx, job.run, job.attempt, events, offset + len(data))
+            await event_rows.append_events(tx, job.run, job.attempt, events, offset + len(data))
             now = self._now()
             before = run
             for event in events:

@@ -13,6 +13,7 @@ from bot.runs import queue
 from bot.runs.announce import Announce, Change
 from bot.runs.model import WITH_WORKER, Run, RunState, RunStatus, status_of
 from bot.runs.names import new_name
+from bot.store import events as event_rows
 from bot.store import runs as rows
 from bot.store.db import Database, Transaction
 from trainer_core.data import corpus
@@ -297,5 +298,5 @@ async def load_status(tx: Transaction, run: Run, points: int = 1000) -> RunStatu
     """Read everything a view of `run` shows, with about `points` points of its curve."""
     position = await _position(tx, run.name) if run.state is RunState.QUEUED else None
     watching = await rows.watches(tx, run.name)
-    events = await rows.events_for_view(tx, run.name, points)
+    events = await event_rows.events_for_view(tx, run.name, points)
     return status_of(run, events, position=position, watchers=watching)

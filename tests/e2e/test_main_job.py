@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import aiohttp
 
-from bot.store import runs as rows
+from bot.store import events as event_rows
 from playground.people import Person
 from playground.server import Playground
 from tests.bot.storing import events_of
@@ -79,7 +79,7 @@ async def test_the_store_holds_what_the_worker_reported(bots: Bots, owner: Perso
         await ending(owner, "song", "finished")
         async with parts.database.snapshot() as tx:
             events = await events_of(tx, "song")
-            offset, seq = await rows.journal_position(tx, "song", 1)
+            offset, seq = await event_rows.journal_position(tx, "song", 1)
             states = [row["to_state"] for row in await tx.all("SELECT to_state FROM transitions ORDER BY id")]
 
         async def all_delivered() -> bool:

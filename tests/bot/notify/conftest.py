@@ -22,6 +22,7 @@ from bot.chat.plot import Plotter
 from bot.runs.announce import Change
 from bot.runs.model import Run, RunState, RunStatus
 from bot.runs.service import load_status
+from bot.store import events as event_rows
 from bot.store import runs as rows
 from bot.store.db import Database, Row
 from playground.people import Person
@@ -88,7 +89,7 @@ class Post:
         """What the store holds of the run gets another line."""
         async with self.database.transaction() as tx:
             seq = len(await tx.all("SELECT 1 FROM events WHERE run = ?", (run.name,))) + 1
-            await rows.append_events(tx, run.name, 1, [event.stamped(run.name, 1, seq, 0.0)], seq)
+            await event_rows.append_events(tx, run.name, 1, [event.stamped(run.name, 1, seq, 0.0)], seq)
 
     async def view(self, name: str) -> RunStatus | None:
         async with self.database.snapshot() as tx:

@@ -10,7 +10,7 @@ import pytest
 from bot.runs.executor import Ending, Exit, Job
 from bot.runs.journal import Journal
 from bot.runs.model import RunState
-from bot.store import runs as rows
+from bot.store import events as event_rows
 from tests.bot.chat.stories import NAME, events, progress, summary
 from tests.bot.runs.conftest import Engine, held, lines
 from trainer_core.events import Event, JobCompleted, JobStarted
@@ -151,4 +151,4 @@ async def test_a_long_journal_is_read_in_pieces(engine: Engine) -> None:
         end(engine)
         await following
     async with engine.database.snapshot() as tx:
-        assert await rows.journal_position(tx, NAME, 1) == (len(written), len(story))
+        assert await event_rows.journal_position(tx, NAME, 1) == (len(written), len(story))

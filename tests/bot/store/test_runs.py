@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from bot.runs.model import RunError, RunState
+from bot.store import events as event_rows
 from bot.store import runs as rows
 from bot.store.db import Database
-from tests.bot.chat.stories import NAME, events, progress, run, summary
-from tests.bot.storing import events_of
+from tests.bot.chat.stories import NAME, run, summary
 from trainer_core.errors import Code
-from trainer_core.events import Event, JobStarted, MetricsCheckpoint, MetricsEval, MetricsProgress
+from trainer_core.events import Event, JobStarted, MetricsCheckpoint
 
 
 @pytest.fixture
@@ -54,43 +54,6 @@ async def test_watching_is_said_once(database: Database) -> None:
         assert not await rows.remove_watcher(tx, NAME, 7)
 
 
-async def test_a_long_story_is_thinned_to_what_a_picture_shows(database: Database) -> None:
-    """Progress and checkpoints are left out, and the newest progress never."""
-    story: list[Event] = [*events(0)]
-    for step in range(1, 3001):
-        story.append(progress(step, 3000))
-        if step % 100 == 0:
-            story.append(MetricsEval(step=step, loss=3.0, bits_per_byte=1.0))
-            story.append(MetricsCheckpoint(step=step, path="p", bytes=1, seconds=0.1))
-    story.append(progress(3000, 3000))
-    stamped = [each.stamped(NAME, 1, seq, 0.0) for seq, each in enumerate(story, start=1)]
-    async with database.transaction() as tx:
-        await rows.insert(tx, run(RunState.RUNNING, attempt=1), None)
-        await rows.insert_attempt(tx, NAME, 1, 0.0)
-        await rows.append_events(tx, NAME, 1, stamped, 100)
-        whole = await events_of(tx, NAME)
-        thin = await rows.events_for_view(tx, NAME, 300)
-        one = await rows.events_for_view(tx, NAME, 1)
-    assert whole == stamped
-    others = [each for each in stamped if not isinstance(each, MetricsProgress | MetricsCheckpoint)]
-    assert [each for each in thin if not isinstance(each, MetricsProgress)] == others
-    assert 200 <= len(thin) - len(others) <= 350 and thin[-1] == stamped[-1]
-    assert [each for each in one if isinstance(each, MetricsProgress)][-1] == stamped[-1]
-    assert len(one) - len(others) <= 2
-
-
-async def test_attempts_are_read_in_their_order(database: Database) -> None:
-    async with database.transaction() as tx:
-        await rows.insert(tx, run(RunState.RUNNING, attempt=2), None)
-        for attempt in (1, 2):
-            await rows.insert_attempt(tx, NAME, attempt, 0.0)
-            started = JobStarted(pid=1, host="h", device="CPU").stamped(NAME, attempt, 1, 0.0)
-            await rows.append_events(tx, NAME, attempt, [started], 10 * attempt)
-        assert [event.attempt for event in await events_of(tx, NAME)] == [1, 2]
-        assert await rows.journal_position(tx, NAME, 2) == (20, 1)
-        assert await rows.journal_position(tx, NAME, 3) == (0, 0)
-
-
 @pytest.mark.parametrize(
     ("attempts", "fruitless"),
     [
@@ -115,6 +78,6 @@ async def test_attempts_that_got_no_further_are_counted(
             if how == "saved":
                 story.append(MetricsCheckpoint(step=1, path="p", bytes=1, seconds=0.1))
             stamped = [each.stamped(NAME, number, seq, 0.0) for seq, each in enumerate(story, start=1)]
-            await rows.append_events(tx, NAME, number, stamped, 1)
+            await event_rows.append_events(tx, NAME, number, stamped, 1)
             await rows.end_attempt(tx, NAME, number, 1.0, f"{rows.REFUSED}: x" if how == "refused" else "Exit(...)")
         assert await rows.fruitless_attempts(tx, NAME) == fruitless
