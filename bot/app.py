@@ -8,7 +8,7 @@ import os
 import signal
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
@@ -20,9 +20,11 @@ from bot.chat.notify.sender import Sender
 from bot.chat.plot import Plotter
 from bot.config import Settings, SettingsError
 from bot.runs.dispatcher import Dispatcher
+from bot.runs.gpus import chosen, list_gpus
 from bot.runs.local import LocalPool
 from bot.runs.service import RunService
-from bot.runs.slots import share
+from bot.runs.slots import Slot, share
+from bot.runs.watchdog import Watchdog
 from bot.schedule import Schedule
 from bot.store import marks
 from bot.store.db import Database
@@ -65,15 +67,17 @@ async def spotter(settings: Settings) -> AsyncIterator[Spotter]:
             raise SettingsError(f"SPOTTER_HOME: {home.database} cannot be opened ({error}).") from error
         stack.push_async_callback(database.close)
 
-        threads = settings.cpu_threads or os.cpu_count() or 1
-        pool = LocalPool(home, share(settings.slots, threads, ()), standby=settings.standby)
+        pool = LocalPool(home, await _slots(settings), standby=settings.standby)
         stack.push_async_callback(pool.close)
         due = asyncio.Event()
         outbox = Outbox(due.set)
-        dispatcher = Dispatcher(database, pool, outbox)
+        watchdog = Watchdog(database, pool, outbox, floor=settings.stall_minutes * 60)
+        dispatcher = Dispatcher(database, pool, outbox, watchdog, running_cap=settings.running_per_person)
         stack.push_async_callback(dispatcher.close)
         limit = int(settings.attachment_mb * 2**20)
-        service = RunService(database, home, outbox, dispatcher, upload_limit=limit)
+        service = RunService(
+            database, home, outbox, dispatcher, upload_limit=limit, queued_cap=settings.queued_per_person
+        )
 
         plotter = Plotter()
         stack.push_async_callback(plotter.close)
@@ -138,6 +142,15 @@ async def serve(settings: Settings) -> None:
             raise SettingsError(
                 "DISCORD_TOKEN: Discord refuses it; reset it on your application's Bot page and set the new one."
             ) from error
+
+
+async def _slots(settings: Settings) -> Sequence[Slot]:
+    """What runs can be given to run on. Raises SettingsError naming a graphics card that is not there."""
+    try:
+        gpus = chosen(settings.gpus, await list_gpus())
+    except ValueError as error:
+        raise SettingsError(f"SPOTTER_GPUS: {error}.") from error
+    return share(settings.slots, settings.cpu_threads or os.cpu_count() or 1, gpus)
 
 
 def _is_fresh(client: SpotterClient) -> bool:

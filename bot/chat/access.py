@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bot.runs.service import Person
+from bot.runs.intake import Person
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ import discord
 from bot.chat.outgoing import Outgoing, compose
 from bot.chat.render.message import Message
 from bot.chat.render.problems import refusal
-from bot.runs.service import Person
+from bot.runs.intake import Person
 from trainer_core.errors import Code, SpotterError
 
 if TYPE_CHECKING:

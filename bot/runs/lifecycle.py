@@ -2,17 +2,85 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import takewhile
+
 from bot.runs.executor import Ending, Exit
 from bot.runs.model import NEXT, Run, RunError, RunState
-from trainer_core.errors import Code
-from trainer_core.events import Event, JobCompleted, JobFailed, JobPaused, JobStarted, JobStopped, Summary
+from trainer_core.errors import Code, Failure
+from trainer_core.events import (
+    Event,
+    JobCompleted,
+    JobFailed,
+    JobPaused,
+    JobStarted,
+    JobStopped,
+    MetricsConfig,
+    Summary,
+)
+from trainer_core.models.sizes import what_fits
 
-MAX_FRUITLESS = 3
-"""A run of which so many attempts in a row got no further is not tried again."""
+PAUSES = (0.0, 10.0, 60.0)
+"""Seconds before each retry in a row that gets no further; after as many the run is given up."""
+POISON = 3
+"""A run that crashed so many times in a row at the same step is not tried again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """One attempt that is over, as far as it tells whether another makes sense."""
+
+    began: bool
+    """Whether it reported anything. One that nobody began, because the bot was restarted meanwhile, says nothing."""
+    refused: bool = False
+    """Whether no worker could be started for it."""
+    saved: int | None = None
+    """Step of its newest checkpoint."""
+    failure: JobFailed | None = None
+    """What it said it failed of."""
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What is known about a run's attempts when one has ended."""
+
+    attempts: Sequence[Tried]
+    """From the first to the one that ended."""
+    config: MetricsConfig | None = None
+
+    @property
+    def fruitless(self) -> int:
+        """How many attempts in a row, the last one included, got no further than those before."""
+        count, furthest = 0, -1
+        for attempt in self.attempts:
+            if attempt.saved is not None and attempt.saved > furthest:
+                count, furthest = 0, attempt.saved
+            elif attempt.began or attempt.refused:
+                count += 1
+        return count
+
+    @property
+    def failure(self) -> JobFailed | None:
+        """What the last attempt said it failed of."""
+        return self.attempts[-1].failure if self.attempts else None
+
+    @property
+    def crashes(self) -> int:
+        """How many attempts in a row crashed at the step at which the last one did."""
+        last = self.failure
+        if last is None or last.code is not Code.WORKER_CRASHED:
+            return 0
+        began = [attempt.failure for attempt in reversed(self.attempts) if attempt.began]
+        alike = takewhile(lambda failure: failure and (failure.code, failure.step) == (last.code, last.step), began)
+        return sum(1 for _ in alike)
 
 
 def after_event(run: Run, event: Event, at: float) -> tuple[Run, ...]:
-    """The states the run passes through when its current attempt reports `event`; none if that comes too late."""
+    """The states the run passes through when its current attempt reports `event`; none if that comes too late.
+
+    A failure that may pass is decided upon when the worker is gone: `after_exit`.
+    """
     match event:
         case JobStarted() if run.state is RunState.STARTING:
             return (run.moved(RunState.RUNNING, at),)
@@ -20,8 +88,8 @@ def after_event(run: Run, event: Event, at: float) -> tuple[Run, ...]:
             return (run.moved(RunState.SUCCEEDED, at, summary=event.summary),)
         case JobStopped() if run.state.has_worker:
             return _stopped(run, event.summary, at)
-        case JobFailed() if run.state.has_worker:
-            return (run.moved(RunState.FAILED, at, error=RunError(event.code, event.message, event.next_step)),)
+        case JobFailed() if run.state.has_worker and event.code.failure is not Failure.TRANSIENT:
+            return (run.moved(RunState.FAILED, at, error=_reported(event)),)
         case JobPaused() if run.state is RunState.PAUSING:
             return (run.moved(RunState.PAUSED, at),)
         case _:
@@ -36,40 +104,80 @@ def _stopped(run: Run, summary: Summary, at: float) -> tuple[Run, ...]:
     return (stopping, stopping.moved(RunState.STOPPED, at, summary=summary))
 
 
-def after_exit(run: Run, exit_: Exit, at: float, fruitless: int) -> tuple[Run, ...]:
-    """The states the run passes through when its worker is gone, after everything it reported has been counted.
-
-    `fruitless` is how many attempts in a row, this one included, got no further.
-    """
-    return _without_worker(run, exit_error(exit_, fruitless), at, fruitless)
-
-
-def after_refusal(run: Run, reason: str, at: float, fruitless: int) -> tuple[Run, ...]:
-    """The states the run passes through when no worker could be started for it."""
-    sentence = f"No worker could be started: {reason}."
-    error = RunError(Code.WORKER_LOST, sentence, "Run `spotter doctor` and try again.")
-    return _without_worker(run, error, at, fruitless)
-
-
-def _without_worker(run: Run, error: RunError, at: float, fruitless: int) -> tuple[Run, ...]:
+def after_exit(run: Run, exit_: Exit, at: float, history: History) -> tuple[Run, ...]:
+    """The states the run passes through when its worker is gone, after everything it reported has been counted."""
     if not run.state.has_worker:
         return ()
     if run.state is RunState.STOPPING:
         return (run.moved(RunState.STOPPED, at),)
-    lost = run.moved(RunState.LOST, at)
-    if fruitless < MAX_FRUITLESS:
-        return (lost, lost.moved(RunState.QUEUED, at))
-    return (lost, lost.moved(RunState.FAILED, at, error=error))
+    if exit_.ending is Ending.OUT_OF_MEMORY:
+        return (run.moved(RunState.FAILED, at, error=_out_of_memory(run, exit_, history.config)),)
+    if history.failure is not None:
+        error = _reported(history.failure)
+    elif run.stall is not None:
+        sentence = f"Training did not get past step {run.stall.step:,} and was ended."
+        error = RunError(Code.TRAINING_STALLED, sentence, Code.TRAINING_STALLED.next_step)
+    else:
+        error = exit_error(exit_)
+    return _without_worker(run, error, at, history)
 
 
-def exit_error(exit_: Exit, attempts: int = 1) -> RunError:
-    """What to tell a person of a worker that ended, in each of so many attempts, without a word."""
-    times = f" in each of {attempts} attempts" if attempts > 1 else ""
+def after_refusal(run: Run, reason: str, at: float, history: History) -> tuple[Run, ...]:
+    """The states the run passes through when no worker could be started for it."""
+    if not run.state.has_worker:
+        return ()
+    if run.state is RunState.STOPPING:
+        return (run.moved(RunState.STOPPED, at),)
+    sentence = f"No worker could be started: {reason}."
+    error = RunError(Code.WORKER_LOST, sentence, "Run `spotter doctor` and try again.")
+    return _without_worker(run, error, at, history)
+
+
+def pause_before(history: History) -> float:
+    """Seconds until the run may be tried again."""
+    return PAUSES[min(max(history.fruitless, 1), len(PAUSES)) - 1]
+
+
+def _without_worker(run: Run, error: RunError, at: float, history: History) -> tuple[Run, ...]:
+    if run.state is RunState.PAUSING:
+        # What it has saved is what a pause is for.
+        return (run.moved(RunState.PAUSED, at),)
+    lost = run.moved(RunState.LOST, at, error=error)
+    if history.crashes >= POISON:
+        return (lost, lost.moved(RunState.FAILED, at, error=_poison(error, history)))
+    if history.fruitless > len(PAUSES):
+        tried = replace(error, message=f"{error.message} It was tried {history.fruitless} times and got no further.")
+        return (lost, lost.moved(RunState.FAILED, at, error=tried))
+    return (lost, lost.moved(RunState.QUEUED, at))
+
+
+def exit_error(exit_: Exit) -> RunError:
+    """What to tell a person of a worker that ended without a word."""
     match exit_.ending:
         case Ending.KILLED:
-            code, what = Code.WORKER_KILLED, f"The training process was killed (signal {exit_.status}){times}."
+            code, what = Code.WORKER_KILLED, f"The training process was killed (signal {exit_.status})."
         case Ending.EXITED:
-            code, what = Code.WORKER_CRASHED, f"The training process ended (status {exit_.status}){times}."
+            code, what = Code.WORKER_CRASHED, f"The training process ended (status {exit_.status})."
+        case Ending.OUT_OF_MEMORY:
+            code, what = Code.TRAINING_OOM, "The system ended the training process because memory ran out."
         case Ending.LOST:
-            code, what = Code.WORKER_LOST, f"The training process vanished{times}."
+            code, what = Code.WORKER_LOST, "The training process vanished."
     return RunError(code, what, code.next_step)
+
+
+def _reported(failure: JobFailed) -> RunError:
+    return RunError(failure.code, failure.message, failure.next_step)
+
+
+def _poison(error: RunError, history: History) -> RunError:
+    failure = history.failure
+    assert failure is not None
+    sentence = f"{error.message.rstrip('.')}, {history.crashes} times in a row at step {failure.step:,}."
+    return replace(error, message=sentence, traceback=failure.traceback)
+
+
+def _out_of_memory(run: Run, exit_: Exit, config: MetricsConfig | None) -> RunError:
+    error = exit_error(exit_)
+    held = f" It held {exit_.peak_memory / 2**30:.1f} GiB." if exit_.peak_memory else ""
+    fitting = what_fits(run.spec.model.size, config.micro_batch if config else 1)
+    return replace(error, message=error.message + held, next_step=fitting)

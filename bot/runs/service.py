@@ -4,53 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
 from random import Random
 from typing import Protocol
 
-from bot.runs import queue
+from bot.runs import intake, views
 from bot.runs.announce import Announce, Change
-from bot.runs.model import WITH_WORKER, Run, RunState, RunStatus, status_of
+from bot.runs.intake import Person, Submission
+from bot.runs.model import Run, RunState, RunStatus
 from bot.runs.names import new_name
-from bot.store import events as event_rows
+from bot.runs.slots import Slot, fits
+from bot.runs.stalls import Choice
 from bot.store import runs as rows
 from bot.store.db import Database, Transaction
 from trainer_core.data import corpus
 from trainer_core.data.corpus import DatasetCard
 from trainer_core.errors import Code, SpotterError
 from trainer_core.layout import Home
-from trainer_core.spec import RunSpec, parse_spec
+from trainer_core.spec import RunSpec
 
-
-@dataclass(frozen=True, slots=True)
-class Person:
-    """Who asks. The owner of the machine may see and steer everybody's runs, others only their own."""
-
-    id: int
-    is_owner: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Upload:
-    """A file a person attached."""
-
-    filename: str
-    data: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Submission:
-    """What `/trainer train` was given. Either `data` names a data set, or `file` brings one."""
-
-    data: str | None = None
-    file: Upload | None = None
-    name: str | None = None
-    budget: str = "10m"
-    model: Mapping[str, object] | None = None
-    """`RunSpec.model`'s fields; those left out take their defaults."""
-    overrides: Mapping[str, object] | None = None
-    """Further fields of `RunSpec`."""
+GOING = frozenset(state for state in RunState if not state.is_terminal)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +33,17 @@ class Submitted:
     card: DatasetCard
     position: int | None
     """Place in the queue, from 1; None if it started already."""
+    starts_in: float | None = None
+    """Seconds until it is expected to start; None if nobody can tell."""
 
 
 class Dispatch(Protocol):
     """Who starts runs and tends them."""
+
+    @property
+    def slots(self) -> Sequence[Slot]:
+        """What runs can be given to run on."""
+        ...
 
     def wake(self) -> None:
         """There may be something to start."""
@@ -70,6 +51,18 @@ class Dispatch(Protocol):
 
     def stop(self, run: Run) -> None:
         """The run's worker has to end."""
+        ...
+
+    def pause(self, run: Run) -> None:
+        """The run's worker has to save and end."""
+        ...
+
+    def restart(self, run: Run) -> None:
+        """The run's worker is to be killed; the run goes on from its newest checkpoint."""
+        ...
+
+    def wait(self, run: Run) -> None:
+        """The run's worker has stalled and is to be left alone for now."""
         ...
 
 
@@ -82,11 +75,15 @@ class RunService:
         dispatch: Dispatch,
         *,
         upload_limit: int,
+        queued_cap: int = 20,
         now: Callable[[], float] = time.time,
         random: Random | None = None,
     ) -> None:
-        """`upload_limit` is the most bytes an attached file may have."""
+        """`upload_limit` is the most bytes an attached file may have, `queued_cap` the most runs one person may have
+        waiting.
+        """
         self._upload_limit = upload_limit
+        self._queued_cap = queued_cap
         self._database = database
         self._home = home
         self._announce = announce
@@ -100,13 +97,16 @@ class RunService:
         Raises SpotterError, with nothing changed, if anything about the submission is wrong.
         """
         if request_key is not None and (earlier := await self._by_request(request_key)):
-            card = await asyncio.to_thread(corpus.read_card, self._home, earlier.spec.data.dataset)
-            return Submitted(earlier, card, await self._position(earlier.name))
-        draft = _draft(submission)
-        taken = await self._names()
+            return earlier
+        draft, priority = intake.draft(submission), intake.priority(person, submission)
+        self._check_device(draft)
+        async with self._database.snapshot() as tx:
+            await self._check_cap(tx, person)
+            taken = await rows.all_names(tx)
+        taken |= await asyncio.to_thread(self._home.run_names)
         if draft.name in taken:
             raise _taken(draft.name)
-        card = await asyncio.to_thread(self._dataset, person, submission)
+        card = await asyncio.to_thread(intake.take_in, self._home, person, submission, self._upload_limit)
         name = draft.name or new_name(taken, self._random)
         now = self._now()
         run = Run(
@@ -114,43 +114,87 @@ class RunService:
             owner_id=person.id,
             state=RunState.QUEUED,
             attempt=0,
-            spec=_with_dataset(draft, card, name),
+            spec=intake.complete(draft, card, name),
             created_at=now,
             queued_at=now,
+            priority=priority,
         )
         async with self._database.transaction() as tx:
             # Somebody may have been quicker while the data set was taken in.
-            if request_key is not None and (earlier := await rows.find_by_request(tx, request_key)):
-                return Submitted(earlier, card, await _position(tx, earlier.name))
+            if request_key is not None and (before := await rows.find_by_request(tx, request_key)):
+                return await self._submitted(tx, before, card)
             if await rows.find(tx, name):
                 raise _taken(name)
+            await self._check_cap(tx, person)
             await rows.insert(tx, run, request_key)
             await rows.add_watcher(tx, run.name, person.id, now)
             await self._announce(tx, Change(run, run))
             tx.after_commit["dispatch"] = self._dispatch.wake
-            return Submitted(run, card, await _position(tx, run.name))
+            return await self._submitted(tx, run, card)
 
     async def stop(self, person: Person, name: str) -> Run:
         """End a run, keeping what it learned. Raises SpotterError if it is not the person's, or has ended."""
         async with self._database.transaction() as tx:
-            run = await self._find(tx, person, name)
-            if run.state.is_terminal:
-                raise SpotterError(
-                    Code.CONFIG_INVALID,
-                    f"`{run.name}` has {run.state} already",
-                    field="run",
-                    next_step=f"`/trainer status run:{run.name}` shows how it ended.",
-                )
+            run = await self._find_going(tx, person, name)
             if run.state is RunState.STOPPING:
                 return run
+            if not run.state.has_worker:
+                return await self._move(tx, run, RunState.STOPPED)
+            stopping = await self._move(tx, run, RunState.STOPPING)
+            tx.after_commit["stop"] = lambda: self._dispatch.stop(replace(stopping, stall=run.stall))
+            return stopping
+
+    async def pause(self, person: Person, name: str) -> Run:
+        """Have a run save and leave its slot until it is resumed; one that waits is paused at once.
+
+        Raises SpotterError if it is not the person's, has ended, or is being stopped.
+        """
+        async with self._database.transaction() as tx:
+            run = await self._find_going(tx, person, name)
+            if run.state in (RunState.PAUSING, RunState.PAUSED):
+                return run
+            if run.state is RunState.STOPPING:
+                raise _wrong_state(run, "is being stopped already")
+            if not run.state.has_worker:
+                return await self._move(tx, run, RunState.PAUSED)
+            pausing = await self._move(tx, run, RunState.PAUSING)
+            tx.after_commit["pause"] = lambda: self._dispatch.pause(pausing)
+            return pausing
+
+    async def resume(self, person: Person, name: str) -> Run:
+        """Queue a paused run again: it goes on from its newest checkpoint. One that waits or trains is left alone.
+
+        Raises SpotterError if it is not the person's, has ended, or is on its way out.
+        """
+        async with self._database.transaction() as tx:
+            run = await self._find_going(tx, person, name)
+            if run.state in (RunState.PAUSING, RunState.STOPPING):
+                raise _wrong_state(run, f"is still {run.state}; try again in a moment")
+            if run.state is not RunState.PAUSED:
+                return run
+            queued = await self._move(tx, run, RunState.QUEUED)
+            tx.after_commit["dispatch"] = self._dispatch.wake
+            return queued
+
+    async def decide(self, person: Person, name: str, choice: Choice) -> tuple[Run, bool]:
+        """Do as chosen about a run that has stalled. The flag is False if there is nothing to decide any more.
+
+        Raises SpotterError if it is not the person's.
+        """
+        async with self._database.transaction() as tx:
+            run = await self._find(tx, person, name)
+            if run.stall is None:
+                return run, False
             now = self._now()
-            to = RunState.STOPPING if run.state.has_worker else RunState.STOPPED
-            stopped = run.moved(to, now)
-            await rows.update(tx, run, stopped, now)
-            await self._announce(tx, Change(run, stopped))
-            if to is RunState.STOPPING:
-                tx.after_commit["stop"] = lambda: self._dispatch.stop(stopped)
-            return stopped
+            if choice is Choice.RESTART:
+                after = replace(run, stall=replace(run.stall, restarts_at=now))
+                tx.after_commit["restart"] = lambda: self._dispatch.restart(after)
+            else:
+                after = replace(run, stall=None)
+                tx.after_commit["wait"] = lambda: self._dispatch.wait(after)
+            await rows.update(tx, run, after, now)
+            await self._announce(tx, Change(run, after))
+            return after, True
 
     async def watch(self, person: Person, name: str) -> tuple[Run, bool]:
         """Send the person reports of a run. The flag is False if they were watching already. Raises SpotterError."""
@@ -177,7 +221,7 @@ class RunService:
         """
         async with self._database.snapshot() as tx:
             if name is not None:
-                return await load_status(tx, await self._find(tx, person, name))
+                return await views.load_status(tx, await self._find(tx, person, name), self._dispatch.slots)
             own = await rows.owned_by(tx, person.id, limit=50)
             if not own:
                 raise SpotterError(
@@ -187,13 +231,13 @@ class RunService:
                     next_step="Start one with `/trainer train`.",
                 )
             chosen = next((run for run in own if not run.state.is_terminal), own[0])
-            return await load_status(tx, chosen)
+            return await views.load_status(tx, chosen, self._dispatch.slots)
 
     async def status_for_view(self, name: str) -> RunStatus | None:
         """A run as it stands, for the reports Spotter sends by itself; None if there is no such run."""
         async with self._database.snapshot() as tx:
             run = await rows.find(tx, name)
-            return await load_status(tx, run) if run else None
+            return await views.load_status(tx, run, self._dispatch.slots) if run else None
 
     async def runs(self, person: Person, limit: int = 20) -> list[RunStatus]:
         """The person's runs, newest first; for the owner everybody's that have not ended, too."""
@@ -201,60 +245,65 @@ class RunService:
             found = await rows.owned_by(tx, person.id, limit)
             if person.is_owner:
                 known = {run.name for run in found}
-                going = await rows.in_states(tx, [state for state in RunState if not state.is_terminal])
-                found += [run for run in going if run.name not in known]
+                found += [run for run in await rows.in_states(tx, GOING) if run.name not in known]
                 found.sort(key=lambda run: run.created_at, reverse=True)
-            return [await load_status(tx, run, points=1) for run in found[:limit]]
+            waiting = await views.load_waiting(tx, self._dispatch.slots)
+            return [await views.status_with(tx, run, waiting, points=1) for run in found[:limit]]
 
-    async def run_names(self, person: Person, typed: str, *, ended: bool = True, limit: int = 25) -> list[str]:
-        """Names to offer while the person types, newest first; without `ended` only those that can be stopped."""
+    async def run_names(
+        self, person: Person, typed: str, *, states: Collection[RunState] = frozenset(RunState), limit: int = 25
+    ) -> list[str]:
+        """Names to offer while the person types, newest first, of runs in one of `states`."""
         async with self._database.snapshot() as tx:
             found = await rows.owned_by(tx, person.id, limit=500)
             if person.is_owner:
-                found += await rows.in_states(tx, [state for state in RunState if not state.is_terminal])
-        names = dict.fromkeys(run.name for run in found if ended or not run.state.is_terminal)
+                found += await rows.in_states(tx, GOING)
+        names = dict.fromkeys(run.name for run in found if run.state in states)
         return [name for name in names if typed.strip().lower() in name][:limit]
 
     async def datasets(self, person: Person) -> list[DatasetCard]:
         """The data sets the person may train on: built-in ones and their own."""
-        return await asyncio.to_thread(self._usable, person)
+        return await asyncio.to_thread(intake.usable, self._home, person)
 
-    def _usable(self, person: Person) -> list[DatasetCard]:
-        builtin = [corpus.add_builtin(self._home, name) for name in corpus.BUILTINS]
-        return builtin + [card for card in corpus.list_cards(self._home) if card.added_by == str(person.id)]
+    def _check_device(self, spec: RunSpec) -> None:
+        """Raises SpotterError if nothing here is what the spec asks to run on: it would wait for ever."""
+        slots = self._dispatch.slots
+        if not any(fits(slot, spec.device, slots) for slot in slots):
+            raise SpotterError(Code.CUDA_NOT_AVAILABLE, field="device")
 
-    def _dataset(self, person: Person, submission: Submission) -> DatasetCard:
-        """The data set to train on, taken in first if it comes as a file."""
-        if submission.file is not None and submission.data is not None:
-            raise SpotterError(Code.CONFIG_INVALID, "give a data set's name or a file, not both", field="data")
-        if submission.file is not None:
-            return corpus.add_file(
-                self._home,
-                submission.file.filename,
-                submission.file.data,
-                added_by=str(person.id),
-                limit=self._upload_limit,
+    async def _check_cap(self, tx: Transaction, person: Person) -> None:
+        queued = await rows.in_states(tx, [RunState.QUEUED])
+        if sum(run.owner_id == person.id for run in queued) >= self._queued_cap:
+            raise SpotterError(
+                Code.QUOTA_EXCEEDED,
+                f"You have {self._queued_cap} runs waiting already, the most one person may have.",
+                next_step="Take one out of the queue with `/trainer stop`, or wait until one starts.",
             )
-        if submission.data is None:
-            raise SpotterError(Code.CONFIG_INVALID, "name a data set, or attach a file to train on", field="data")
-        wanted = submission.data.strip().lower()
-        usable = {card.name: card for card in self._usable(person)}
-        if wanted not in usable:
-            raise corpus.not_found(submission.data.strip(), list(usable))
-        return usable[wanted]
 
-    async def _names(self) -> set[str]:
-        """Every name that is taken: by a run in the store, or by a folder of `spotter train`'s."""
+    async def _by_request(self, request_key: str) -> Submitted | None:
         async with self._database.snapshot() as tx:
-            return await rows.all_names(tx) | await asyncio.to_thread(self._home.run_names)
+            run = await rows.find_by_request(tx, request_key)
+            if run is None:
+                return None
+            card = await asyncio.to_thread(corpus.read_card, self._home, run.spec.data.dataset)
+            return await self._submitted(tx, run, card)
 
-    async def _by_request(self, request_key: str) -> Run | None:
-        async with self._database.snapshot() as tx:
-            return await rows.find_by_request(tx, request_key)
+    async def _submitted(self, tx: Transaction, run: Run, card: DatasetCard) -> Submitted:
+        waiting = await views.load_waiting(tx, self._dispatch.slots)
+        return Submitted(run, card, waiting.positions.get(run.name), waiting.starts_in.get(run.name))
 
-    async def _position(self, name: str) -> int | None:
-        async with self._database.snapshot() as tx:
-            return await _position(tx, name)
+    async def _move(self, tx: Transaction, run: Run, to: RunState) -> Run:
+        now = self._now()
+        after = run.moved(to, now)
+        await rows.update(tx, run, after, now)
+        await self._announce(tx, Change(run, after))
+        return after
+
+    async def _find_going(self, tx: Transaction, person: Person, name: str) -> Run:
+        run = await self._find(tx, person, name)
+        if run.state.is_terminal:
+            raise _wrong_state(run, f"has {run.state} already", f"`/trainer status run:{run.name}` shows how it ended.")
+        return run
 
     async def _find(self, tx: Transaction, person: Person, name: str) -> Run:
         run = await rows.find(tx, name.strip().lower())
@@ -270,33 +319,5 @@ def _taken(name: str) -> SpotterError:
     )
 
 
-def _draft(submission: Submission) -> RunSpec:
-    """The submission as a spec whose data set is still open. Raises SpotterError naming every wrong field."""
-    raw: dict[str, object] = {
-        **(submission.overrides or {}),
-        "name": submission.name,
-        "budget": submission.budget,
-        "data": {"dataset": "undecided"},
-    }
-    if submission.model is not None:
-        raw["model"] = dict(submission.model)
-    return parse_spec(raw)
-
-
-def _with_dataset(draft: RunSpec, card: DatasetCard, name: str) -> RunSpec:
-    data = draft.data.model_copy(update={"dataset": card.name, "sha256": card.sha256})
-    return draft.model_copy(update={"data": data, "name": name})
-
-
-async def _position(tx: Transaction, name: str) -> int | None:
-    queued = await rows.in_states(tx, [RunState.QUEUED])
-    running = await rows.in_states(tx, WITH_WORKER)
-    return queue.position(name, queued, running)
-
-
-async def load_status(tx: Transaction, run: Run, points: int = 1000) -> RunStatus:
-    """Read everything a view of `run` shows, with about `points` points of its curve."""
-    position = await _position(tx, run.name) if run.state is RunState.QUEUED else None
-    watching = await rows.watches(tx, run.name)
-    events = await event_rows.events_for_view(tx, run.name, points)
-    return status_of(run, events, position=position, watchers=watching)
+def _wrong_state(run: Run, says: str, next_step: str | None = None) -> SpotterError:
+    return SpotterError(Code.CONFIG_INVALID, f"`{run.name}` {says}", field="run", next_step=next_step)

@@ -50,3 +50,12 @@ async def events_for_view(tx: Transaction, run: str, points: int) -> list[Event]
         {"run": run, "progress": _PROGRESS, "checkpoint": _CHECKPOINT, "stride": stride},
     )
     return [decode(row["payload"]) for row in rows]
+
+
+async def newest_progress(tx: Transaction, run: str) -> MetricsProgress | None:
+    """The newest step the run told of."""
+    row = await tx.one(
+        "SELECT payload FROM events WHERE run = ? AND type = ? ORDER BY attempt DESC, seq DESC LIMIT 1",
+        (run, _PROGRESS),
+    )
+    return MetricsProgress.model_validate_json(row["payload"]) if row else None

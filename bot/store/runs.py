@@ -1,22 +1,16 @@
-"""Runs, their attempts and watchers, as rows."""
+"""Runs and their watchers, as rows."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Collection
 from dataclasses import asdict
-from itertools import takewhile
 
 from bot.runs.model import Run, RunError, RunState, Stall
 from bot.store.db import Row, Transaction
 from trainer_core.errors import Code
-from trainer_core.events import MetricsCheckpoint, Summary
+from trainer_core.events import Summary
 from trainer_core.spec import parse_spec
-
-_CHECKPOINT = MetricsCheckpoint.model_fields["type"].default
-
-REFUSED = "refused"
-"""What the record of an attempt begins with that no worker took."""
 
 
 def _run(row: Row) -> Run:
@@ -106,31 +100,6 @@ async def update(tx: Transaction, before: Run, after: Run, at: float) -> None:
 
 async def all_names(tx: Transaction) -> set[str]:
     return {row["name"] for row in await tx.all("SELECT name FROM runs")}
-
-
-async def fruitless_attempts(tx: Transaction, run: str) -> int:
-    """How many of the newest attempts in a row got no further: no worker took them, or it saved no checkpoint.
-
-    One that nobody began, because the bot was restarted meanwhile, says nothing about the run.
-    """
-    rows = await tx.all(
-        "SELECT exit LIKE :refused AS refused,"
-        " EXISTS (SELECT 1 FROM events WHERE run = a.run AND attempt = a.number) AS began,"
-        " EXISTS (SELECT 1 FROM events WHERE run = a.run AND type = :checkpoint AND attempt = a.number) AS saved"
-        " FROM attempts AS a WHERE run = :run ORDER BY number DESC",
-        {"run": run, "refused": f"{REFUSED}%", "checkpoint": _CHECKPOINT},
-    )
-    return sum(bool(row["refused"] or row["began"]) for row in takewhile(lambda row: not row["saved"], rows))
-
-
-async def insert_attempt(tx: Transaction, run: str, number: int, at: float) -> None:
-    await tx.execute("INSERT INTO attempts (run, number, started_at) VALUES (?, ?, ?)", (run, number, at))
-
-
-async def end_attempt(tx: Transaction, run: str, number: int, at: float, exit_: str) -> None:
-    await tx.execute(
-        "UPDATE attempts SET ended_at = ?, exit = ? WHERE run = ? AND number = ?", (at, exit_, run, number)
-    )
 
 
 async def watches(tx: Transaction, run: str) -> dict[int, float]:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from discord.app_commands import Choice
 
 from bot.chat.render import text
 from bot.chat.reply import Interaction, person_of
+from bot.runs.model import RunState
+from bot.runs.service import GOING
 from trainer_core.errors import Code, SpotterError
 
 CHOICES = 25
@@ -14,16 +18,16 @@ CHOICE_NAME = 100
 
 async def any_run(interaction: Interaction, typed: str) -> list[Choice[str]]:
     """The person's runs."""
-    return await _runs(interaction, typed, ended=True)
+    return await _runs(interaction, typed, frozenset(RunState))
 
 
 async def going_run(interaction: Interaction, typed: str) -> list[Choice[str]]:
     """The person's runs that have not ended."""
-    return await _runs(interaction, typed, ended=False)
+    return await _runs(interaction, typed, GOING)
 
 
-async def _runs(interaction: Interaction, typed: str, *, ended: bool) -> list[Choice[str]]:
-    names = await interaction.client.service.run_names(person_of(interaction), typed, ended=ended, limit=CHOICES)
+async def _runs(interaction: Interaction, typed: str, states: Collection[RunState]) -> list[Choice[str]]:
+    names = await interaction.client.service.run_names(person_of(interaction), typed, states=states, limit=CHOICES)
     return [Choice(name=name, value=name) for name in names]
 
 

@@ -11,7 +11,7 @@ from bot.chat.commands.options import dataset, given
 from bot.chat.render.answers import accepted, size_label
 from bot.chat.render.text import size as size_text
 from bot.chat.reply import Interaction, acknowledge, answer, person_of
-from bot.runs.service import Submission, Upload
+from bot.runs.intake import Submission, Upload
 from trainer_core.data.formats import kind_of
 from trainer_core.errors import Code, SpotterError
 from trainer_core.models.sizes import SIZES

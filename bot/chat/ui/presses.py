@@ -6,7 +6,8 @@ from bot.chat.errors import report
 from bot.chat.render import answers
 from bot.chat.render.message import Act, Button, Message
 from bot.chat.reply import Interaction, admit, answer, person_of
-from bot.runs.service import Person, RunService
+from bot.runs.intake import Person
+from bot.runs.service import RunService
 
 
 async def press(interaction: Interaction, button: Button) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from bot.chat.client import SpotterClient
 from bot.runs.model import RunStatus
-from bot.runs.service import Person
+from bot.runs.intake import Person
 from tests.bot.chat.conftest import Chat, Running
 from tests.bot.conftest import Log
 

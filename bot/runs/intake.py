@@ -1,0 +1,98 @@
+"""What a person hands in to be trained, checked and made into a spec and a data set."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from trainer_core.data import corpus
+from trainer_core.data.corpus import DatasetCard
+from trainer_core.errors import Code, SpotterError
+from trainer_core.layout import Home
+from trainer_core.spec import RunSpec, parse_spec
+
+Priority = Literal["low", "normal", "high"]
+PRIORITIES: dict[Priority, int] = {"low": -1, "normal": 0, "high": 1}
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Who asks. The owner of the machine may see and steer everybody's runs, others only their own."""
+
+    id: int
+    is_owner: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A file a person attached."""
+
+    filename: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """What `/trainer train` was given. Either `data` names a data set, or `file` brings one."""
+
+    data: str | None = None
+    file: Upload | None = None
+    name: str | None = None
+    budget: str = "10m"
+    priority: Priority = "normal"
+    model: Mapping[str, object] | None = None
+    """`RunSpec.model`'s fields; those left out take their defaults."""
+    overrides: Mapping[str, object] | None = None
+    """Further fields of `RunSpec`."""
+
+
+def draft(submission: Submission) -> RunSpec:
+    """The submission as a spec whose data set is still open. Raises SpotterError naming every wrong field."""
+    raw: dict[str, object] = {
+        **(submission.overrides or {}),
+        "name": submission.name,
+        "budget": submission.budget,
+        "data": {"dataset": "undecided"},
+    }
+    if submission.model is not None:
+        raw["model"] = dict(submission.model)
+    return parse_spec(raw)
+
+
+def complete(drafted: RunSpec, card: DatasetCard, name: str) -> RunSpec:
+    """The spec with its data set and its name."""
+    data = drafted.data.model_copy(update={"dataset": card.name, "sha256": card.sha256})
+    return drafted.model_copy(update={"data": data, "name": name})
+
+
+def priority(person: Person, submission: Submission) -> int:
+    """Raises SpotterError if it is not the person's to ask for."""
+    if submission.priority == "high" and not person.is_owner:
+        raise SpotterError(
+            Code.CONFIG_INVALID, "only the owner of this Spotter may ask for high; choose normal", field="priority"
+        )
+    return PRIORITIES[submission.priority]
+
+
+def usable(home: Home, person: Person) -> list[DatasetCard]:
+    """The data sets the person may train on: built-in ones and their own."""
+    builtin = [corpus.add_builtin(home, name) for name in corpus.BUILTINS]
+    return builtin + [card for card in corpus.list_cards(home) if card.added_by == str(person.id)]
+
+
+def take_in(home: Home, person: Person, submission: Submission, limit: int) -> DatasetCard:
+    """The data set to train on, taken in first if it comes as a file of at most `limit` bytes. Raises SpotterError."""
+    if submission.file is not None and submission.data is not None:
+        raise SpotterError(Code.CONFIG_INVALID, "give a data set's name or a file, not both", field="data")
+    if submission.file is not None:
+        return corpus.add_file(
+            home, submission.file.filename, submission.file.data, added_by=str(person.id), limit=limit
+        )
+    if submission.data is None:
+        raise SpotterError(Code.CONFIG_INVALID, "name a data set, or attach a file to train on", field="data")
+    wanted = submission.data.strip().lower()
+    cards = {card.name: card for card in usable(home, person)}
+    if wanted not in cards:
+        raise corpus.not_found(submission.data.strip(), list(cards))
+    return cards[wanted]
