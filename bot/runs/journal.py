@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from bot.runs import lifecycle
 from bot.runs.announce import Announce, Change
@@ -26,8 +26,16 @@ log = logging.getLogger(__name__)
 
 class Journal:
     def __init__(
-        self, database: Database, executor: Executor, announce: Announce, *, now: Callable[[], float] = time.time
+        self,
+        database: Database,
+        executor: Executor,
+        announce: Announce,
+        *,
+        heard: Callable[[Job, Sequence[Event]], None] = lambda job, events: None,
+        now: Callable[[], float] = time.time,
     ) -> None:
+        """`heard` is told of events as soon as they are read."""
+        self._heard = heard
         self._database = database
         self._executor = executor
         self._announce = announce
@@ -57,6 +65,7 @@ class Journal:
             if run is None or run.attempt != job.attempt or committed != offset:
                 return
             events = list(_readable(job, data, seq))
+            self._heard(job, events)
             await event_rows.append_events(tx, job.run, job.attempt, events, offset + len(data))
             now = self._now()
             before = run
