@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from bot.runs.model import Run
+from bot.store import attempts
 from bot.store import events as event_rows
 from bot.store import runs as rows
 from bot.store.db import Database, Transaction
@@ -18,7 +19,7 @@ async def keep(database: Database, run: Run, story: Sequence[Event] = (), watche
         await rows.update(tx, run, run, run.created_at)
         if run.attempt:
             stamped = [event.stamped(run.name, run.attempt, seq, 0.0) for seq, event in enumerate(story, start=1)]
-            await rows.insert_attempt(tx, run.name, run.attempt, run.created_at)
+            await attempts.insert(tx, run.name, run.attempt, "cpu-0", run.created_at)
             await event_rows.append_events(tx, run.name, run.attempt, stamped, len(stamped))
         for user_id in watchers:
             await rows.add_watcher(tx, run.name, user_id, run.created_at)

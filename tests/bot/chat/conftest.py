@@ -16,6 +16,7 @@ from bot.runs.announce import Change
 from bot.runs.lifecycle import after_event
 from bot.runs.model import Run, RunState
 from bot.runs.service import RunService
+from bot.store import attempts
 from bot.store import events as event_rows
 from bot.store import runs as rows
 from bot.store.db import Database, Transaction
@@ -93,7 +94,7 @@ class Chat:
             before = await rows.find(tx, name)
             assert before is not None
             after = before.moved(RunState.STARTING, 0.0)
-            await rows.insert_attempt(tx, name, after.attempt, 0.0)
+            await attempts.insert(tx, name, after.attempt, "cpu-0", 0.0)
             stamped = [each.stamped(name, after.attempt, seq, 0.0) for seq, each in enumerate(story, start=1)]
             await event_rows.append_events(tx, name, after.attempt, stamped, len(stamped))
             for event in stamped:

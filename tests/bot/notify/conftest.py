@@ -21,7 +21,8 @@ from bot.chat.notify.sender import Sender, View
 from bot.chat.plot import Plotter
 from bot.runs.announce import Change
 from bot.runs.model import Run, RunState, RunStatus
-from bot.runs.service import load_status
+from bot.runs.slots import share
+from bot.runs.views import load_status
 from bot.store import events as event_rows
 from bot.store import runs as rows
 from bot.store.db import Database, Row
@@ -94,7 +95,7 @@ class Post:
     async def view(self, name: str) -> RunStatus | None:
         async with self.database.snapshot() as tx:
             run = await rows.find(tx, name)
-            return await load_status(tx, run) if run else None
+            return await load_status(tx, run, share(1, 1, ())) if run else None
 
     @asynccontextmanager
     async def sending(self, view: View | None = None) -> AsyncIterator[None]:

@@ -14,6 +14,7 @@ import pytest
 from bot.runs.announce import Change
 from bot.runs.local import LocalPool
 from bot.runs.model import Run, RunState
+from bot.store import attempts
 from bot.store import runs as rows
 from bot.store.db import Database, Transaction
 from tests.bot.chat.stories import run
@@ -42,7 +43,9 @@ class Engine:
         async with self.database.transaction() as tx:
             await rows.insert(tx, made, None)
             for number in range(1, attempt + 1):
-                await rows.insert_attempt(tx, made.name, number, 0.0)
+                await attempts.insert(tx, made.name, number, "cpu-0", 0.0)
+                if number < attempt or not state.has_worker:
+                    await attempts.end(tx, made.name, number, 1.0, "ended")
         return made
 
     async def read(self, name: str) -> Run:

@@ -8,19 +8,31 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from bot.runs.announce import Change
+from bot.runs.announce import Announce, Change
 from bot.runs.dispatcher import Dispatcher
 from bot.runs.executor import Ending, ExecutorError, Exit, Job
 from bot.runs.local import LocalPool
 from bot.runs.model import Run, RunState
 from bot.runs.slots import Slot, share
+from bot.runs.watchdog import Watchdog
 from bot.store import runs as rows
 from bot.store.db import Transaction
+from tests.bot.chat.stories import events as story
 from tests.bot.chat.stories import spec, summary
 from tests.bot.runs.conftest import Engine
 from trainer_core.control import Verb
 from trainer_core.errors import Code
-from trainer_core.events import Event, JobCompleted, JobFailed, JobStarted, JobStopped, MetricsCheckpoint, encode
+from trainer_core.events import (
+    Event,
+    JobCompleted,
+    JobFailed,
+    JobPaused,
+    JobStarted,
+    JobStopped,
+    MetricsCheckpoint,
+    MetricsConfig,
+    encode,
+)
 from trainer_core.spec import RunSpec
 
 STARTED = JobStarted(pid=1, host="h", device="CPU")
@@ -37,6 +49,7 @@ class Stage:
         self.refusal: str | None = None
         self.trouble: Exception | None = None
         self.deaf = False
+        self.lingering = False
         self._journals: dict[Job, bytes] = {}
         self._exits: dict[Job, Exit] = {}
         self._changed = asyncio.Condition()
@@ -70,8 +83,13 @@ class Stage:
 
     async def control(self, job: Job, verb: Verb) -> None:
         self.asked.append((job, verb))
-        if not self.deaf:
+        if self.deaf:
+            return
+        if verb == "stop":
             await self.says(job, JobStopped(control_seq=1, summary=summary()))
+        else:
+            await self.says(job, JobPaused(control_seq=1, step=1))
+        if not self.lingering:
             await self.ends(job, Exit(Ending.EXITED, 0))
 
     async def kill(self, job: Job, *, force: bool) -> None:
@@ -100,8 +118,26 @@ class Stage:
 
 
 @asynccontextmanager
-async def dispatching(engine: Engine, stage: Stage, stop_grace: float = 30.0) -> AsyncIterator[Dispatcher]:
-    dispatcher = Dispatcher(engine.database, stage, engine.announce, stop_grace=stop_grace, retry_pause=0.01)
+async def dispatching(
+    engine: Engine,
+    stage: Stage,
+    *,
+    grace: float = 30.0,
+    cap: int = 0,
+    pause: float = 0.0,
+    announce: Announce | None = None,
+) -> AsyncIterator[Dispatcher]:
+    announce = announce or engine.announce
+    dispatcher = Dispatcher(
+        engine.database,
+        stage,
+        announce,
+        Watchdog(engine.database, stage, announce, floor=300.0),
+        running_cap=cap,
+        grace=grace,
+        retry_pause=0.01,
+        pause_before=lambda history: pause,
+    )
     await dispatcher.start()
     yield dispatcher
     await dispatcher.close()
@@ -151,15 +187,16 @@ async def test_a_lost_run_is_started_again_until_it_is_too_often(engine: Engine)
     await queue(engine, "unlucky")
     stage = Stage()
     async with dispatching(engine, stage):
-        for attempt in (1, 2, 3):
+        for attempt in (1, 2, 3, 4):
             await stage.until_submitted(attempt)
             await stage.says(Job("unlucky", attempt), STARTED)
             await stage.ends(Job("unlucky", attempt), Exit(Ending.KILLED, 9))
         failed = await until(engine, "unlucky", lambda run: run.state is RunState.FAILED)
     assert failed.error is not None and failed.error.code is Code.WORKER_KILLED
+    assert "(signal 9). It was tried 4 times and got no further." in failed.error.message
     async with engine.database.snapshot() as tx:
         attempts = await tx.all("SELECT number, exit, ended_at FROM attempts ORDER BY number")
-    assert [row["number"] for row in attempts] == [1, 2, 3]
+    assert [row["number"] for row in attempts] == [1, 2, 3, 4]
     assert all("KILLED" in row["exit"] and row["ended_at"] for row in attempts)
 
 
@@ -218,25 +255,23 @@ async def test_a_store_that_fails_for_a_while_stops_nothing(engine: Engine, capl
             await tx.execute("INSERT INTO nowhere VALUES (1)")
         await engine.announce(tx, change)
 
-    dispatcher = Dispatcher(engine.database, stage, announce, retry_pause=0.01)
     await queue(engine, "patient")
-    await dispatcher.start()
-    async with asyncio.timeout(10):
-        while "starting queued runs failed" not in caplog.text:
-            await asyncio.sleep(0.01)
-    failing = False
-    await stage.until_submitted(1)
-    failing = True
-    caplog.clear()
-    await stage.says(Job("patient", 1), STARTED)
-    async with asyncio.timeout(10):
-        while "tending patient-1 failed" not in caplog.text:
-            await asyncio.sleep(0.01)
-    failing = False
-    await stage.says(Job("patient", 1), JobCompleted(summary=summary()))
-    await stage.ends(Job("patient", 1), Exit(Ending.EXITED, 0))
-    await until(engine, "patient", lambda run: run.state is RunState.SUCCEEDED)
-    await dispatcher.close()
+    async with dispatching(engine, stage, announce=announce):
+        async with asyncio.timeout(10):
+            while "starting queued runs failed" not in caplog.text:
+                await asyncio.sleep(0.01)
+        failing = False
+        await stage.until_submitted(1)
+        failing = True
+        caplog.clear()
+        await stage.says(Job("patient", 1), STARTED)
+        async with asyncio.timeout(10):
+            while "tending patient-1 failed" not in caplog.text:
+                await asyncio.sleep(0.01)
+        failing = False
+        await stage.says(Job("patient", 1), JobCompleted(summary=summary()))
+        await stage.ends(Job("patient", 1), Exit(Ending.EXITED, 0))
+        await until(engine, "patient", lambda run: run.state is RunState.SUCCEEDED)
     assert [event.seq for event in await engine.stored("patient")] == [1, 2]
 
 
@@ -270,7 +305,7 @@ async def test_a_worker_that_does_not_stop_is_made_to(engine: Engine) -> None:
     await queue(engine, "deaf")
     stage = Stage()
     stage.deaf = True
-    async with dispatching(engine, stage, stop_grace=0.05) as dispatcher:
+    async with dispatching(engine, stage, grace=0.05) as dispatcher:
         await stage.until_submitted(1)
         await stage.says(Job("deaf", 1), STARTED)
         running = await until(engine, "deaf", lambda run: run.state is RunState.RUNNING)
@@ -281,6 +316,138 @@ async def test_a_worker_that_does_not_stop_is_made_to(engine: Engine) -> None:
         await until(engine, "deaf", lambda run: run.state is RunState.STOPPED)
     job = Job("deaf", 1)
     assert stage.asked == [(job, "stop"), (job, "terminate"), (job, "kill")]
+
+
+async def told(engine: Engine, stage: Stage, job: Job, *events: Event) -> None:
+    """The job reports `events`, the first of which has its run running."""
+    for event in events:
+        await stage.says(job, event)
+    await until(engine, job.run, lambda run: run.state is not RunState.STARTING)
+
+
+async def move(engine: Engine, run: Run, to: RunState) -> Run:
+    moved = run.moved(to, 0.0)
+    async with engine.database.transaction() as tx:
+        await rows.update(tx, run, moved, 0.0)
+    return moved
+
+
+async def test_a_failure_that_may_pass_is_tried_again(engine: Engine) -> None:
+    await queue(engine, "full")
+    stage = Stage()
+    async with dispatching(engine, stage):
+        await stage.until_submitted(1)
+        await stage.says(Job("full", 1), STARTED)
+        await stage.says(Job("full", 1), JobFailed(code=Code.DISK_FULL, message="It is full.", next_step="Free some."))
+        await stage.ends(Job("full", 1), Exit(Ending.EXITED, 1))
+        await stage.until_submitted(2)
+        again = await engine.read("full")
+        assert again.state is RunState.STARTING and again.error is not None and again.error.code is Code.DISK_FULL
+        await told(engine, stage, Job("full", 2), STARTED)
+        assert (await engine.read("full")).error is None, "it goes well again"
+
+
+async def test_a_run_that_crashes_three_times_at_the_same_step_is_poison(engine: Engine) -> None:
+    await queue(engine, "poison")
+    stage = Stage()
+    async with dispatching(engine, stage):
+        for attempt in (1, 2, 3):
+            job = Job("poison", attempt)
+            await stage.until_submitted(attempt)
+            await stage.says(job, STARTED)
+            await stage.says(job, MetricsCheckpoint(step=attempt, path="p", bytes=1, seconds=0.1))
+            crash = JobFailed(
+                code=Code.WORKER_CRASHED, message="It broke.", next_step="Look.", step=7, traceback="loop.py:1 in train"
+            )
+            await stage.says(job, crash)
+            await stage.ends(job, Exit(Ending.EXITED, 1))
+        failed = await until(engine, "poison", lambda run: run.state is RunState.FAILED)
+    assert failed.error is not None and failed.error.message == "It broke, 3 times in a row at step 7."
+    assert failed.error.traceback == "loop.py:1 in train"
+
+
+async def test_a_run_that_ran_out_of_memory_is_not_tried_again(engine: Engine) -> None:
+    await queue(engine, "large")
+    stage = Stage()
+    async with dispatching(engine, stage):
+        await stage.until_submitted(1)
+        await stage.says(Job("large", 1), STARTED)
+        config = next(event for event in story(0) if isinstance(event, MetricsConfig))
+        await stage.says(Job("large", 1), config)
+        await stage.ends(Job("large", 1), Exit(Ending.OUT_OF_MEMORY, 9, peak_memory=3 * 2**30))
+        failed = await until(engine, "large", lambda run: run.state.is_terminal)
+    assert failed.state is RunState.FAILED and failed.attempt == 1
+    assert failed.error is not None and failed.error.code is Code.TRAINING_OOM
+    assert "3.0 GiB" in failed.error.message and "micro-batch of about 8" in failed.error.next_step
+
+
+async def test_a_run_waits_before_it_is_tried_again(engine: Engine) -> None:
+    await queue(engine, "unlucky", queued_at=1.0)
+    await queue(engine, "next", queued_at=2.0)
+    stage = Stage()
+    async with dispatching(engine, stage, pause=3600.0):
+        await stage.until_submitted(1)
+        await stage.says(Job("unlucky", 1), STARTED)
+        await stage.ends(Job("unlucky", 1), Exit(Ending.KILLED, 9))
+        await stage.until_submitted(2)
+    assert stage.submitted == [Job("unlucky", 1), Job("next", 1)], "the slot is not held meanwhile"
+
+
+async def test_a_paused_run_starts_again_when_its_worker_is_gone(engine: Engine) -> None:
+    await queue(engine, "long")
+    stage = Stage(slots=2)
+    stage.lingering = True
+    async with dispatching(engine, stage) as dispatcher:
+        await stage.until_submitted(1)
+        await told(engine, stage, Job("long", 1), STARTED)
+        dispatcher.pause(await move(engine, await engine.read("long"), RunState.PAUSING))
+        paused = await until(engine, "long", lambda run: run.state is RunState.PAUSED)
+        await move(engine, paused, RunState.QUEUED)
+        await queue(engine, "other", queued_at=paused.queued_at + 1)
+        dispatcher.wake()
+        await stage.until_submitted(2)
+        assert stage.submitted == [Job("long", 1), Job("other", 1)], "the old worker is not gone yet"
+        await stage.ends(Job("long", 1), Exit(Ending.EXITED, 0))
+        await stage.until_submitted(3)
+        assert stage.submitted[-1] == Job("long", 2)
+
+
+async def test_a_worker_that_dies_while_it_pauses_leaves_the_run_paused(engine: Engine) -> None:
+    await engine.add(RunState.PAUSING, attempt=1, name="long", spec=spec("long"))
+    stage = Stage()
+    stage.deaf = True
+    async with dispatching(engine, stage):
+        await stage.ends(Job("long", 1), Exit(Ending.KILLED, 9))
+        await until(engine, "long", lambda run: run.state is RunState.PAUSED)
+    assert (Job("long", 1), "pause") in stage.asked, "it is asked again after a restart of the bot"
+
+
+async def test_an_attempt_holds_its_slot_until_its_worker_is_gone(engine: Engine) -> None:
+    await engine.add(RunState.RUNNING, attempt=1, name="done", spec=spec("done"))
+    await move(engine, await engine.read("done"), RunState.SUCCEEDED)
+    await queue(engine, "next")
+    stage = Stage()
+    async with dispatching(engine, stage):
+        await stage.ends(Job("done", 1), Exit(Ending.EXITED, 0))
+        await stage.until_submitted(1)
+        async with engine.database.snapshot() as tx:
+            ended = await tx.one("SELECT ended_at FROM attempts WHERE run = 'done'")
+            begun = await tx.one("SELECT started_at FROM attempts WHERE run = 'next'")
+    assert stage.submitted == [Job("next", 1)]
+    assert ended is not None and begun is not None and ended["ended_at"] <= begun["started_at"]
+
+
+async def test_nobody_has_more_runs_going_than_the_cap(engine: Engine) -> None:
+    for number in range(3):
+        await queue(engine, f"mine-{number}", owner_id=1, queued_at=float(number))
+    await queue(engine, "yours", owner_id=2, queued_at=9.0)
+    stage = Stage(slots=3)
+    async with dispatching(engine, stage, cap=1):
+        await stage.until_submitted(2)
+        assert {job.run for job in stage.submitted} == {"mine-0", "yours"}
+        await stage.ends(Job("mine-0", 1), Exit(Ending.LOST))
+        await stage.until_submitted(3)
+        assert [job.run for job in stage.submitted].count("yours") == 1
 
 
 async def test_the_pool_is_an_executor(engine: Engine) -> None:

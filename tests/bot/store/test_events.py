@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from bot.runs.model import RunState
+from bot.store import attempts
 from bot.store import events as rows
 from bot.store import runs as run_rows
 from bot.store.db import Database
@@ -33,7 +34,7 @@ async def test_a_long_story_is_thinned_to_what_a_picture_shows(database: Databas
     stamped = [each.stamped(NAME, 1, seq, 0.0) for seq, each in enumerate(story, start=1)]
     async with database.transaction() as tx:
         await run_rows.insert(tx, run(RunState.RUNNING, attempt=1), None)
-        await run_rows.insert_attempt(tx, NAME, 1, 0.0)
+        await attempts.insert(tx, NAME, 1, "cpu-0", 0.0)
         await rows.append_events(tx, NAME, 1, stamped, 100)
         whole = await events_of(tx, NAME)
         thin = await rows.events_for_view(tx, NAME, 300)
@@ -50,7 +51,7 @@ async def test_attempts_are_read_in_their_order(database: Database) -> None:
     async with database.transaction() as tx:
         await run_rows.insert(tx, run(RunState.RUNNING, attempt=2), None)
         for attempt in (1, 2):
-            await run_rows.insert_attempt(tx, NAME, attempt, 0.0)
+            await attempts.insert(tx, NAME, attempt, "cpu-0", 0.0)
             started = JobStarted(pid=1, host="h", device="CPU").stamped(NAME, attempt, 1, 0.0)
             await rows.append_events(tx, NAME, attempt, [started], 10 * attempt)
         assert [event.attempt for event in await events_of(tx, NAME)] == [1, 2]

@@ -1,17 +1,16 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from bot.runs.model import RunError, RunState
-from bot.store import events as event_rows
+from bot.runs.model import RunError, RunState, Stall
 from bot.store import runs as rows
 from bot.store.db import Database
 from tests.bot.chat.stories import NAME, run, summary
 from trainer_core.errors import Code
-from trainer_core.events import Event, JobStarted, MetricsCheckpoint
 
 
 @pytest.fixture
@@ -54,30 +53,15 @@ async def test_watching_is_said_once(database: Database) -> None:
         assert not await rows.remove_watcher(tx, NAME, 7)
 
 
-@pytest.mark.parametrize(
-    ("attempts", "fruitless"),
-    [
-        ([], 0),
-        (["began"], 1),
-        (["began", "began"], 2),
-        (["saved", "began"], 1),
-        (["began", "saved"], 0),
-        (["never", "never", "never"], 0),
-        (["refused", "never", "refused"], 2),
-        (["began", "saved", "refused", "began"], 2),
-    ],
-)
-async def test_attempts_that_got_no_further_are_counted(
-    database: Database, attempts: list[str], fruitless: int
-) -> None:
+async def test_a_stall_is_read_back_and_goes_with_its_worker(database: Database) -> None:
+    running = run(RunState.RUNNING, attempt=1)
+    stalled = replace(running, stall=Stall(since=1.0, noticed_at=2.0, step=3, restarts_at=4.0))
+    lost = stalled.moved(RunState.LOST, 5.0, error=RunError(Code.TRAINING_STALLED, "It hung.", "Wait.", "a.py:1 in f"))
     async with database.transaction() as tx:
-        await rows.insert(tx, run(RunState.RUNNING, attempt=len(attempts)), None)
-        for number, how in enumerate(attempts, start=1):
-            await rows.insert_attempt(tx, NAME, number, 0.0)
-            story: list[Event] = [JobStarted(pid=1, host="h", device="CPU")] if how in ("began", "saved") else []
-            if how == "saved":
-                story.append(MetricsCheckpoint(step=1, path="p", bytes=1, seconds=0.1))
-            stamped = [each.stamped(NAME, number, seq, 0.0) for seq, each in enumerate(story, start=1)]
-            await event_rows.append_events(tx, NAME, number, stamped, 1)
-            await rows.end_attempt(tx, NAME, number, 1.0, f"{rows.REFUSED}: x" if how == "refused" else "Exit(...)")
-        assert await rows.fruitless_attempts(tx, NAME) == fruitless
+        await rows.insert(tx, running, None)
+        await rows.update(tx, running, stalled, 2.0)
+        assert await rows.find(tx, NAME) == stalled
+        assert await tx.all("SELECT * FROM transitions") == [], "nothing moved"
+        await rows.update(tx, stalled, lost, 5.0)
+        found = await rows.find(tx, NAME)
+    assert found == lost and lost.stall is None
