@@ -1,0 +1,180 @@
+"""What people ask of runs: paused, resumed, decided upon, refused."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from bot.runs.intake import Person, Submission
+from bot.runs.model import Run, RunState, Stall
+from bot.runs.service import RunService
+from bot.runs.slots import Slot, share
+from bot.runs.stalls import Choice
+from bot.store import events as event_rows
+from bot.store import runs as rows
+from tests.bot.chat.stories import progress, spec
+from tests.bot.runs.conftest import Engine
+from trainer_core.errors import Code, SpotterError
+
+ADA, GRACE = Person(7, is_owner=True), Person(8, is_owner=False)
+NAME = "brisk-otter-42"
+
+
+@dataclass
+class Asked:
+    """Whoever starts and tends runs: a port of its own, which notes what it is asked."""
+
+    slots: tuple[Slot, ...] = share(1, 2, ())
+    calls: list[tuple[str, str]] = field(default_factory=list)
+
+    def wake(self) -> None:
+        self.calls.append(("wake", ""))
+
+    def stop(self, run: Run) -> None:
+        self.calls.append(("stop", run.name))
+
+    def pause(self, run: Run) -> None:
+        self.calls.append(("pause", run.name))
+
+    def restart(self, run: Run) -> None:
+        self.calls.append(("restart", run.name))
+
+    def wait(self, run: Run) -> None:
+        self.calls.append(("wait", run.name))
+
+
+@pytest.fixture
+def asked() -> Asked:
+    return Asked()
+
+
+@pytest.fixture
+def service(engine: Engine, asked: Asked) -> RunService:
+    return RunService(engine.database, engine.home, engine.announce, asked, upload_limit=2**20, queued_cap=2)
+
+
+@pytest.mark.parametrize("state", [RunState.STARTING, RunState.RUNNING])
+async def test_a_run_with_a_worker_is_asked_to_pause_once(
+    engine: Engine, service: RunService, asked: Asked, state: RunState
+) -> None:
+    await engine.add(state, attempt=1)
+    assert (await service.pause(ADA, NAME)).state is RunState.PAUSING
+    assert (await service.pause(ADA, NAME)).state is RunState.PAUSING
+    assert asked.calls == [("pause", NAME)]
+
+
+async def test_a_run_that_waits_is_paused_at_once_and_queued_again(
+    engine: Engine, service: RunService, asked: Asked
+) -> None:
+    await engine.add(RunState.QUEUED, attempt=0)
+    assert (await service.pause(ADA, NAME)).state is RunState.PAUSED
+    resumed = await service.resume(ADA, NAME)
+    assert resumed.state is RunState.QUEUED
+    assert await service.resume(ADA, NAME) == resumed, "a second press changes nothing"
+    assert asked.calls == [("wake", "")]
+
+
+@pytest.mark.parametrize(
+    ("state", "verb", "says"),
+    [
+        (RunState.STOPPING, "pause", "being stopped"),
+        (RunState.SUCCEEDED, "pause", "has succeeded already"),
+        (RunState.PAUSING, "resume", "still pausing"),
+        (RunState.STOPPING, "resume", "still stopping"),
+        (RunState.FAILED, "resume", "has failed already"),
+        (RunState.STOPPED, "stop", "has stopped already"),
+    ],
+)
+async def test_what_cannot_be_is_refused(
+    engine: Engine, service: RunService, asked: Asked, state: RunState, verb: str, says: str
+) -> None:
+    await engine.add(state, attempt=1)
+    with pytest.raises(SpotterError, match=says) as refused:
+        await getattr(service, verb)(ADA, NAME)
+    assert refused.value.field == "run"
+    assert (await engine.read(NAME)).state is state and asked.calls == [] and engine.changes == []
+
+
+async def test_a_paused_run_can_be_stopped(engine: Engine, service: RunService, asked: Asked) -> None:
+    await engine.add(RunState.PAUSED, attempt=1)
+    assert (await service.stop(ADA, NAME)).state is RunState.STOPPED
+    assert asked.calls == []
+
+
+async def test_nobody_steers_the_runs_of_others(engine: Engine, service: RunService) -> None:
+    await engine.add(RunState.RUNNING, attempt=1, owner_id=ADA.id)
+    for ask in (service.pause, service.resume, service.stop):
+        with pytest.raises(SpotterError, match="no run called"):
+            await ask(GRACE, NAME)
+    with pytest.raises(SpotterError, match="no run called"):
+        await service.decide(GRACE, NAME, Choice.RESTART)
+
+
+@pytest.mark.parametrize("choice", Choice)
+async def test_a_stall_is_decided_once(engine: Engine, service: RunService, asked: Asked, choice: Choice) -> None:
+    running = await engine.add(RunState.RUNNING, attempt=1)
+    async with engine.database.transaction() as tx:
+        await rows.update(tx, running, replace(running, stall=Stall(1.0, 2.0, 3, 4.0)), 2.0)
+    decided, first = await service.decide(ADA, NAME, choice)
+    assert first and decided.state is RunState.RUNNING
+    assert asked.calls == [(choice, NAME)]
+    assert len(engine.changes) == 1
+    if choice is Choice.WAIT:
+        assert decided.stall is None
+        assert await service.decide(ADA, NAME, choice) == (decided, False)
+
+
+async def test_more_runs_than_may_wait_are_refused_before_anything_is_taken_in(
+    engine: Engine, service: RunService
+) -> None:
+    for number in range(2):
+        await engine.add(RunState.QUEUED, attempt=0, name=f"run-{number}", owner_id=GRACE.id)
+    with pytest.raises(SpotterError, match="2 runs waiting") as refused:
+        await service.submit(GRACE, Submission(data="python-docs", budget="5 steps"))
+    assert refused.value.code is Code.QUOTA_EXCEEDED
+    assert not engine.home.datasets.exists()
+    assert (await service.submit(ADA, Submission(data="python-docs", budget="5 steps"))).run.state is RunState.QUEUED
+
+
+async def test_only_the_owner_may_go_first(service: RunService) -> None:
+    with pytest.raises(SpotterError, match="owner") as refused:
+        await service.submit(GRACE, Submission(data="python-docs", priority="high"))
+    assert refused.value.field == "priority"
+    low = await service.submit(GRACE, Submission(data="python-docs", priority="low"))
+    high = await service.submit(ADA, Submission(data="python-docs", priority="high"))
+    assert (low.run.priority, high.run.priority) == (-1, 1)
+    assert (await service.status(GRACE, low.run.name)).position == 2
+
+
+async def test_a_card_that_is_not_there_is_not_waited_for(service: RunService) -> None:
+    with pytest.raises(SpotterError) as refused:
+        await service.submit(ADA, Submission(data="python-docs", overrides={"device": "cuda"}))
+    assert (refused.value.code, refused.value.field) == (Code.CUDA_NOT_AVAILABLE, "device")
+
+
+async def test_who_waits_is_told_when_it_starts(engine: Engine, service: RunService) -> None:
+    await engine.add(RunState.RUNNING, attempt=1, name="busy")
+    async with engine.database.transaction() as tx:
+        told = progress(200).stamped("busy", 1, 1, 0.0)
+        await event_rows.append_events(tx, "busy", 1, [told], 1)
+    for number, budget in enumerate(["60s", "500 steps", "60s"]):
+        await engine.add(
+            RunState.QUEUED, attempt=0, name=f"run-{number}", spec=spec(budget=budget), queued_at=float(number)
+        )
+    remaining = progress(200).remaining
+    found = {status.run.name: (status.position, status.starts_in) for status in await service.runs(ADA)}
+    assert found == {
+        "busy": (None, None),
+        "run-0": (1, remaining),
+        "run-1": (2, remaining + 60),
+        "run-2": (3, None),
+    }
+
+
+async def test_names_are_offered_of_the_states_that_fit(engine: Engine, service: RunService) -> None:
+    await engine.add(RunState.PAUSED, attempt=1, name="paused")
+    await engine.add(RunState.RUNNING, attempt=1, name="running")
+    assert await service.run_names(ADA, "", states={RunState.PAUSED}) == ["paused"]
+    assert set(await service.run_names(ADA, "")) == {"paused", "running"}
+    assert await service.run_names(GRACE, "") == []
