@@ -101,11 +101,10 @@ class Dispatcher:
         self._due.set()
 
     def stop(self, run: Run) -> None:
-        grace = self._grace if run.stall is None else min(self._grace, _STALLED_GRACE)
-        self._spawn(self._end(Job(run.name, run.attempt), "stop", grace))
+        self._spawn(self._end(run, "stop"))
 
     def pause(self, run: Run) -> None:
-        self._spawn(self._end(Job(run.name, run.attempt), "pause", self._grace))
+        self._spawn(self._end(run, "pause"))
 
     def restart(self, run: Run) -> None:
         self._spawn(self._executor.kill(Job(run.name, run.attempt), force=True))
@@ -231,8 +230,10 @@ class Dispatcher:
         del self._held[name]
         self._due.set()
 
-    async def _end(self, job: Job, verb: Verb, grace: float) -> None:
-        """Ask the worker to end, then tell it to, then make it."""
+    async def _end(self, run: Run, verb: Verb) -> None:
+        """Ask the run's worker to end, then tell it to, then make it."""
+        job = Job(run.name, run.attempt)
+        grace = self._grace if run.stall is None else min(self._grace, _STALLED_GRACE)
         for force in (None, False, True):
             try:
                 if force is None:

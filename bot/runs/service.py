@@ -141,7 +141,7 @@ class RunService:
             if not run.state.has_worker:
                 return await self._move(tx, run, RunState.STOPPED)
             stopping = await self._move(tx, run, RunState.STOPPING)
-            tx.after_commit["stop"] = lambda: self._dispatch.stop(replace(stopping, stall=run.stall))
+            tx.after_commit["stop"] = lambda: self._dispatch.stop(stopping)
             return stopping
 
     async def pause(self, person: Person, name: str) -> Run:

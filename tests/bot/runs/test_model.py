@@ -1,91 +1,10 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from bot.runs import lifecycle
-from bot.runs.executor import Ending, Exit
-from bot.runs.model import NEXT, IllegalTransitionError, RunState, status_of
+from bot.runs.model import IllegalTransitionError, RunState, status_of
 from tests.bot.chat.stories import events, run, summary
-from trainer_core.errors import Code
-from trainer_core.events import (
-    Event,
-    JobCompleted,
-    JobFailed,
-    JobPaused,
-    JobProgress,
-    JobStarted,
-    JobStopped,
-)
-
-REPORTS: list[Event] = [
-    JobStarted(pid=1, host="h", device="CPU"),
-    JobProgress(phase="tokens"),
-    JobCompleted(summary=summary()),
-    JobFailed(code=Code.DISK_FULL, message="m", next_step="n"),
-    JobStopped(control_seq=1, summary=summary()),
-    JobPaused(control_seq=1, step=3),
-]
-EXITS = [Exit(Ending.EXITED, 0), Exit(Ending.EXITED, 1), Exit(Ending.KILLED, 9), Exit(Ending.LOST)]
-facts = st.lists(st.one_of(st.sampled_from(REPORTS), st.sampled_from(EXITS)))
-
-
-@given(st.sampled_from(list(RunState)), st.integers(1, 4), facts)
-def test_whatever_is_reported_a_run_only_moves_as_it_may(
-    state: RunState, fruitless: int, facts: list[Event | Exit]
-) -> None:
-    """No order of reports and exits raises, and a run that has ended stays as it is."""
-    now = run(state, attempt=1, summary=None, error=None)
-    for at, fact in enumerate(facts):
-        before = now
-        passed = (
-            lifecycle.after_exit(now, fact, at, fruitless)
-            if isinstance(fact, Exit)
-            else lifecycle.after_event(now, fact, at)
-        )
-        for after in passed:
-            assert after.state in NEXT[now.state]
-            now = after
-        if before.state.is_terminal:
-            assert now is before
-
-
-@given(st.sampled_from(list(RunState)), st.sampled_from(EXITS))
-def test_a_run_without_a_worker_does_not_look_alive(state: RunState, exit_: Exit) -> None:
-    states = lifecycle.after_exit(run(state, attempt=1), exit_, 0.0, 1)
-    assert not (states[-1] if states else run(state)).state.has_worker
-
-
-def test_a_worker_that_somebody_else_stopped_has_stopped() -> None:
-    passed = lifecycle.after_event(run(RunState.RUNNING), JobStopped(control_seq=1, summary=summary()), 3.0)
-    assert [each.state for each in passed] == [RunState.STOPPING, RunState.STOPPED]
-    assert passed[-1].summary == summary()
-
-
-@pytest.mark.parametrize(
-    ("exit_", "code"),
-    [
-        (Exit(Ending.KILLED, 9), Code.WORKER_KILLED),
-        (Exit(Ending.EXITED, 1), Code.WORKER_CRASHED),
-        (Exit(Ending.LOST), Code.WORKER_LOST),
-    ],
-)
-def test_a_run_whose_worker_dies_again_and_again_fails(exit_: Exit, code: Code) -> None:
-    now = run(RunState.QUEUED)
-    for attempt in range(1, lifecycle.MAX_FRUITLESS + 1):
-        now = now.moved(RunState.STARTING, 0.0)
-        assert now.attempt == attempt
-        *_, now = lifecycle.after_exit(now, exit_, 0.0, attempt)
-    assert now.state is RunState.FAILED
-    assert now.error is not None and now.error.code is code and "3 attempts" in now.error.message
-
-
-def test_a_run_that_cannot_be_started_says_why() -> None:
-    *_, failed = lifecycle.after_refusal(run(RunState.STARTING), "no worker got ready", 5.0, 3)
-    assert failed.error is not None and "no worker got ready" in failed.error.message
-    *_, stopped = lifecycle.after_refusal(run(RunState.STOPPING), "no worker got ready", 5.0, 1)
-    assert stopped.state is RunState.STOPPED
+from trainer_core.events import JobStarted
 
 
 def test_a_state_that_may_not_follow_is_refused() -> None:

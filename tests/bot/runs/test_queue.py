@@ -53,7 +53,7 @@ def test_ten_runs_of_one_do_not_starve_the_one_of_another() -> None:
     assert queue.order([*many, late], [run(RunState.RUNNING, owner_id=1)])[0] is late
 
 
-devices = st.sampled_from(["auto", "cpu", "cuda"])
+devices: st.SearchStrategy[DeviceChoice] = st.sampled_from(("auto", "cpu", "cuda"))
 machines = st.builds(
     lambda cpus, gpus: share(cpus, 8, [f"GPU-{number}" for number in range(gpus)]), st.integers(1, 3), st.integers(0, 2)
 )

@@ -11,10 +11,10 @@ from bot.runs.model import Run, RunState, Stall
 from bot.runs.service import RunService
 from bot.runs.slots import Slot, share
 from bot.runs.stalls import Choice
-from bot.store import events as event_rows
 from bot.store import runs as rows
 from tests.bot.chat.stories import progress, spec
 from tests.bot.runs.conftest import Engine
+from tests.bot.storing import append_events
 from trainer_core.errors import Code, SpotterError
 
 ADA, GRACE = Person(7, is_owner=True), Person(8, is_owner=False)
@@ -157,7 +157,7 @@ async def test_who_waits_is_told_when_it_starts(engine: Engine, service: RunServ
     await engine.add(RunState.RUNNING, attempt=1, name="busy")
     async with engine.database.transaction() as tx:
         told = progress(200).stamped("busy", 1, 1, 0.0)
-        await event_rows.append_events(tx, "busy", 1, [told], 1)
+        await append_events(tx, "busy", 1, [told], 1)
     for number, budget in enumerate(["60s", "500 steps", "60s"]):
         await engine.add(
             RunState.QUEUED, attempt=0, name=f"run-{number}", spec=spec(budget=budget), queued_at=float(number)
