@@ -59,12 +59,7 @@ async def spotter(settings: Settings) -> AsyncIterator[Spotter]:
     home = Home(settings.home.resolve())
     async with AsyncExitStack() as stack:
         _take_home(home, stack)
-        try:
-            database = await Database.open(home.database)
-        except StoreError as error:
-            raise SettingsError(str(error)) from error
-        except sqlite3.Error as error:
-            raise SettingsError(f"SPOTTER_HOME: {home.database} cannot be opened ({error}).") from error
+        database = await _open_store(home)
         stack.push_async_callback(database.close)
 
         pool = LocalPool(home, await _slots(settings), standby=settings.standby)
@@ -157,6 +152,17 @@ def _is_fresh(client: SpotterClient) -> bool:
     health = client.health()
     answered = health.last_acknowledged
     return health.ready and answered is not None and time.monotonic() - answered < _FRESH
+
+
+async def _open_store(home: Home) -> Database:
+    """Raises SettingsError, with every file left as it was, if the database cannot be used."""
+    try:
+        return await Database.open(home.database)
+    except StoreError as error:
+        raise SettingsError(f"SPOTTER_HOME: {error}.") from error
+    except (sqlite3.Error, OSError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise SettingsError(f"SPOTTER_HOME: {home.database} cannot be opened ({reason}).") from error
 
 
 def _take_home(home: Home, stack: AsyncExitStack) -> None:

@@ -8,6 +8,7 @@ reader never sees half of a transaction.
 from __future__ import annotations
 
 import asyncio
+import errno
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -16,13 +17,19 @@ from typing import Self
 
 import aiosqlite
 
-from bot.store.migrations import migrate
+from bot.store import backup, integrity
+from bot.store.migrations import StoreError, migrate, newest_version
+from trainer_core.errors import Code, SpotterError
+from trainer_core.faults import reach
 
 Value = str | int | float | bytes | None
 Row = sqlite3.Row
 
 _PRAGMAS = "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA mmap_size=0;"
 _CACHED_KIB = 2048
+
+_MAKE_ROOM = "Free some space on the machine that trains, then try again."
+_UNLOCK = "Make SPOTTER_HOME writable again on the machine that trains, then try again."
 
 
 class Transaction:
@@ -62,20 +69,29 @@ class Database:
 
     @classmethod
     async def open(cls, path: Path) -> Self:
-        """Open the database at `path`, made or migrated as needed. Raises StoreError, sqlite3.Error."""
-        path.parent.mkdir(parents=True, exist_ok=True)
+        """Open the database at `path`, made or migrated as needed, once it has been found whole.
+
+        Raises StoreError, and leaves every file as it was, if it is damaged or newer than this Spotter; sqlite3.Error,
+        OSError.
+        """
+        await asyncio.to_thread(path.parent.mkdir, parents=True, exist_ok=True)
+        version = await asyncio.to_thread(_examine, path)
         async with AsyncExitStack() as opened:
             writer = await aiosqlite.connect(path, isolation_level=None)
             opened.push_async_callback(writer.close)
             writer.row_factory = sqlite3.Row
             await writer.executescript(_PRAGMAS + f"PRAGMA cache_size=-{_CACHED_KIB};")
-            await migrate(writer, path)
             reader = await aiosqlite.connect(path, isolation_level=None)
             opened.push_async_callback(reader.close)
             reader.row_factory = sqlite3.Row
             await reader.executescript(f"PRAGMA query_only=ON; PRAGMA mmap_size=0; PRAGMA cache_size=-{_CACHED_KIB};")
+            database = cls(writer, reader)
+            if 0 < version < newest_version():
+                kept = backup.folder_of(path) / f"before-schema-{newest_version()}.db"
+                await backup.back_up(database.copy_to, path, kept)
+            await migrate(writer)
             opened.pop_all()
-        return cls(writer, reader)
+        return database
 
     @property
     def works(self) -> bool:
@@ -89,23 +105,37 @@ class Database:
             await self._reader.close()
             await self._writer.close()
 
+    async def copy_to(self, path: Path) -> None:
+        """Write a whole copy to `path`, between two transactions. Raises sqlite3.Error."""
+        async with self._lock:
+            await _settled(self._writer.execute("VACUUM INTO ?", (str(path),)))
+
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
-        """Write: everything inside is committed at the end, or rolled back if anything is raised or cancelled."""
+        """Write: everything inside is committed at the end, or rolled back if anything is raised or cancelled.
+
+        Raises SpotterError (DISK_FULL) if the disk takes nothing more.
+        """
         async with self._lock:
             transaction = Transaction(self._writer)
             try:
+                reach("store.begin")
                 await _settled(self._writer.execute("BEGIN IMMEDIATE"))
                 yield transaction
+                reach("store.commit")
                 await _settled(self._writer.commit())
                 self._works = True
             except BaseException as error:
                 # Cancelled, too: the connection is shared, and the next transaction must find none open.
                 if self._writer.in_transaction:
                     await _settled(self._writer.rollback())
-                if isinstance(error, sqlite3.Error):
+                refusal = _refusal_of_disk(error)
+                if isinstance(error, sqlite3.Error) or refusal is not None:
                     self._works = False
+                if refusal is not None:
+                    raise refusal from error
                 raise
+        reach("store.committed")
         for call in transaction.after_commit.values():
             call()
 
@@ -119,6 +149,46 @@ class Database:
                 yield transaction
             finally:
                 await _settled(self._reader.rollback())
+
+
+def _examine(path: Path) -> int:
+    """The schema version of the database at `path`, 0 if there is none yet. Raises StoreError, OSError."""
+    if integrity.staged(path).exists():
+        raise StoreError("a restore was cut short; do it again: `spotter restore` names the backups there are")
+    if not path.exists() or not path.stat().st_size:
+        if integrity.beside(path)[0].exists():
+            raise StoreError(f"{path.name} is missing, but its log {path.name}-wal is there; {_remedy(path)}")
+        return 0
+    try:
+        return integrity.check(path)
+    except integrity.NewerSchemaError as error:
+        raise StoreError(f"{error}; nothing was changed. Install that version again, or {_remedy(path)}") from error
+    except integrity.DamagedError as error:
+        raise StoreError(f"{error}; nothing was changed. To go on, {_remedy(path)}") from error
+
+
+def _remedy(path: Path) -> str:
+    good = backup.newest_good(backup.folder_of(path))
+    if good is None:
+        return "put a good copy in its place, or set another SPOTTER_HOME: there is no good backup"
+    return f"go back to the newest good backup ({good.made:%Y-%m-%d %H:%M} UTC) with `spotter restore {good.path.name}`"
+
+
+def _refusal_of_disk(error: BaseException) -> SpotterError | None:
+    """What to say if `error` means that the disk does not take what is written."""
+    if isinstance(error, OSError):
+        full, locked = error.errno in (errno.ENOSPC, errno.EDQUOT), error.errno == errno.EROFS
+    elif isinstance(error, sqlite3.Error):
+        # Its extended codes have the plain one in their last byte. Only one that SQLite itself raised has any.
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK) & 0xFF
+        full, locked = code == sqlite3.SQLITE_FULL, code == sqlite3.SQLITE_READONLY
+    else:
+        return None
+    if full:
+        return SpotterError(Code.DISK_FULL, "The disk is full: nothing can be noted down.", next_step=_MAKE_ROOM)
+    if locked:
+        return SpotterError(Code.DISK_FULL, "The disk can only be read: nothing can be noted down.", next_step=_UNLOCK)
+    return None
 
 
 async def _settled(work: Awaitable[object]) -> None:

@@ -100,7 +100,10 @@ async def test_a_file_that_is_no_database_is_named(playground: Playground, tmp_p
     home.path.mkdir()
     home.database.write_bytes(b"not a database, " * 400)
     said = await refusal(settings(playground, home.path))
-    assert said == f"SPOTTER_HOME: {home.database} cannot be opened (file is not a database)."
+    assert said == (
+        "SPOTTER_HOME: spotter.db is damaged (file is not a database); nothing was changed. To go on, put a good copy in"
+        " its place, or set another SPOTTER_HOME: there is no good backup."
+    )
     assert home.database.read_bytes() == b"not a database, " * 400
 
 

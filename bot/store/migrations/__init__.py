@@ -1,4 +1,4 @@
-"""Ordered SQL files, each applied once, in one transaction, after a backup."""
+"""Ordered SQL files, each applied once, in one transaction."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import re
 import sqlite3
 from collections.abc import Iterator, Sequence
 from importlib.resources import files
-from pathlib import Path
 
 import aiosqlite
 
@@ -25,6 +24,10 @@ def shipped() -> list[tuple[int, str]]:
     return sorted(found)
 
 
+def newest_version() -> int:
+    return shipped()[-1][0]
+
+
 def _statements(script: str) -> Iterator[str]:
     statement = ""
     for line in script.splitlines(keepends=True):
@@ -34,28 +37,14 @@ def _statements(script: str) -> Iterator[str]:
             statement = ""
 
 
-async def migrate(
-    connection: aiosqlite.Connection, path: Path, scripts: Sequence[tuple[int, str]] | None = None
-) -> None:
-    """Bring the database at `path` to the newest schema: by `scripts` (version, SQL), else by those in this folder.
+async def migrate(connection: aiosqlite.Connection, scripts: Sequence[tuple[int, str]] | None = None) -> None:
+    """Bring the database to the newest schema: by `scripts` (version, SQL), else by those in this folder.
 
-    Raises StoreError if it is newer than this Spotter.
+    It is not newer than that: whoever opens it has looked.
     """
     scripts = scripts or shipped()
     (row,) = await connection.execute_fetchall("PRAGMA user_version")
-    version, newest = int(row[0]), scripts[-1][0]
-    if version > newest:
-        raise StoreError(
-            f"{path.name} was written by a newer Spotter (schema {version}, this one knows {newest}): "
-            f"install that version again, or start with another SPOTTER_HOME"
-        )
-    if 0 < version < newest:
-        backups = path.parent / "backups"
-        backups.mkdir(exist_ok=True)
-        aside = backups / ".unfinished.db"
-        aside.unlink(missing_ok=True)
-        await connection.execute("VACUUM INTO ?", (str(aside),))
-        aside.replace(backups / f"before-schema-{newest}.db")
+    version = int(row[0])
     for number, script in scripts:
         if number <= version:
             continue

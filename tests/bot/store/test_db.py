@@ -1,15 +1,18 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import shutil
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
 
-from bot.store import marks
+from bot.store import backup, marks
 from bot.store.db import Database
 from bot.store.migrations import StoreError
+from trainer_core.errors import Code, SpotterError
 
 
 @pytest.fixture
@@ -139,3 +142,127 @@ async def test_the_settings_that_keep_data_safe_are_on(database: Database) -> No
             for name in ("journal_mode", "synchronous", "foreign_keys", "mmap_size")
         }
     assert found == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "mmap_size": 0}
+
+
+async def test_a_full_disk_is_told_as_such_and_leaves_nothing_behind(database: Database) -> None:
+    """SQLite's own answer: the file may have no more pages."""
+    async with database.transaction() as tx:
+        await tx.all("PRAGMA max_page_count=1")
+    with pytest.raises(SpotterError, match="The disk is full") as full:
+        async with database.transaction() as tx:
+            await tx.execute(INSERT, ("a", "x" * 100_000))
+    assert (full.value.code, database.works) == (Code.DISK_FULL, False)
+    assert isinstance(full.value.__cause__, sqlite3.OperationalError)
+    async with database.transaction() as tx:
+        await tx.all("PRAGMA max_page_count=1000000")
+    await marks.write(database, "a", "x" * 100_000)
+    assert (await count(database), database.works) == (1, True)
+
+
+@pytest.mark.parametrize("point", ["store.begin", "store.commit"])
+@pytest.mark.parametrize(("number", "says"), [(errno.ENOSPC, "is full"), (errno.EROFS, "can only be read")])
+async def test_a_disk_that_takes_nothing_at_any_point(
+    database: Database, monkeypatch: pytest.MonkeyPatch, point: str, number: int, says: str
+) -> None:
+    def reach(here: str) -> None:
+        if here == point:
+            raise OSError(number, "")
+
+    with monkeypatch.context() as faulty:
+        faulty.setattr("bot.store.db.reach", reach)
+        with pytest.raises(SpotterError, match=says):
+            await marks.write(database, "a", "1")
+    assert (await count(database), database.works) == (0, False)
+    await marks.write(database, "a", "1")
+    assert (await count(database), database.works) == (1, True)
+
+
+async def test_what_a_person_did_wrong_says_nothing_about_the_store(database: Database) -> None:
+    with pytest.raises(SpotterError):
+        async with database.transaction():
+            raise SpotterError(Code.RUN_NOT_FOUND)
+    assert database.works
+
+
+def untouched_by(folder: Path) -> dict[str, tuple[bytes, int]]:
+    return {path.name: (path.read_bytes(), path.stat().st_mtime_ns) for path in folder.iterdir() if path.is_file()}
+
+
+async def left_by_a_kill(folder: Path) -> Path:
+    """A database with its log, as a bot that was killed leaves them."""
+    await (await Database.open(folder / "open" / "spotter.db")).close()
+    database = await Database.open(folder / "open" / "spotter.db")
+    await marks.write(database, "a", "1")
+    for path in (folder / "open").iterdir():
+        shutil.copy(path, folder)
+    await database.close()
+    return folder / "spotter.db"
+
+
+def tear(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-6000])
+
+
+def scribble(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    for page in range(4096, len(data), 4096):
+        data[page : page + 200] = b"\xff" * 200
+    path.write_bytes(data)
+
+
+def not_one(path: Path) -> None:
+    path.write_bytes(b"not a database, " * 400)
+
+
+@pytest.mark.parametrize("harm", [tear, scribble, not_one])
+@pytest.mark.parametrize("killed", [True, False], ids=["with its log", "closed"])
+async def test_a_damaged_database_is_refused_and_left_to_the_last_byte(
+    tmp_path: Path, harm: Callable[[Path], None], killed: bool
+) -> None:
+    path = await left_by_a_kill(tmp_path)
+    if not killed:
+        await (await Database.open(path)).close()
+    good = backup.folder_of(path) / "spotter-20260329-120000.db"
+    good.parent.mkdir()
+    shutil.copy(tmp_path / "open" / "spotter.db", good)
+    harm(path)
+    before = untouched_by(tmp_path)
+    with pytest.raises(
+        StoreError, match=r"damaged.*nothing was changed.*2026-03-29 12:00 UTC.*`spotter restore spotter-"
+    ):
+        await Database.open(path)
+    assert untouched_by(tmp_path) == before
+    good.unlink()
+    with pytest.raises(StoreError, match="there is no good backup"):
+        await Database.open(path)
+    assert untouched_by(tmp_path) == before
+
+
+async def test_a_newer_database_with_its_log_is_left_to_the_last_byte(tmp_path: Path) -> None:
+    """The schema's number is still in the log alone."""
+    database = await Database.open(tmp_path / "open" / "spotter.db")
+    async with database.transaction() as tx:
+        await tx.all("PRAGMA user_version = 999")
+    for path in (tmp_path / "open").iterdir():
+        if not path.name.endswith("-shm"):  # it can be made from the log
+            shutil.copy(path, tmp_path)
+    await database.close()
+    before = untouched_by(tmp_path)
+    with pytest.raises(StoreError, match=r"newer Spotter.*Install that version again"):
+        await Database.open(tmp_path / "spotter.db")
+    assert untouched_by(tmp_path) == before
+
+
+async def test_a_log_without_its_database_is_not_thrown_away(tmp_path: Path) -> None:
+    path = await left_by_a_kill(tmp_path)
+    path.unlink()
+    before = untouched_by(tmp_path)
+    with pytest.raises(StoreError, match=r"spotter\.db is missing, but its log spotter\.db-wal is there"):
+        await Database.open(path)
+    assert untouched_by(tmp_path) == before
+
+
+async def test_what_a_killed_bot_left_in_the_log_is_there_again(tmp_path: Path) -> None:
+    database = await Database.open(await left_by_a_kill(tmp_path))
+    assert await marks.read(database, "a") == "1"
+    await database.close()

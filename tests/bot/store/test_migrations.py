@@ -17,7 +17,7 @@ BROKEN = [*FIRST, (2, "CREATE TABLE two (b TEXT) STRICT;\nCREATE TABLE two (b TE
 async def migrated(path: Path, scripts: list[tuple[int, str]]) -> None:
     connection = await aiosqlite.connect(path, isolation_level=None)
     try:
-        await migrations.migrate(connection, path, scripts)
+        await migrations.migrate(connection, scripts)
     finally:
         await connection.close()
 
@@ -28,14 +28,26 @@ def tables(path: Path) -> tuple[int, list[str]]:
         return connection.execute("PRAGMA user_version").fetchone()[0], [name for (name,) in names]
 
 
-async def test_each_migration_is_applied_once_after_a_backup(tmp_path: Path) -> None:
+async def test_each_migration_is_applied_once(tmp_path: Path) -> None:
     path = tmp_path / "spotter.db"
-    await migrated(path, FIRST)
-    assert not (tmp_path / "backups").exists(), "a new database has nothing to keep"
-    await migrated(path, SECOND)
-    await migrated(path, SECOND)
+    for scripts in (FIRST, SECOND, SECOND):
+        await migrated(path, scripts)
     assert tables(path) == (2, ["one", "two"])
-    assert tables(tmp_path / "backups" / "before-schema-2.db") == (1, ["one"])
+
+
+async def test_what_was_there_before_a_migration_is_kept(tmp_path: Path) -> None:
+    path, newest = tmp_path / "spotter.db", migrations.newest_version()
+    await migrated(path, migrations.shipped()[:1])
+    before = tables(path)
+    await (await Database.open(path)).close()
+    assert tables(path)[0] == newest
+    assert tables(tmp_path / "backups" / f"before-schema-{newest}.db") == before
+    assert len(list((tmp_path / "backups").iterdir())) == 1
+
+
+async def test_a_new_database_has_nothing_to_keep(tmp_path: Path) -> None:
+    await (await Database.open(tmp_path / "spotter.db")).close()
+    assert not (tmp_path / "backups").exists()
 
 
 async def test_a_migration_that_fails_leaves_the_schema_as_it_was(tmp_path: Path) -> None:

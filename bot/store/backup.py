@@ -1,0 +1,134 @@
+"""Backups: whole copies of the database, made while it is in use and verified before they count.
+
+`backups/` holds them by the time they were made, in UTC: `spotter-20260131-235900.db`. What stood there before a
+change of the schema (`before-schema-3.db`) or a restore (`before-restore-…/`) lies beside them until somebody removes
+it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import re
+import shutil
+from collections.abc import Awaitable, Callable, Collection
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+
+from bot.store.integrity import check, untouched
+from bot.store.migrations import StoreError
+from trainer_core.atomic import name_aside, sync_folder
+from trainer_core.folders import sweep
+
+HOURS, DAYS = 24, 7
+"""The newest backup of each of so many hours, and of each of so many days, is kept."""
+TIME = "%Y%m%d-%H%M%S"
+_REGULAR = re.compile(r"spotter-(\d{8}-\d{6})\.db")
+_ABANDONED = 3600.0
+"""Seconds after which a copy that is still unfinished is nobody's."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Backup:
+    """One file in `backups/`."""
+
+    made: datetime
+    """UTC."""
+    path: Path
+
+
+def folder_of(database: Path) -> Path:
+    """Where the backups of `database` are."""
+    return database.parent / "backups"
+
+
+def name_at(now: datetime) -> str:
+    """The name of a backup made at `now` (UTC)."""
+    return f"spotter-{now.strftime(TIME)}.db"
+
+
+def backups(folder: Path) -> list[Backup]:
+    """Those there are in `folder`, newest first."""
+    found = []
+    for path in folder.glob("*.db"):
+        with suppress(FileNotFoundError, ValueError):  # removed meanwhile; a name with a time that is none
+            if not path.name.startswith("."):
+                found.append(Backup(_made(path), path))
+    return sorted(found, reverse=True)
+
+
+def _made(path: Path) -> datetime:
+    if named := _REGULAR.fullmatch(path.name):
+        return datetime.strptime(named[1], TIME).replace(tzinfo=UTC)
+    return datetime.fromtimestamp(path.stat().st_mtime, UTC)
+
+
+def newest_good(folder: Path) -> Backup | None:
+    """The newest backup that verifies and that this Spotter can read."""
+    for backup in backups(folder):
+        with suppress(StoreError, OSError):
+            check(backup.path)
+            return backup
+    return None
+
+
+def surplus(made: Collection[datetime]) -> set[datetime]:
+    """Which of the backups, known by when each was made, are no longer kept."""
+    newest_first = sorted(made, reverse=True)
+    kept: set[datetime] = set()
+    for count, period in ((HOURS, "%Y%m%d%H"), (DAYS, "%Y%m%d")):
+        newest: dict[str, datetime] = {}
+        for moment in newest_first:
+            newest.setdefault(moment.strftime(period), moment)
+        kept.update(islice(newest.values(), count))
+    return set(made) - kept
+
+
+async def back_up(copy: Callable[[Path], Awaitable[None]], source: Path, target: Path) -> None:
+    """Have `copy` write the database at `source` to a path it is given; it becomes `target` if it verifies.
+
+    Raises StoreError, sqlite3.Error, OSError; then there is nothing new.
+    """
+    aside = await asyncio.to_thread(_prepare, source, target)
+    try:
+        await copy(aside)
+        await asyncio.to_thread(_accept, aside, target)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def copy_untouched(source: Path, target: Path) -> None:
+    """Copy the database at `source`, with its log, to `target` without writing to it: a bot may be using it."""
+    with untouched(source) as connection:
+        connection.execute("VACUUM INTO ?", (str(target),))
+
+
+def prune(folder: Path, newest: Path) -> list[Path]:
+    """Remove the regular backups that are no longer kept, `newest` never. Returns them."""
+    regular = {backup.made: backup.path for backup in backups(folder) if _REGULAR.fullmatch(backup.path.name)}
+    # A clock that was set back makes the newest look old.
+    removed = [path for path in map(regular.__getitem__, surplus(regular)) if path != newest]
+    for path in removed:
+        path.unlink(missing_ok=True)
+    return removed
+
+
+def _prepare(source: Path, target: Path) -> Path:
+    """A free path beside `target`. Raises OSError if the copy would leave the disk too little room."""
+    target.parent.mkdir(exist_ok=True)
+    sweep(target.parent, idle=_ABANDONED)
+    if shutil.disk_usage(target.parent).free < 2 * source.stat().st_size:
+        raise OSError(errno.ENOSPC, "there is too little room for a copy of the database", str(target.parent))
+    return name_aside(target)
+
+
+def _accept(aside: Path, target: Path) -> None:
+    check(aside)
+    with aside.open("rb") as file:
+        os.fsync(file.fileno())
+    aside.replace(target)
+    sync_folder(target.parent)

@@ -1,0 +1,155 @@
+"""Backups: what is kept, what counts as one, and that making one is all or nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.store import backup, marks
+from bot.store.backup import Backup, surplus
+from bot.store.db import Database
+from bot.store.migrations import StoreError, newest_version
+
+NOON = datetime(2026, 3, 29, 12, tzinfo=UTC)
+MOMENTS = st.sets(
+    st.integers(0, 40 * 24 * 60).map(lambda minutes: NOON + timedelta(minutes=minutes)), min_size=1, max_size=120
+)
+
+
+@given(MOMENTS)
+def test_the_newest_of_each_hour_and_day_are_kept(made: set[datetime]) -> None:
+    kept = made - surplus(made)
+    assert max(made) in kept
+    assert len(kept) <= backup.HOURS + backup.DAYS
+    newest_of_hours = {
+        max(m for m in made if m.replace(minute=0) == hour) for hour in {m.replace(minute=0) for m in made}
+    }
+    assert set(sorted(newest_of_hours)[-backup.HOURS :]) <= kept
+    newest_of_days = {max(m for m in made if m.date() == day) for day in {m.date() for m in made}}
+    assert set(sorted(newest_of_days)[-backup.DAYS :]) <= kept
+
+
+@given(MOMENTS)
+def test_what_was_let_go_is_not_missed_later(made: set[datetime]) -> None:
+    """Pruning after each backup keeps the same as pruning once at the end."""
+    kept: set[datetime] = set()
+    for moment in sorted(made):
+        kept |= {moment}
+        kept -= surplus(kept)
+    assert kept == made - surplus(made)
+
+
+def test_a_week_of_hours() -> None:
+    made = {NOON - timedelta(hours=hours) for hours in range(24 * 10)}
+    kept = sorted(made - surplus(made), reverse=True)
+    assert kept[:24] == [NOON - timedelta(hours=hours) for hours in range(24)]
+    assert [moment.hour for moment in kept[24:]] == [23] * 5, "yesterday's last is among the hours"
+
+
+@pytest.fixture
+async def database(tmp_path: Path) -> AsyncIterator[Database]:
+    database = await Database.open(tmp_path / "spotter.db")
+    await marks.write(database, "a", "1")
+    yield database
+    await database.close()
+
+
+def value(path: Path) -> str:
+    with sqlite3.connect(path) as connection:
+        return str(connection.execute("SELECT value FROM marks WHERE key = 'a'").fetchone()[0])
+
+
+async def test_a_backup_holds_what_was_committed_when_it_was_made(tmp_path: Path, database: Database) -> None:
+    target = tmp_path / "backups" / backup.name_at(NOON)
+    await backup.back_up(database.copy_to, tmp_path / "spotter.db", target)
+    await marks.write(database, "a", "2")
+    assert (target.name, value(target)) == ("spotter-20260329-120000.db", "1")
+    assert backup.backups(target.parent) == [Backup(NOON, target)]
+
+
+async def test_a_backup_waits_for_the_transaction_under_way(tmp_path: Path, database: Database) -> None:
+    target = tmp_path / "backups" / backup.name_at(NOON)
+    async with database.transaction() as tx:
+        making = asyncio.create_task(backup.back_up(database.copy_to, tmp_path / "spotter.db", target))
+        await tx.execute("UPDATE marks SET value = '2'")
+        await asyncio.sleep(0)
+    await making
+    assert value(target) == "2"
+
+
+async def test_a_copy_beside_a_running_bot_has_what_only_the_log_holds(tmp_path: Path, database: Database) -> None:
+    files = [tmp_path / "spotter.db", tmp_path / "spotter.db-wal"]
+    before = [(path.stat().st_size, path.stat().st_mtime_ns) for path in files]
+    backup.copy_untouched(tmp_path / "spotter.db", tmp_path / "copy.db")
+    assert value(tmp_path / "copy.db") == "1"
+    assert [(path.stat().st_size, path.stat().st_mtime_ns) for path in files] == before
+    await marks.write(database, "a", "2")
+    assert await marks.read(database, "a") == "2"
+
+
+async def test_a_copy_that_is_not_whole_never_counts(tmp_path: Path, database: Database) -> None:
+    async def tear(path: Path) -> None:
+        await database.copy_to(path)
+        path.write_bytes(path.read_bytes()[:-5000])
+
+    target = tmp_path / "backups" / backup.name_at(NOON)
+    with pytest.raises(StoreError, match="damaged"):
+        await backup.back_up(tear, tmp_path / "spotter.db", target)
+    assert list(target.parent.iterdir()) == []
+
+
+async def test_too_little_room_is_found_before_the_disk_is_full(tmp_path: Path) -> None:
+    large = tmp_path / "large.db"
+    with large.open("wb") as file:
+        file.truncate(2**43)
+
+    async def never(_: Path) -> None:
+        pytest.fail("it was copied")
+
+    with pytest.raises(OSError, match="too little room"):
+        await backup.back_up(never, large, tmp_path / "backups" / "x.db")
+
+
+def fill(folder: Path, *names: str) -> None:
+    folder.mkdir(exist_ok=True)
+    for name in names:
+        with sqlite3.connect(folder / name) as connection:
+            connection.execute(f"PRAGMA user_version = {newest_version()}")
+
+
+def test_pruning_leaves_the_newest_and_what_is_not_its_own(tmp_path: Path) -> None:
+    """The newest may look old: the clock was set back after the others were made."""
+    newest = backup.name_at(NOON - timedelta(days=30))
+    others = [backup.name_at(NOON + timedelta(days=day)) for day in range(40)]
+    strange = ["before-schema-2.db", "mine.db", "spotter-20269999-000000.db", ".spotter-20260101-000000.db-x"]
+    fill(tmp_path, newest, *others, *strange)
+    removed = backup.prune(tmp_path, tmp_path / newest)
+    assert {path.name for path in removed} == set(others[: -backup.HOURS])
+    assert {path.name for path in tmp_path.iterdir()} == {newest, *others[-backup.HOURS :], *strange}
+
+
+def test_the_newest_good_one_is_found_among_bad_ones(tmp_path: Path) -> None:
+    good, newer, torn = (backup.name_at(NOON + timedelta(hours=hour)) for hour in range(3))
+    fill(tmp_path, good, newer)
+    with sqlite3.connect(tmp_path / newer) as connection:
+        connection.execute("PRAGMA user_version = 999")
+    (tmp_path / torn).write_bytes(b"torn" * 2000)
+    found = backup.newest_good(tmp_path)
+    assert found is not None and found.path.name == good
+    (tmp_path / good).unlink()
+    assert backup.newest_good(tmp_path) is None
+    assert backup.newest_good(tmp_path / "nowhere") is None
+
+
+def test_a_copy_from_before_a_migration_is_as_old_as_its_file(tmp_path: Path) -> None:
+    fill(tmp_path, "before-schema-2.db", backup.name_at(NOON))
+    os.utime(tmp_path / "before-schema-2.db", (NOON.timestamp() + 1,) * 2)
+    assert [found.path.name for found in backup.backups(tmp_path)] == ["before-schema-2.db", backup.name_at(NOON)]
