@@ -13,6 +13,7 @@ from trainer_core.events import (
     JobStarted,
     MetricsConfig,
     MetricsEval,
+    MetricsGuard,
     MetricsProgress,
     MetricsSample,
     Phase,
@@ -164,6 +165,8 @@ class RunStatus:
     first_eval: MetricsEval | None = None
     last_eval: MetricsEval | None = None
     sample: MetricsSample | None = None
+    guard: MetricsGuard | None = None
+    """What was last decided to keep it going."""
     curve: Curve = Curve()
 
 
@@ -199,6 +202,8 @@ def status_of(
                 validation.append(event)
             case MetricsSample():
                 status = replace(status, sample=event)
+            case MetricsGuard():
+                status = replace(status, guard=event)
             case _:
                 pass
     return replace(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from discord import app_commands
 
-from bot.chat.render.answers import help_card
+from bot.chat.render.guide import help_card
 from bot.chat.reply import Interaction, acknowledge, answer
 
 

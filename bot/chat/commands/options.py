@@ -7,6 +7,7 @@ from collections.abc import Collection
 from discord.app_commands import Choice
 
 from bot.chat.render import text
+from bot.chat.render.steering import PAUSABLE
 from bot.chat.reply import Interaction, person_of
 from bot.runs.model import RunState
 from bot.runs.service import GOING
@@ -24,6 +25,15 @@ async def any_run(interaction: Interaction, typed: str) -> list[Choice[str]]:
 async def going_run(interaction: Interaction, typed: str) -> list[Choice[str]]:
     """The person's runs that have not ended."""
     return await _runs(interaction, typed, GOING)
+
+
+async def pausable_run(interaction: Interaction, typed: str) -> list[Choice[str]]:
+    """The person's runs that wait for a slot or have one."""
+    return await _runs(interaction, typed, PAUSABLE)
+
+
+async def paused_run(interaction: Interaction, typed: str) -> list[Choice[str]]:
+    return await _runs(interaction, typed, (RunState.PAUSED,))
 
 
 async def _runs(interaction: Interaction, typed: str, states: Collection[RunState]) -> list[Choice[str]]:

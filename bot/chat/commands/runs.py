@@ -1,10 +1,10 @@
-"""`/trainer status`, `runs` and `stop`."""
+"""`/trainer status` and `runs`."""
 
 from __future__ import annotations
 
 from discord import app_commands
 
-from bot.chat.commands.options import any_run, given, going_run, named_run
+from bot.chat.commands.options import any_run, given
 from bot.chat.render import answers
 from bot.chat.reply import Interaction, acknowledge, answer, person_of
 
@@ -24,12 +24,3 @@ async def runs(interaction: Interaction) -> None:
     await acknowledge(interaction)
     found = await interaction.client.service.runs(person_of(interaction))
     await answer(interaction, answers.runs_list(found, interaction.client.now()))
-
-
-@app_commands.command(description="Stop a run, keeping what it has learned")
-@app_commands.describe(run="Which run")
-@app_commands.autocomplete(run=going_run)
-async def stop(interaction: Interaction, run: str) -> None:
-    await acknowledge(interaction)
-    stopped = await interaction.client.service.stop(person_of(interaction), named_run(run))
-    await answer(interaction, answers.stopping(stopped))

@@ -8,10 +8,11 @@ from discord import app_commands
 from discord.app_commands import Choice
 
 from bot.chat.commands.options import dataset, given
-from bot.chat.render.answers import accepted, size_label
+from bot.chat.render.answers import accepted
+from bot.chat.render.guide import size_label
 from bot.chat.render.text import size as size_text
 from bot.chat.reply import Interaction, acknowledge, answer, person_of
-from bot.runs.intake import Submission, Upload
+from bot.runs.intake import Priority, Submission, Upload
 from trainer_core.data.formats import kind_of
 from trainer_core.errors import Code, SpotterError
 from trainer_core.models.sizes import SIZES
@@ -28,6 +29,7 @@ DEFAULT_BUDGET = "10m"
     budget="How long: 10m, 2h, 500 steps, 3 epochs, 20M tokens; 10m if you leave it out",
     batch="How many tokens each step learns from; what suits the size if you leave it out",
     name="What to call the run; a name is made if you leave it out",
+    priority="Who goes first in the queue; high is the owner's to ask for",
 )
 @app_commands.choices(
     model=[Choice(name="GPT-2, from nothing", value="gpt2")],
@@ -43,6 +45,7 @@ async def train(
     budget: str | None = None,
     batch: int | None = None,
     name: str | None = None,
+    priority: Priority = "normal",
 ) -> None:
     await acknowledge(interaction)
     client, person = interaction.client, person_of(interaction)
@@ -51,6 +54,7 @@ async def train(
         file=await download(file, client.upload_limit) if file else None,
         name=(given(name) or "").lower() or None,  # phones begin with a capital letter
         budget=given(budget) or DEFAULT_BUDGET,
+        priority=priority,
         overrides={} if batch is None else {"batch": {"tokens_per_step": batch}},
         model={key: value for key, value in (("family", given(model)), ("size", given(size))) if value},
     )

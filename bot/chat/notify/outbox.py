@@ -23,14 +23,22 @@ class Outbox:
 
     async def __call__(self, tx: Transaction, change: Change) -> None:
         watches = await rows.watches(tx, change.after.name)
+        for kind in policy.passed(change):
+            await outbox.supersede(tx, kind, change.after.name, [])
         notices = policy.notices(change, watches)
+        turned = change.before.state is not change.after.state or change.before.stall != change.after.stall
         for notice in notices:
+            if notice.kind is Kind.DISK and not await self._is_news(tx, notice):
+                continue
             await self.put(tx, notice)
-            if change.before.state is not change.after.state:
+            if turned:
                 await outbox.hasten(tx, notice.key)
         current = [notice.key for notice in notices]
         await outbox.supersede(tx, Kind.LIVE, change.after.name, current)
         tx.after_commit["send"] = self._wake
+
+    async def _is_news(self, tx: Transaction, notice: policy.Notice) -> bool:
+        return policy.is_news(await outbox.told_at(tx, notice.kind, notice.user_id, notice.run), self._now())
 
     async def put(self, tx: Transaction, notice: policy.Notice) -> None:
         """The message should show the run as it is now."""

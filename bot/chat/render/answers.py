@@ -4,24 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bot.chat.notify.kinds import Kind
 from bot.chat.render import text
-from bot.chat.render.card import LOOKS, card, curve, fraction, place
-from bot.chat.render.embeds import Colour, Field, content, embed
-from bot.chat.render.message import Act, Button, Message
+from bot.chat.render.card import card, curve
+from bot.chat.render.embeds import Colour, content, embed
+from bot.chat.render.message import Act, Message, buttons
+from bot.chat.render.progress import fraction, look
+from bot.chat.render.queue import place
+from bot.chat.render.steering import acts
 from bot.runs.model import Run, RunState, RunStatus
 from bot.runs.service import Submitted
-from trainer_core.data.formats import KINDS
-from trainer_core.models.sizes import SIZES, parameters
-from trainer_core.spec import BUDGET_EXAMPLES, Size
 
-TYPICAL_VOCABULARY = 4096
-"""Tokens; the real vocabulary follows the text's size, so parameter counts told in advance are about."""
+_MOST_MISSED = 10
+"""Runs that are named of those a person was not told about."""
+
+_NEWS = {
+    Kind.COMPLETED: "has finished",
+    Kind.STOPPED: "was stopped",
+    Kind.FAILED: "has failed",
+    Kind.STALLED: "stalled and needed a decision",
+    Kind.DISK: "met a full disk",
+    Kind.PAUSED: "was paused",
+    Kind.LIVE: "has begun",
+    Kind.SUMMARY: "went on",
+}
+"""What a person missed of a run, the most telling first."""
 
 
 def accepted(submitted: Submitted) -> Message:
     """The run is stored: its name, its place, what it trains on."""
     run, card_ = submitted.run, submitted.card
-    where = place(submitted.position) if run.state is RunState.QUEUED else LOOKS[run.state].word
+    queued = run.state is RunState.QUEUED
+    where = place(submitted.position, submitted.starts_in) if queued else look(run).word
     documents = "one document" if card_.documents == 1 else f"{card_.documents:,} documents"
     spec = run.spec
     return Message(
@@ -31,18 +45,16 @@ def accepted(submitted: Submitted) -> Message:
             f"{spec.model.family} {spec.model.size} · budget {spec.budget}\n"
             "-# I write to you here as it goes, and when it is done."
         ),
-        buttons=(Button(run.name, Act.STOP),),
+        buttons=buttons(run.name, acts(run)),
     )
 
 
 def status_reply(status: RunStatus, now: float, viewer_id: int) -> Message:
     """The run's card for one who asked, with what they can do."""
-    acts = [Act.REFRESH]
-    if not status.run.state.is_terminal:
-        acts += [Act.UNWATCH if viewer_id in status.watchers else Act.WATCH, Act.STOP]
-    return Message(
-        embed=card(status, now), plot=curve(status), buttons=tuple(Button(status.run.name, act) for act in acts)
-    )
+    run, offered = status.run, [Act.REFRESH]
+    if not run.state.is_terminal:
+        offered += [Act.UNWATCH if viewer_id in status.watchers else Act.WATCH, *acts(run)]
+    return Message(embed=card(status, now), plot=curve(status), buttons=buttons(run.name, offered))
 
 
 def runs_list(statuses: Sequence[RunStatus], now: float) -> Message:
@@ -60,10 +72,10 @@ def runs_list(statuses: Sequence[RunStatus], now: float) -> Message:
 
 
 def _line(status: RunStatus, now: float) -> str:
-    run, look = status.run, LOOKS[status.run.state]
-    parts = [f"{look.emoji} **{run.name}** {look.word}"]
+    run, shown = status.run, look(status.run)
+    parts = [f"{shown.emoji} **{run.name}** {shown.word}"]
     if run.state is RunState.QUEUED:
-        parts.append(place(status.position))
+        parts.append(place(status.position, status.starts_in))
     elif not run.state.is_terminal:
         parts.append(text.percent(fraction(status)))
     loss = run.summary.loss if run.summary else status.last_eval.loss if status.last_eval else None
@@ -73,48 +85,11 @@ def _line(status: RunStatus, now: float) -> str:
     return " · ".join(parts)
 
 
-def confirm_stop(run: Run) -> Message:
-    """Ask first: a stopped run does not go on."""
-    if over := _over(run):
-        return over
-    if run.started_at is None:
-        kept = "It has not begun to train."
-    elif run.state is RunState.QUEUED:
-        kept = "Its newest checkpoint is kept, if it has made one."
-    else:
-        kept = "What it has learned so far is kept."
-    return Message(
-        content=f"Stop **{run.name}**? {kept}",
-        buttons=(Button(run.name, Act.STOP_NOW), Button(run.name, Act.KEEP)),
-    )
-
-
-def stopping(run: Run) -> Message:
-    if run.state is RunState.STOPPING:
-        return Message(content=f"🟠 **{run.name}** saves what it has learned and stops.")
-    kept = "" if run.started_at is None else " Its newest checkpoint is kept, if it has made one."
-    return Message(content=f"⏹️ **{run.name}** was taken out of the queue.{kept}")
-
-
-def keeping(run: Run) -> Message:
-    """The person decided not to stop it; by then it may have ended all the same."""
-    return _over(run) or Message(content=f"**{run.name}** keeps going.")
-
-
-def _over(run: Run) -> Message | None:
-    """What there is to say of a run that needs no decision about stopping any more; None if it does."""
-    if run.state.is_terminal:
-        return Message(content=f"**{run.name}** has {LOOKS[run.state].word} already.")
-    if run.state is RunState.STOPPING:
-        return Message(content=f"**{run.name}** is stopping already.")
-    return None
-
-
 def watching(run: Run, added: bool) -> Message:
     if not added:
         return Message(content=f"You watch **{run.name}** already.")
     if run.state.is_terminal:
-        return Message(content=f"**{run.name}** has {LOOKS[run.state].word} already: there is nothing more to report.")
+        return Message(content=f"**{run.name}** has {look(run).word} already: there is nothing more to report.")
     return Message(content=f"👀 You watch **{run.name}**: its card comes as a direct message.")
 
 
@@ -124,36 +99,19 @@ def unwatching(run: Run, removed: bool) -> Message:
     return Message(content=f"You no longer watch **{run.name}**. It goes on; `/trainer watch` brings the reports back.")
 
 
-def size_label(size: Size) -> str:
-    """`tiny · about 1.32M parameters`."""
-    return f"{size} · about {text.short(parameters(size, TYPICAL_VOCABULARY))} parameters"
-
-
-def help_card(upload_limit: int) -> Message:
-    """What Spotter does and how to ask for it; `upload_limit` in bytes."""
-    kinds = " ".join(f".{kind}" for kind in KINDS)
-    return Message(
-        embed=embed(
-            title="🏋️ Spotter trains language models on this machine",
-            colour=Colour.GOING,
-            description=(
-                "Give it a text, and it trains a model on it from nothing: it reports here while it trains, and sends "
-                "the result when it is done. Nothing is uploaded anywhere.\n\n"
-                "**Try it**\n"
-                "`/trainer train data:python-docs budget:3m`\n"
-                "`/trainer train file:notes.txt size:mini budget:1h name:my-notes`"
-            ),
-            fields=[
-                Field(
-                    "Commands",
-                    "`/trainer train` start a run\n`/trainer status` a run's card and curve\n"
-                    "`/trainer runs` all your runs\n`/trainer watch` `/trainer unwatch` reports on, off\n"
-                    "`/trainer stop` end a run, keeping what it learned",
-                    inline=False,
-                ),
-                Field("Budgets", BUDGET_EXAMPLES, inline=False),
-                Field("Files", f"{kinds}, up to {text.size(upload_limit)}, UTF-8", inline=False),
-                Field("Sizes", "\n".join(map(size_label, SIZES)), inline=False),
-            ],
-        )
+def missed(notices: Sequence[tuple[str, Kind]]) -> Message:
+    """What a person whose direct messages were closed was not told, a line for each run: (run, kind), oldest first."""
+    news: dict[str, Kind] = {}
+    telling = list(_NEWS)
+    for run, kind in notices:
+        known = news.get(run, kind)
+        news[run] = min(kind, known, key=telling.index)
+    lines = ["📭 **While I could not write to you:**"]
+    lines += [f"• **{run}** {_NEWS[kind]}" for run, kind in list(news.items())[:_MOST_MISSED]]
+    if len(news) > _MOST_MISSED:
+        lines.append(f"• and {len(news) - _MOST_MISSED} more; `/trainer runs` lists them")
+    lines.append(
+        "I am trying again now. If nothing comes, allow direct messages from apps in Discord's settings, under "
+        "Content & Social."
     )
+    return Message(content=content("\n".join(lines)))

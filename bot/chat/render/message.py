@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -20,12 +21,23 @@ class Act(StrEnum):
     REFRESH = "status"
     WATCH = "watch"
     UNWATCH = "unwatch"
+    PAUSE = "pause"
+    RESUME = "resume"
+    WAIT = "wait"
+    """Leave a stalled run alone for now."""
+    RESTART = "restart"
+    """Kill a stalled run's worker and go on from the newest checkpoint."""
 
 
 @dataclass(frozen=True, slots=True)
 class Button:
     run: str
     act: Act
+
+
+def buttons(run: str, acts: Iterable[Act]) -> tuple[Button, ...]:
+    """A button for each act on the run."""
+    return tuple(Button(run, act) for act in acts)
 
 
 @dataclass(frozen=True, slots=True)

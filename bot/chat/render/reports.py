@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 
 from bot.chat.notify.kinds import Kind
-from bot.chat.render import text
-from bot.chat.render.card import card, curve, fraction, recipe, steps
+from bot.chat.render import stalls, text
+from bot.chat.render.card import card, curve
 from bot.chat.render.embeds import Colour, Field, content, embed
-from bot.chat.render.message import Act, Button, Message
-from bot.runs.model import RunError, RunStatus
-from trainer_core.errors import Code
+from bot.chat.render.failures import failed
+from bot.chat.render.message import Act, Message, buttons
+from bot.chat.render.progress import fraction, look, recipe, steps
+from bot.chat.render.steering import acts
+from bot.runs.model import RunStatus
 from trainer_core.events import Summary
 
 SAMPLE, SAMPLE_LINES = 900, 12
@@ -21,27 +23,42 @@ def render(kind: Kind, status: RunStatus, now: float) -> Message:
     """The message of this kind about the run; `now` in seconds since the epoch."""
     match kind:
         case Kind.LIVE:
-            return live(status, now)
+            message = live(status, now)
         case Kind.SUMMARY:
-            return summary_line(status)
+            message = summary_line(status)
         case Kind.COMPLETED:
-            return completed(status)
+            message = completed(status)
         case Kind.STOPPED:
-            return stopped(status)
+            message = stopped(status)
         case Kind.FAILED:
-            return failed(status)
+            message = failed(status)
+        case Kind.STALLED:
+            message = stalls.alert(status, now)
+        case Kind.PAUSED:
+            message = paused(status)
+        case Kind.DISK:
+            message = disk_full(status)
+    return message
+
+
+def passed(kind: Kind, status: RunStatus, told_at: float) -> Message:
+    """What is left of a message about something that is over: nothing to press. `told_at`: when it was sent, seconds
+    since the epoch.
+    """
+    return resumed(status) if kind is Kind.PAUSED else stalls.over(status, told_at)
 
 
 def live(status: RunStatus, now: float) -> Message:
     """The card that is edited in place while the run goes on; its buttons go when the run has ended."""
-    acts = () if status.run.state.is_terminal else (Act.STOP, Act.UNWATCH)
-    return Message(embed=card(status, now), plot=curve(status), buttons=_buttons(status, *acts))
+    run = status.run
+    offered = () if run.state.is_terminal else (*acts(run), Act.UNWATCH)
+    return Message(embed=card(status, now), plot=curve(status), buttons=buttons(run.name, offered))
 
 
 def unwatched(status: RunStatus) -> Message:
     """What is left of the live card of somebody who no longer watches: it must not look alive."""
     line = f"🔕 You no longer watch **{status.run.name}**. It goes on, at {text.percent(fraction(status))} by now."
-    return Message(content=content(line), buttons=_buttons(status, Act.WATCH))
+    return Message(content=content(line), buttons=buttons(status.run.name, (Act.WATCH,)))
 
 
 def summary_line(status: RunStatus) -> Message:
@@ -97,26 +114,35 @@ def stopped(status: RunStatus) -> Message:
     )
 
 
-def failed(status: RunStatus) -> Message:
-    """The run failed: the code, what happened, what to do, and how far it had come."""
+def paused(status: RunStatus) -> Message:
+    """Somebody paused the run, and its worker has gone: how far it is, and how it goes on."""
     run = status.run
-    error = run.error or RunError(Code.WORKER_LOST, Code.WORKER_LOST.sentence, Code.WORKER_LOST.next_step)
-    said, advice = text.sentence(error.message), text.sentence(error.next_step)
-    fields = [Field("What to do", advice, inline=False)]
-    if status.progress:
-        fields.append(Field("Got to", steps(status)))
-    if status.last_eval:
-        fields.append(Field("Last validation", text.number(status.last_eval.loss, 3)))
+    at = f" at {steps(status)} ({text.percent(fraction(status))})" if status.progress else " before its first step"
     return Message(
-        content=content(f"❌ **{run.name}** failed: {said}"),
-        embed=embed(
-            title=f"❌ {run.name} · failed",
-            colour=Colour.FAILED,
-            description=f"`{error.code}`\n{said}",
-            fields=fields,
-            footer=recipe(status),
+        content=content(
+            f"⏸️ **{run.name}** is paused{at}. It holds no slot. It goes on from there when you press Resume, or type "
+            f"{text.code(f'/trainer resume run:{run.name}')}, today or in a week."
         ),
-        plot=curve(status),
+        buttons=buttons(run.name, acts(run)),
+    )
+
+
+def resumed(status: RunStatus) -> Message:
+    """What is left of the notice that a run is paused when it no longer is."""
+    run, shown = status.run, look(status.run)
+    if run.state.is_terminal:
+        return Message(content=content(f"⏸️ **{run.name}** was paused. It has {shown.word} since."))
+    return Message(content=content(f"▶️ **{run.name}** was paused, and is {shown.word} again."))
+
+
+def disk_full(status: RunStatus) -> Message:
+    """Somebody has to make room on the machine."""
+    guard = status.guard
+    said = text.sentence(guard.reason) if guard and guard.action == "disk" else "the disk was full at a checkpoint"
+    return Message(
+        content=content(
+            f"💾 **{status.run.name}**: {said}.\n➡️ Free some space on its machine; the run needs nothing else from you."
+        ),
         silent=False,
     )
 
@@ -148,7 +174,3 @@ def _numbers(status: RunStatus, summary: Summary) -> list[Field]:
     if written.strip():
         fields.append(Field("It writes", text.code_block(written, SAMPLE, SAMPLE_LINES), inline=False))
     return fields
-
-
-def _buttons(status: RunStatus, *acts: Act) -> tuple[Button, ...]:
-    return tuple(Button(status.run.name, act) for act in acts)

@@ -71,6 +71,18 @@ def code_block(text: str, limit: int, lines: int) -> str:
     return f"```\n{clip(inside, limit - 8) or ' '}\n```"
 
 
+def last_lines(text: str, limit: int, lines: int) -> str:
+    """The end of a text: at most `limit` characters and `lines` lines, whole ones if they are not longer than that."""
+    kept: list[str] = []
+    room = limit
+    for line in reversed(text.strip("\n").split("\n")[-lines:]):
+        room -= length(line) + 1
+        if room < 0 and kept:
+            break
+        kept.insert(0, line)
+    return "\n".join(kept)
+
+
 def number(value: float, places: int = 0) -> str:
     """`12,345`; a dash for what is not a number."""
     return f"{value:,.{places}f}" if math.isfinite(value) else "–"
@@ -120,6 +132,21 @@ def age(seconds: float) -> str:
         if seconds >= unit:
             return f"{int(seconds // unit)} {suffix}"
     return f"{int(seconds)} s"
+
+
+def roughly(seconds: float) -> str:
+    """A length of time nobody knows exactly: `less than a minute`, `about 25 min`, `about 3 h`, `about 2 d`."""
+    if not math.isfinite(seconds):
+        return "–"
+    for least, unit, suffix in ((172_800, 86_400, "d"), (7200, 3600, "h"), (60, 60, "min")):
+        if seconds >= least:
+            return f"about {seconds / unit:.0f} {suffix}"
+    return "less than a minute"
+
+
+def moment(time: float) -> str:
+    """Seconds since the epoch in a mark that Discord shows as `in 5 minutes`, and keeps up to date."""
+    return f"<t:{int(time)}:R>"
 
 
 def bar(fraction: float, cells: int = 16) -> str:

@@ -26,6 +26,10 @@ _LOOKS = {
     Act.REFRESH: Look("Refresh"),
     Act.WATCH: Look("Watch"),
     Act.UNWATCH: Look("Stop watching"),
+    Act.PAUSE: Look("Pause"),
+    Act.RESUME: Look("Resume", discord.ButtonStyle.success),
+    Act.WAIT: Look("Wait"),
+    Act.RESTART: Look("Kill & resume", discord.ButtonStyle.primary),
 }
 _ACTS = "|".join(Act)
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from bot.chat.errors import report
-from bot.chat.render import answers
+from bot.chat.render import answers, stalls, steering
 from bot.chat.render.message import Act, Button, Message
 from bot.chat.reply import Interaction, admit, answer, person_of
 from bot.runs.intake import Person
 from bot.runs.service import RunService
+from bot.runs.stalls import Choice
 
 
 async def press(interaction: Interaction, button: Button) -> None:
@@ -34,14 +35,24 @@ async def _act(service: RunService, person: Person, button: Button, now: float) 
     run = button.run
     match button.act:
         case Act.STOP:
-            return answers.confirm_stop((await service.status(person, run)).run)
+            said = steering.confirm_stop((await service.status(person, run)).run)
         case Act.STOP_NOW:
-            return answers.stopping(await service.stop(person, run))
+            said = steering.stopping(await service.stop(person, run))
         case Act.KEEP:
-            return answers.keeping((await service.status(person, run)).run)
+            said = steering.keeping((await service.status(person, run)).run)
+        case Act.PAUSE:
+            said = steering.pausing(await service.pause(person, run))
+        case Act.RESUME:
+            await service.resume(person, run)
+            said = steering.resuming(await service.status(person, run))
+        case Act.WAIT:
+            said = stalls.decided(Choice.WAIT, *await service.decide(person, run, Choice.WAIT))
+        case Act.RESTART:
+            said = stalls.decided(Choice.RESTART, *await service.decide(person, run, Choice.RESTART))
         case Act.REFRESH:
-            return answers.status_reply(await service.status(person, run), now, person.id)
+            said = answers.status_reply(await service.status(person, run), now, person.id)
         case Act.WATCH:
-            return answers.watching(*await service.watch(person, run))
+            said = answers.watching(*await service.watch(person, run))
         case Act.UNWATCH:
-            return answers.unwatching(*await service.unwatch(person, run))
+            said = answers.unwatching(*await service.unwatch(person, run))
+    return said

@@ -16,12 +16,13 @@ from bot.runs.announce import Change
 from bot.runs.lifecycle import after_event
 from bot.runs.model import Run, RunState
 from bot.runs.service import RunService
+from bot.runs.slots import Slot, SlotKind
 from bot.store import attempts
-from bot.store import events as event_rows
 from bot.store import runs as rows
 from bot.store.db import Database, Transaction
 from playground.people import Person
 from playground.server import Playground
+from tests.bot.storing import append_events
 from tests.playground.openapi import validate_traffic
 from trainer_core.data import corpus
 from trainer_core.events import Event
@@ -35,14 +36,27 @@ UPLOAD_LIMIT = 100_000
 class Recorded:
     """Whom the service tells that there is work: nobody runs anything here."""
 
+    slots: Sequence[Slot] = (Slot("cpu-0", SlotKind.CPU, 1),)
     woken: int = 0
     stopped: list[str] = field(default_factory=list)
+    paused: list[str] = field(default_factory=list)
+    restarted: list[str] = field(default_factory=list)
+    waited: list[str] = field(default_factory=list)
 
     def wake(self) -> None:
         self.woken += 1
 
     def stop(self, run: Run) -> None:
         self.stopped.append(run.name)
+
+    def pause(self, run: Run) -> None:
+        self.paused.append(run.name)
+
+    def restart(self, run: Run) -> None:
+        self.restarted.append(run.name)
+
+    def wait(self, run: Run) -> None:
+        self.waited.append(run.name)
 
 
 async def nothing_to_announce(tx: Transaction, change: Change) -> None:
@@ -96,7 +110,7 @@ class Chat:
             after = before.moved(RunState.STARTING, 0.0)
             await attempts.insert(tx, name, after.attempt, "cpu-0", 0.0)
             stamped = [each.stamped(name, after.attempt, seq, 0.0) for seq, each in enumerate(story, start=1)]
-            await event_rows.append_events(tx, name, after.attempt, stamped, len(stamped))
+            await append_events(tx, name, after.attempt, stamped, len(stamped))
             for event in stamped:
                 *_, after = (after, *after_event(after, event, 100.0))
             await rows.update(tx, before, after, 100.0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from bot.runs.model import Run, RunError, RunState, RunStatus, status_of
+from bot.runs.model import Run, RunError, RunState, RunStatus, Stall, status_of
 from trainer_core.errors import Code
 from trainer_core.events import (
     Event,
@@ -22,6 +22,9 @@ START = 1_750_000_000.0
 """When every run here first ran, seconds since the epoch."""
 NAME = "brisk-otter-42"
 SAMPLE = "The assert statement is a convenient way to insert debugging assertions into a program."
+
+STALL = Stall(since=START + 100, noticed_at=START + 460, step=430, restarts_at=START + 820)
+"""No step for six minutes, and six more to choose what to do."""
 
 
 def spec(name: str = NAME, budget: str = "1000 steps") -> RunSpec:

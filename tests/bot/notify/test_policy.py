@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,6 +14,7 @@ from bot.chat.notify.kinds import Kind
 from bot.runs.announce import Change
 from bot.runs.model import NEXT, Run, RunState
 from tests.bot.chat import stories
+from trainer_core.events import MetricsGuard
 
 ENDINGS = {RunState.SUCCEEDED: Kind.COMPLETED, RunState.STOPPED: Kind.STOPPED, RunState.FAILED: Kind.FAILED}
 MOVES = [(before, after) for before, following in NEXT.items() for after in sorted(following)]
@@ -50,9 +53,12 @@ def test_every_change_tells_each_watcher_what_it_calls_for(
     before, after = move
     found = policy.notices(Change(run(before, attempt), run(after, attempt)), watches)
     assert len({notice.key for notice in found}) == len(found), "each message once"
-    for kind, called_for in [(Kind.LIVE, attempt > 0), *((kind, after is end) for end, kind in ENDINGS.items())]:
+    called_for = {kind for end, kind in ENDINGS.items() if after is end}
+    if attempt > 0:
+        called_for |= {Kind.LIVE} | ({Kind.PAUSED} if after is RunState.PAUSED else set())
+    for kind in Kind:
         told = {notice.user_id for notice in found if notice.kind is kind}
-        assert told == (set(watches) if called_for else set())
+        assert told == (set(watches) if kind in called_for else set()), kind
     assert all(notice.run == stories.NAME for notice in found)
 
 
@@ -60,6 +66,76 @@ def test_every_change_tells_each_watcher_what_it_calls_for(
 def test_a_change_within_a_state_is_no_ending(state: RunState, watches: dict[int, float]) -> None:
     found = policy.notices(Change(run(state), run(state)), watches)
     assert [notice.kind for notice in found] == [Kind.LIVE] * len(watches)
+
+
+def stalled(state: RunState = RunState.RUNNING, later: float = 0.0) -> Run:
+    """A run that stalled, so many seconds later than usual."""
+    stall = replace(stories.STALL, noticed_at=stories.STALL.noticed_at + later)
+    return stories.run(state, stall=stall)
+
+
+def asked(change: Change) -> list[policy.Notice]:
+    return [notice for notice in policy.notices(change, {7: 0.0}) if notice.kind is Kind.STALLED]
+
+
+def test_a_stall_is_asked_about_once_and_a_later_one_anew() -> None:
+    [first] = asked(Change(run(RunState.RUNNING), stalled()))
+    [second] = asked(Change(run(RunState.RUNNING), stalled(later=1.0)))
+    assert first.key != second.key
+    assert asked(Change(stalled(), stalled())) == []
+    assert policy.stands(first, stalled()) and not policy.stands(first, stalled(later=1.0))
+
+
+def test_a_choice_changes_the_question_it_answers() -> None:
+    chosen = stories.run(RunState.RUNNING, stall=replace(stories.STALL, restarts_at=stories.STALL.noticed_at))
+    assert asked(Change(stalled(), chosen)) == asked(Change(run(RunState.RUNNING), stalled()))
+    assert policy.passed(Change(stalled(), chosen)) == []
+
+
+ENDED_STALLS = [stalled(RunState.STOPPING), stalled(later=1.0), *map(run, RunState)]
+
+
+@pytest.mark.parametrize("after", ENDED_STALLS)
+def test_a_question_that_is_answered_or_overtaken_is_over(after: Run) -> None:
+    assert policy.passed(Change(stalled(), after)) == [Kind.STALLED]
+    [notice] = asked(Change(run(RunState.RUNNING), stalled()))
+    assert not policy.stands(notice, after)
+
+
+def test_a_run_that_is_being_ended_is_not_asked_about() -> None:
+    assert asked(Change(run(RunState.STOPPING), stalled(RunState.STOPPING))) == []
+
+
+@given(st.sampled_from(MOVES))
+def test_a_pause_is_over_when_the_run_moves_on(move: tuple[RunState, RunState]) -> None:
+    before, after = map(run, move)
+    was, is_ = before.state is RunState.PAUSED, after.state is RunState.PAUSED
+    assert (Kind.PAUSED in policy.passed(Change(before, after))) == (was and not is_)
+    notice = policy.paused(stories.NAME, 7, 1)
+    assert policy.stands(notice, after) == is_
+    assert not policy.stands(notice, run(after.state, attempt=2))
+
+
+def full(step: int) -> MetricsGuard:
+    return MetricsGuard(run=stories.NAME, attempt=1, step=step, action="disk", reason="the disk is full")
+
+
+def test_a_full_disk_is_told_once_a_change() -> None:
+    skipped = MetricsGuard(run=stories.NAME, attempt=1, step=4, action="skip", reason="not a number")
+    for events, told in [((skipped,), 0), ((skipped, full(5), full(6)), 1)]:
+        found = policy.notices(Change(run(RunState.RUNNING), run(RunState.RUNNING), events), {7: 0.0})
+        assert sum(notice.kind is Kind.DISK for notice in found) == told
+
+
+@given(st.floats(0, 4e9), st.floats(0, 1e6))
+def test_a_disk_that_stays_full_is_told_again_after_hours(told_at: float, later: float) -> None:
+    assert policy.is_news(None, told_at)
+    assert not policy.is_news(told_at, told_at + 3600)
+    assert policy.is_news(told_at, told_at + 86_400 + later)
+
+
+def test_what_passes_is_what_can_be_over() -> None:
+    assert {kind for kind in Kind if kind.passes} == {Kind.STALLED, Kind.PAUSED}
 
 
 def test_a_card_belongs_to_one_watching() -> None:
@@ -74,8 +150,8 @@ def test_each_summary_is_a_message_of_its_own(first: int, second: int) -> None:
     assert same == (first == second)
 
 
-def test_how_it_ended_outranks_how_it_goes_outranks_a_summary() -> None:
-    endings = {kind.priority for kind in ENDINGS.values()}
+def test_endings_and_decisions_outrank_how_it_goes_outranks_a_summary() -> None:
+    endings = {kind.priority for kind in ENDINGS.values()} | {Kind.STALLED.priority}
     assert max(endings) < Kind.LIVE.priority < Kind.SUMMARY.priority
 
 

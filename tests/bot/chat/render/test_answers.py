@@ -4,7 +4,10 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from bot.chat.notify.kinds import Kind
 from bot.chat.render import answers
 from bot.chat.render.message import Act, Message
 from bot.runs.model import RunState
@@ -12,7 +15,6 @@ from bot.runs.service import Submitted
 from tests.bot.chat import stories
 from tests.bot.chat.render.budgets import check
 from trainer_core.data.corpus import DatasetCard
-from trainer_core.models.sizes import SIZES
 
 NOW = stories.START + 60
 CARD = DatasetCard(
@@ -29,15 +31,22 @@ CARD = DatasetCard(
 
 
 @pytest.mark.parametrize(
-    ("position", "where"), [(1, "first in the queue"), (3, "place 3 in the queue"), (None, "starting now")]
+    ("position", "starts_in", "where"),
+    [
+        (1, None, "first in the queue"),
+        (3, 1500.0, "place 3 in the queue, starts in about 25 min"),
+        (None, None, "starting now"),
+    ],
 )
-def test_an_accepted_run_is_named_with_its_place_and_its_data(position: int | None, where: str) -> None:
-    message = answers.accepted(Submitted(stories.run(RunState.QUEUED), CARD, position))
+def test_an_accepted_run_is_named_with_its_place_and_its_data(
+    position: int | None, starts_in: float | None, where: str
+) -> None:
+    message = answers.accepted(Submitted(stories.run(RunState.QUEUED), CARD, position, starts_in))
     assert message.content and message.content.splitlines()[:2] == [
         f"🏋️ **brisk-otter-42** is {where}.",
         "`python-docs` (477 KB, 79 documents) · gpt2 tiny · budget 1000 steps",
     ]
-    assert [button.act for button in message.buttons] == [Act.STOP]
+    assert [button.act for button in message.buttons] == [Act.PAUSE, Act.STOP]
     check(message)
 
 
@@ -50,8 +59,10 @@ def test_a_run_accepted_before_may_be_running_by_now() -> None:
 @pytest.mark.parametrize(
     ("state", "viewer", "acts"),
     [
-        (RunState.RUNNING, 7, [Act.REFRESH, Act.UNWATCH, Act.STOP]),
-        (RunState.RUNNING, 8, [Act.REFRESH, Act.WATCH, Act.STOP]),
+        (RunState.RUNNING, 7, [Act.REFRESH, Act.UNWATCH, Act.PAUSE, Act.STOP]),
+        (RunState.RUNNING, 8, [Act.REFRESH, Act.WATCH, Act.PAUSE, Act.STOP]),
+        (RunState.PAUSED, 7, [Act.REFRESH, Act.UNWATCH, Act.RESUME, Act.STOP]),
+        (RunState.STOPPING, 7, [Act.REFRESH, Act.UNWATCH]),
         (RunState.SUCCEEDED, 7, [Act.REFRESH]),
     ],
 )
@@ -63,14 +74,16 @@ def test_a_status_offers_what_can_be_done(state: RunState, viewer: int, acts: li
 
 def test_the_list_has_a_line_for_each_run() -> None:
     statuses = [
-        stories.status(RunState.QUEUED),
+        replace(stories.status(RunState.QUEUED), starts_in=90.0),
         stories.status(RunState.RUNNING, 430),
+        stories.status(RunState.RUNNING, 430, stall=stories.STALL),
         stories.status(RunState.SUCCEEDED, 1000),
     ]
     message = answers.runs_list(statuses, NOW + 7200)
     assert message.embed and (message.embed.description or "").splitlines() == [
-        "🟡 **brisk-otter-42** queued · place 2 in the queue · 2 h ago",
+        "🟡 **brisk-otter-42** queued · place 2 in the queue, starts in about 2 min · 2 h ago",
         "🟢 **brisk-otter-42** training · 43 % · validation 3.48 · 2 h ago",
+        "🟠 **brisk-otter-42** stalled · 43 % · validation 3.48 · 2 h ago",
         "✅ **brisk-otter-42** finished · validation 3.41 · 1 h ago",
     ]
 
@@ -81,22 +94,6 @@ def test_a_long_list_fits_and_an_empty_one_says_how_to_begin() -> None:
     assert empty.content and "/trainer train" in empty.content
 
 
-@pytest.mark.parametrize("state", RunState)
-def test_stopping_is_asked_about_only_where_it_means_something(state: RunState) -> None:
-    message = answers.confirm_stop(stories.run(state))
-    asks = not state.is_terminal and state is not RunState.STOPPING
-    assert [button.act for button in message.buttons] == ([Act.STOP_NOW, Act.KEEP] if asks else [])
-    assert message.content and ("already" in message.content) != asks
-
-
-def test_the_question_says_what_is_kept() -> None:
-    running, queued = map(answers.confirm_stop, (stories.run(RunState.RUNNING), stories.run(RunState.QUEUED)))
-    assert running.content and "learned so far is kept" in running.content
-    assert queued.content and "has not begun" in queued.content
-    again = answers.confirm_stop(stories.run(RunState.QUEUED, attempt=1, started_at=stories.START))
-    assert again.content and again.content.endswith("Its newest checkpoint is kept, if it has made one.")
-
-
 @pytest.mark.parametrize(
     ("said", "part"),
     [
@@ -105,28 +102,36 @@ def test_the_question_says_what_is_kept() -> None:
         (answers.watching(stories.run(RunState.STOPPED), True), "nothing more to report"),
         (answers.unwatching(stories.run(RunState.RUNNING), True), "no longer watch"),
         (answers.unwatching(stories.run(RunState.RUNNING), False), "do not watch"),
-        (answers.stopping(stories.run(RunState.STOPPING)), "saves what it has learned"),
-        (answers.stopping(stories.run(RunState.STOPPED)), "out of the queue"),
-        (answers.stopping(stories.run(RunState.STOPPED, started_at=stories.START)), "Its newest checkpoint is kept"),
-        (answers.keeping(stories.run(RunState.RUNNING)), "keeps going"),
-        (answers.keeping(stories.run(RunState.STOPPING)), "is stopping already"),
-        (answers.keeping(stories.run(RunState.SUCCEEDED)), "has finished already"),
     ],
 )
 def test_short_answers(said: Message, part: str) -> None:
     assert said.content and part in said.content
 
 
-def test_the_help_names_every_size_and_the_limit() -> None:
-    message = answers.help_card(10 * 2**20)
-    check(message)
-    assert message.embed
-    shown = {field.name: str(field.value) for field in message.embed.fields}
-    assert "10 MB" in shown["Files"] and ".jsonl" in shown["Files"]
-    assert all(size in shown["Sizes"] for size in SIZES)
-
-
 def test_a_status_of_another_spec_names_it() -> None:
     run = replace(stories.run(RunState.RUNNING), spec=stories.spec(budget="20M tokens"))
     message = answers.status_reply(replace(stories.status(RunState.RUNNING, 10), run=run), NOW, 7)
     assert message.embed and "budget 20M tokens" in str(message.embed.footer.text)
+
+
+def test_what_was_missed_is_told_once_for_each_run_by_its_most_telling_news() -> None:
+    message = answers.missed(
+        [("swans", Kind.LIVE), ("geese", Kind.STALLED), ("swans", Kind.COMPLETED), ("swans", Kind.SUMMARY)]
+    )
+    assert message.content and message.content.splitlines() == [
+        "📭 **While I could not write to you:**",
+        "• **swans** has finished",
+        "• **geese** stalled and needed a decision",
+        "I am trying again now. If nothing comes, allow direct messages from apps in Discord's settings, under"
+        " Content & Social.",
+    ]
+
+
+@given(st.lists(st.tuples(st.from_regex(r"[a-z0-9-]{1,48}", fullmatch=True), st.sampled_from(Kind)), min_size=1))
+def test_however_much_was_missed_it_fits(notices: list[tuple[str, Kind]]) -> None:
+    message = answers.missed(notices)
+    check(message)
+    runs = {run for run, _ in notices}
+    lines = (message.content or "").splitlines()[1:-1]
+    assert len(lines) == min(len(runs), 11)
+    assert ("more;" in lines[-1].split()) == (len(runs) > 10)

@@ -8,15 +8,17 @@ from hypothesis import strategies as st
 
 from bot.chat.notify.kinds import Kind
 from bot.chat.render.message import Act, Message
-from bot.chat.render.reports import render, unwatched
+from bot.chat.render.reports import passed, render, unwatched
+from bot.chat.render.steering import acts
 from bot.runs.model import RunError, RunState, RunStatus
 from tests.bot.chat import stories
 from tests.bot.chat.render.budgets import check
 from tests.bot.chat.render.test_text import HOSTILE
 from trainer_core.errors import Code
-from trainer_core.events import MetricsSample, Phase
+from trainer_core.events import MetricsGuard, MetricsSample, Phase
 
 NOW = stories.START + 60
+KILLED = RunError(Code.WORKER_KILLED, "The training process was killed (signal 9).", Code.WORKER_KILLED.next_step)
 GOING = [state for state in RunState if not state.is_terminal]
 
 
@@ -39,20 +41,22 @@ def test_every_kind_fits_in_every_state_whatever_the_model_writes(
         status,
         run=replace(
             status.run,
-            error=RunError(Code.WORKER_CRASHED, hostile, hostile),
+            error=RunError(Code.WORKER_CRASHED, hostile, hostile, hostile),
+            stall=stories.STALL,
             summary=stories.summary(sample=hostile) if status.run.summary else None,
         ),
         sample=MetricsSample(step=3, text=hostile),
         message=hostile,
         device=hostile,
+        guard=MetricsGuard(step=3, action="disk", reason=hostile),
     )
     check(render(kind, status, NOW))
 
 
 @pytest.mark.parametrize("kind", Kind)
-def test_only_an_ending_makes_a_sound(kind: Kind) -> None:
+def test_only_an_ending_and_a_decision_make_a_sound(kind: Kind) -> None:
     message = render(kind, stories.status(RunState.SUCCEEDED, 1000), NOW)
-    assert message.silent == (kind in (Kind.LIVE, Kind.SUMMARY))
+    assert message.silent == (kind in (Kind.LIVE, Kind.SUMMARY, Kind.PAUSED))
 
 
 def test_the_live_card_of_a_running_run() -> None:
@@ -74,9 +78,9 @@ def test_the_live_card_of_a_running_run() -> None:
 
 
 @pytest.mark.parametrize("state", GOING)
-def test_a_run_that_goes_on_can_be_stopped_and_unwatched(state: RunState) -> None:
+def test_the_card_of_a_run_that_goes_on_has_what_can_be_done_and_an_end_to_watching(state: RunState) -> None:
     message = render(Kind.LIVE, stories.status(state), NOW)
-    assert [button.act for button in message.buttons] == [Act.STOP, Act.UNWATCH]
+    assert [button.act for button in message.buttons] == [*acts(stories.run(state)), Act.UNWATCH]
 
 
 @pytest.mark.parametrize("state", [RunState.SUCCEEDED, RunState.FAILED, RunState.STOPPED])
@@ -92,7 +96,25 @@ def test_an_ended_run_has_no_buttons_and_no_forecast(state: RunState) -> None:
     [
         (stories.status(RunState.QUEUED), "Place 2 in the queue. It starts by itself when a slot is free."),
         (stories.status(RunState.QUEUED, 50), "Place 2 in the queue, to go on from its newest checkpoint."),
+        (
+            stories.status(RunState.QUEUED, 50, attempt=1, error=KILLED),
+            "Place 2 in the queue.",
+        ),
         (stories.status(RunState.STARTING), "Getting ready…"),
+        (stories.status(RunState.STARTING, 50), "Getting ready…"),
+        (
+            stories.status(RunState.STARTING, 50, attempt=2, error=KILLED),
+            "⚠️ The training process was killed (signal 9). It goes on from its newest checkpoint: attempt 2.",
+        ),
+        (
+            stories.status(RunState.STARTING, attempt=2, error=KILLED),
+            "⚠️ The training process was killed (signal 9). It is tried again: attempt 2.",
+        ),
+        (stories.status(RunState.PAUSING, 50), "Saving a checkpoint, then it pauses."),
+        (
+            stories.status(RunState.PAUSED, 50),
+            "It holds no slot. It goes on when you press Resume, or type `/trainer resume run:brisk-otter-42`.",
+        ),
         (stories.status(RunState.STOPPED), "Not begun."),
         (stories.status(RunState.STOPPING, 50), "Saving what it has learned, then it stops."),
         (stories.status(RunState.FAILED, 50), "➡️ Try a micro-batch of 4."),
@@ -101,6 +123,63 @@ def test_an_ended_run_has_no_buttons_and_no_forecast(state: RunState) -> None:
 def test_a_card_says_what_the_run_waits_for(status: RunStatus, line: str) -> None:
     message = render(Kind.LIVE, status, NOW)
     assert message.embed and (message.embed.description or "").splitlines()[-1] == line
+
+
+def test_a_run_that_waits_to_be_tried_again_says_why_and_when_and_does_not_look_failed() -> None:
+    status = replace(stories.status(RunState.QUEUED, 50, attempt=1, error=KILLED), starts_in=45.0)
+    message = render(Kind.LIVE, status, NOW)
+    assert message.embed and message.embed.title == "🟡 brisk-otter-42 · queued"
+    assert (message.embed.description or "").splitlines()[2:] == [
+        "⚠️ The training process was killed (signal 9). It goes on from its newest checkpoint: attempt 2.",
+        "Place 2 in the queue, starts in less than a minute.",
+    ]
+
+
+def test_a_paused_run_is_told_quietly_with_how_far_it_is_and_how_it_goes_on() -> None:
+    message = render(Kind.PAUSED, stories.status(RunState.PAUSED, 430), NOW)
+    assert message.content == (
+        "⏸️ **brisk-otter-42** is paused at step 430 of 1,000 (43 %). It holds no slot. It goes on from there when you"
+        " press Resume, or type `/trainer resume run:brisk-otter-42`, today or in a week."
+    )
+    assert [button.act for button in message.buttons] == [Act.RESUME, Act.STOP]
+    assert message.silent
+    early = render(Kind.PAUSED, stories.status(RunState.PAUSED), NOW)
+    assert early.content and "is paused before its first step." in early.content
+
+
+DISK = MetricsGuard(step=400, action="disk", reason="the disk is full: the checkpoint of step 400 was not saved")
+ROLLBACK = MetricsGuard(step=300, action="rollback", reason="the checkpoint of step 400 is corrupt and was set aside")
+
+
+@pytest.mark.parametrize("guard", [DISK, ROLLBACK])
+def test_the_card_shows_what_was_done_to_keep_the_run_going(guard: MetricsGuard) -> None:
+    status = replace(stories.status(RunState.RUNNING, 430), guard=guard)
+    shown = fields(render(Kind.LIVE, status, NOW))
+    assert shown[f"⚠️ At step {guard.step}"] == f"T{guard.reason[1:]}."
+
+
+def test_a_full_disk_is_told_aloud_with_what_to_do() -> None:
+    message = render(Kind.DISK, replace(stories.status(RunState.RUNNING, 430), guard=DISK), NOW)
+    assert message.content == (
+        "💾 **brisk-otter-42**: the disk is full: the checkpoint of step 400 was not saved.\n"
+        "➡️ Free some space on its machine; the run needs nothing else from you."
+    )
+    assert not message.silent
+    later = render(Kind.DISK, replace(stories.status(RunState.RUNNING, 430), guard=ROLLBACK), NOW)
+    assert later.content and "the disk was full at a checkpoint." in later.content
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        (RunState.QUEUED, "▶️ **brisk-otter-42** was paused, and is queued again."),
+        (RunState.RUNNING, "▶️ **brisk-otter-42** was paused, and is training again."),
+        (RunState.STOPPED, "⏸️ **brisk-otter-42** was paused. It has stopped since."),
+    ],
+)
+def test_a_pause_that_is_over_leaves_nothing_to_press(state: RunState, words: str) -> None:
+    message = passed(Kind.PAUSED, stories.status(state, 430), NOW)
+    assert message.content == words and message.buttons == ()
 
 
 @pytest.mark.parametrize(
@@ -192,15 +271,6 @@ def test_a_sample_of_many_short_lines_does_not_make_a_tall_card(kind: Kind, line
     status = replace(stories.status(RunState.SUCCEEDED, 400), run=run, sample=MetricsSample(step=400, text=poem))
     [block] = [text for name, text in fields(render(kind, status, NOW)).items() if name.startswith("It writes")]
     assert lines - 1 <= len(block.splitlines()) - 2 <= lines
-
-
-def test_a_failure_tells_the_code_the_sentence_and_the_next_step() -> None:
-    message = render(Kind.FAILED, stories.status(RunState.FAILED, 200), NOW)
-    assert message.content == "❌ **brisk-otter-42** failed: Training ran out of memory."
-    assert message.embed and message.embed.description == "`TRAINING_OOM`\nTraining ran out of memory."
-    shown = fields(message)
-    assert shown["What to do"] == "Try a micro-batch of 4."
-    assert shown["Got to"] == "step 200 of 1,000"
 
 
 def test_the_card_left_behind_offers_to_watch_again() -> None:

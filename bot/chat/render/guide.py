@@ -1,0 +1,49 @@
+"""The help card, and how the sizes are described where one is chosen. Pure."""
+
+from __future__ import annotations
+
+from bot.chat.render import text
+from bot.chat.render.embeds import Colour, Field, embed
+from bot.chat.render.message import Message
+from trainer_core.data.formats import KINDS
+from trainer_core.models.sizes import SIZES, parameters
+from trainer_core.spec import BUDGET_EXAMPLES, Size
+
+TYPICAL_VOCABULARY = 4096
+"""Tokens; the real vocabulary follows the text's size, so parameter counts told in advance are about."""
+
+
+def size_label(size: Size) -> str:
+    """`tiny · about 1.32M parameters`."""
+    return f"{size} · about {text.short(parameters(size, TYPICAL_VOCABULARY))} parameters"
+
+
+def help_card(upload_limit: int) -> Message:
+    """What Spotter does and how to ask for it; `upload_limit` in bytes."""
+    kinds = " ".join(f".{kind}" for kind in KINDS)
+    return Message(
+        embed=embed(
+            title="🏋️ Spotter trains language models on this machine",
+            colour=Colour.GOING,
+            description=(
+                "Give it a text, and it trains a model on it from nothing: it reports here while it trains, and sends "
+                "the result when it is done. Nothing is uploaded anywhere.\n\n"
+                "**Try it**\n"
+                "`/trainer train data:python-docs budget:3m`\n"
+                "`/trainer train file:notes.txt size:mini budget:1h name:my-notes`"
+            ),
+            fields=[
+                Field(
+                    "Commands",
+                    "`/trainer train` start a run\n`/trainer status` a run's card and curve\n"
+                    "`/trainer runs` all your runs\n`/trainer watch` `/trainer unwatch` reports on, off\n"
+                    "`/trainer pause` `/trainer resume` free a run's slot for a while, and go on later\n"
+                    "`/trainer stop` end a run, keeping what it learned",
+                    inline=False,
+                ),
+                Field("Budgets", BUDGET_EXAMPLES, inline=False),
+                Field("Files", f"{kinds}, up to {text.size(upload_limit)}, UTF-8", inline=False),
+                Field("Sizes", "\n".join(map(size_label, SIZES)), inline=False),
+            ],
+        )
+    )

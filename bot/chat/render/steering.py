@@ -1,0 +1,82 @@
+"""What can be done to a run, and what Spotter says when somebody stops, pauses or resumes it. Pure."""
+
+from __future__ import annotations
+
+from bot.chat.render import stalls, text
+from bot.chat.render.message import Act, Message, buttons
+from bot.chat.render.progress import is_stalled, look
+from bot.chat.render.queue import place
+from bot.runs.model import Run, RunState, RunStatus
+
+PAUSABLE = frozenset({RunState.QUEUED, RunState.STARTING, RunState.RUNNING})
+
+
+def acts(run: Run) -> tuple[Act, ...]:
+    """What may be done to the run now."""
+    if run.state.is_terminal or run.state is RunState.STOPPING:
+        return ()
+    if is_stalled(run):
+        return stalls.CHOICES
+    if run.state in PAUSABLE:
+        return (Act.PAUSE, Act.STOP)
+    return (Act.RESUME, Act.STOP) if run.state is RunState.PAUSED else (Act.STOP,)
+
+
+def confirm_stop(run: Run) -> Message:
+    """Ask first: a stopped run does not go on."""
+    if over := _over(run):
+        return over
+    kept = "What it has learned so far is kept." if run.state.has_worker and run.started_at else _kept(run)
+    return Message(
+        content=f"Stop **{run.name}**? {kept}",
+        buttons=buttons(run.name, (Act.STOP_NOW, Act.KEEP)),
+    )
+
+
+def _kept(run: Run) -> str:
+    if run.started_at is None:
+        return "It has not begun to train."
+    return "Its newest checkpoint is kept, if it has made one."
+
+
+def stopping(run: Run) -> Message:
+    if run.state is RunState.STOPPING:
+        return Message(content=f"🟠 **{run.name}** saves what it has learned and stops.")
+    return Message(content=f"⏹️ **{run.name}** is stopped. {_kept(run)}")
+
+
+def keeping(run: Run) -> Message:
+    """The person decided not to stop it; by then it may have ended all the same."""
+    return _over(run) or Message(content=f"**{run.name}** keeps going.")
+
+
+def pausing(run: Run) -> Message:
+    """The run gives its slot away for a while."""
+    if over := _over(run):
+        return over
+    if run.state is RunState.PAUSED:
+        how = text.code(f"/trainer resume run:{run.name}")
+        return Message(
+            content=f"⏸️ **{run.name}** is paused. It holds no slot, and goes on when you press Resume, or type {how}.",
+            buttons=buttons(run.name, (Act.RESUME,)),
+        )
+    return Message(content=f"🟠 **{run.name}** saves a checkpoint and pauses. I write when it has.")
+
+
+def resuming(status: RunStatus) -> Message:
+    """The run waits for a slot again, or has one by now."""
+    run = status.run
+    if run.state not in (RunState.QUEUED, RunState.STARTING):
+        return Message(content=f"**{run.name}** is not paused: it is {look(run).word}.")
+    where = place(status.position, status.starts_in) if run.state is RunState.QUEUED else look(run).word
+    on = ", to go on from its newest checkpoint" if run.started_at is not None else ""
+    return Message(content=f"▶️ **{run.name}** is {where}{on}.")
+
+
+def _over(run: Run) -> Message | None:
+    """What there is to say of a run that needs no decision any more; None if it does."""
+    if run.state.is_terminal:
+        return Message(content=f"**{run.name}** has {look(run).word} already.")
+    if run.state is RunState.STOPPING:
+        return Message(content=f"**{run.name}** is stopping already.")
+    return None
