@@ -6,6 +6,8 @@ import os
 from pathlib import Path
 from uuid import uuid4
 
+from trainer_core.faults import reach
+
 
 def write_atomic(path: Path, data: bytes) -> None:
     """Replace `path` by `data`; a crash at any point leaves the old file or the new one. Raises OSError."""
@@ -13,8 +15,10 @@ def write_atomic(path: Path, data: bytes) -> None:
     try:
         with aside.open("wb") as file:
             file.write(data)
+            reach("atomic.write")
             file.flush()
             os.fsync(file.fileno())
+        reach("atomic.rename")
         aside.replace(path)
     finally:
         aside.unlink(missing_ok=True)

@@ -6,18 +6,21 @@ import logging
 import re
 import shutil
 import time
+from collections.abc import Callable
 from pathlib import Path
-from pickle import UnpicklingError
 
 import torch
 from pydantic import BaseModel, ConfigDict
 from safetensors import SafetensorError
 from safetensors.torch import load_model
 
+from trainer_core import disk
+from trainer_core.atomic import name_aside
 from trainer_core.errors import Code, SpotterError
 from trainer_core.events import MetricsCheckpoint
 from trainer_core.export import problems_with_sums, write_sums
 from trainer_core.failures import is_out_of_memory
+from trainer_core.faults import reach
 from trainer_core.folders import new_folder
 from trainer_core.state import LoopState
 from trainer_core.training import Training
@@ -39,35 +42,55 @@ class _Record(BaseModel):
     device_random: str = ""
 
 
+def _nobody_else() -> None:
+    """Nobody else saves checkpoints in the folder."""
+
+
 class Checkpoints:
     """The checkpoints of one run."""
 
-    def __init__(self, folder: Path, keep: int) -> None:
-        """`keep` is how many of the newest stay."""
+    def __init__(self, folder: Path, keep: int, fence: Callable[[], None] = _nobody_else) -> None:
+        """`keep` is how many of the newest stay. `fence` raises SpotterError if another attempt has taken over."""
         self._folder = folder
         self._keep = keep
+        self._fence = fence
         self.set_aside: list[str] = []
         """What `newest_good` found corrupt and renamed: a sentence each, for a person."""
 
     def save(self, training: Training) -> MetricsCheckpoint:
         """Write a checkpoint of `training` and drop the oldest over the limit. Raises OSError; then none was added.
 
-        One of the same step that verifies is left as it is.
+        One of the same step that verifies is left as it is. Raises SpotterError if another attempt has taken over.
         """
+        self._fence()
+        reach("checkpoint.begin")
         started = time.monotonic()
         target = self._folder / f"step-{training.state.step:08d}"
         if problems_with_sums(target):
             with new_folder(target, makes_way=problems_with_sums) as aside:
                 _write(aside, training)
+                self._fence()  # writing takes a while, and this process may have been stopped for longer
+            reach("checkpoint.saved")
         others = [folder for folder in self._newest_first() if folder != target]
         for old in others[self._keep - 1 :]:
-            shutil.rmtree(old)
+            _remove(old)
         return MetricsCheckpoint(
             step=training.state.step,
             path=f"{self._folder.name}/{target.name}",
             bytes=sum(file.stat().st_size for file in target.iterdir()),
             seconds=time.monotonic() - started,
         )
+
+    def make_room(self) -> int:
+        """Drop every checkpoint but the newest that verifies. Returns how many. Raises OSError."""
+        newest_first = self._newest_first()
+        good = next((folder for folder in newest_first if not problems_with_sums(folder)), None)
+        if good is None:
+            return 0
+        newest_first.remove(good)
+        for folder in newest_first:
+            _remove(folder)
+        return len(newest_first)
 
     def newest_good(self) -> Path | None:
         """The newest checkpoint that verifies, or None if the run has saved none.
@@ -76,6 +99,7 @@ class Checkpoints:
         there. Raises CHECKPOINT_CORRUPT if there are some and none verifies; then none is renamed. Raises OSError.
         """
         corrupt: list[Path] = []
+        found: list[str] = []
         for folder in self._newest_first():
             problems = problems_with_sums(folder)
             if not problems:
@@ -84,8 +108,13 @@ class Checkpoints:
                 return folder
             log.warning("checkpoint %s is corrupt: %s", folder.name, "; ".join(problems))
             corrupt.append(folder)
+            found.append(f"step {step_of(folder):,} ({problems[0]})")
         if corrupt:
-            raise SpotterError(Code.CHECKPOINT_CORRUPT)
+            raise SpotterError(
+                Code.CHECKPOINT_CORRUPT,
+                f"No checkpoint of the run verifies: {', '.join(found)}.",
+                next_step="Put a good copy back into the run's checkpoints folder, or start a new run.",
+            )
         return None
 
     def _set_aside(self, corrupt: Path) -> None:
@@ -109,40 +138,60 @@ def step_of(checkpoint: Path | None) -> int:
 
 def restore(training: Training, checkpoint: Path) -> None:
     """Put weights, optimizer, random generators and loop state back. Raises CHECKPOINT_CORRUPT."""
+    part = "state.json"
     try:
-        record = _Record.model_validate_json((checkpoint / "state.json").read_bytes())
-        load_model(training.model, checkpoint / "model.safetensors", device=training.device.kind)
-        optimizer = torch.load(checkpoint / "optim.pt", weights_only=True, map_location=training.device.kind)
+        record = _Record.model_validate_json((checkpoint / part).read_bytes())
+        assert record.loop.step == step_of(checkpoint), "the folder was renamed"
+        torch.set_rng_state(_from_hex(record.cpu_random))
+        if training.device.kind == "cuda" and record.device_random:
+            torch.cuda.set_rng_state(_from_hex(record.device_random))
+        part = "model.safetensors"
+        load_model(training.model, checkpoint / part, device=training.device.kind)
+        part = "optim.pt"
+        optimizer = torch.load(checkpoint / part, weights_only=True, map_location=training.device.kind)
         training.optimizer.load_state_dict(optimizer)
-    except (
-        OSError,
-        EOFError,
-        RuntimeError,
-        TypeError,
-        ValueError,
-        KeyError,
-        SafetensorError,
-        UnpicklingError,
-    ) as error:
+    except Exception as error:  # the sums are right, but somebody may have written files and sums alike
         if is_out_of_memory(error):
             raise
-        raise SpotterError(Code.CHECKPOINT_CORRUPT, f"the checkpoint {checkpoint.name} is not of this model") from error
+        raise SpotterError(
+            Code.CHECKPOINT_CORRUPT,
+            f"The checkpoint of step {step_of(checkpoint):,} cannot be restored: its {part} is not of this model.",
+            next_step=f"Remove {checkpoint.name} from the run's checkpoints to go on from an older one, "
+            "or start a new run.",
+        ) from error
     training.state = record.loop
-    torch.set_rng_state(_from_hex(record.cpu_random))
-    if training.device.kind == "cuda" and record.device_random:
-        torch.cuda.set_rng_state(_from_hex(record.device_random))
+
+
+def _remove(folder: Path) -> None:
+    """At once for whoever looks: a checkpoint that is half gone would count as corrupt. Raises OSError."""
+    reach("checkpoint.prune")
+    shutil.rmtree(folder.rename(name_aside(folder)))
 
 
 def _write(folder: Path, training: Training) -> None:
+    try:
+        _write_files(folder, training)
+    except (RuntimeError, SafetensorError) as error:
+        if refused := disk.refusal(error):
+            raise refused from error
+        raise
+
+
+def _write_files(folder: Path, training: Training) -> None:
     training.model.save_pretrained(folder)
-    torch.save(training.optimizer.state_dict(), folder / "optim.pt")
+    reach("checkpoint.model")
+    with (folder / "optim.pt").open("wb") as file:  # by path, torch would not tell a full disk from anything else
+        torch.save(training.optimizer.state_dict(), file)
+    reach("checkpoint.optimizer")
     record = _Record(
         loop=training.state,
         cpu_random=_to_hex(torch.get_rng_state()),
         device_random=_to_hex(torch.cuda.get_rng_state()) if training.device.kind == "cuda" else "",
     )
     (folder / "state.json").write_text(record.model_dump_json(), encoding="utf-8")
+    reach("checkpoint.state")
     write_sums(folder)
+    reach("checkpoint.sums")
 
 
 def _to_hex(state: torch.Tensor) -> str:

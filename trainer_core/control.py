@@ -6,6 +6,10 @@ echoes it, so that a request is known to have been heard even when either side w
 
 from __future__ import annotations
 
+import logging
+import time
+from contextlib import suppress
+from itertools import count
 from pathlib import Path
 from typing import Literal
 
@@ -14,6 +18,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from trainer_core.atomic import write_atomic
 
 Verb = Literal["stop", "pause"]
+
+log = logging.getLogger(__name__)
 
 
 class Control(BaseModel):
@@ -28,16 +34,27 @@ class Control(BaseModel):
 def write_control(path: Path, verb: Verb) -> Control:
     """Ask for `verb`. Returns the request as written. Raises OSError."""
     before = read_control(path)
-    control = Control(seq=before.seq + 1 if before else 1, verb=verb)
+    # The time goes on where the file was lost or edited, and nobody knows which requests were heard.
+    now = time.time_ns() // 1_000_000
+    control = Control(seq=max(now, before.seq + 1) if before else now, verb=verb)
     write_atomic(path, control.model_dump_json().encode())
     return control
 
 
 def read_control(path: Path) -> Control | None:
-    """The newest request, or None if there is none that can be read (a hand-edited file asks for nothing)."""
+    """The newest request; None if there is none. A file that is not one asks for nothing and is set aside."""
     try:
-        return Control.model_validate_json(path.read_bytes())
-    except (FileNotFoundError, ValidationError):
+        return _read(path)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValidationError) as error:
+        reason = "it is no request" if isinstance(error, ValidationError) else error.strerror
+    try:
+        aside = _set_aside(path)
+        log.warning("%s cannot be read (%s) and was renamed to %s", path.name, reason, aside.name)
+        # Whoever asks for something writes whole files: one may have come in between.
+        return _read(aside)
+    except (OSError, ValidationError):
         return None
 
 
@@ -46,21 +63,38 @@ class ControlReader:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._seen: tuple[int, int] | None = None
+        self._mark: tuple[int, int] | None = None
+        self._newest: Control | None = None
         self._done = 0
+
+    def peek(self) -> Control | None:
+        """What `poll` would return, which it still does."""
+        try:
+            status = self._path.stat()
+        except OSError:
+            return None
+        mark = (status.st_mtime_ns, status.st_ino)
+        if mark != self._mark:
+            self._mark = mark
+            self._newest = read_control(self._path)
+        return self._newest if self._newest and self._newest.seq > self._done else None
 
     def poll(self) -> Control | None:
         """A request not returned before, or None."""
-        try:
-            status = self._path.stat()
-        except FileNotFoundError:
-            return None
-        mark = (status.st_mtime_ns, status.st_ino)
-        if mark == self._seen:
-            return None
-        self._seen = mark
-        control = read_control(self._path)
-        if control is None or control.seq <= self._done:
-            return None
-        self._done = control.seq
+        control = self.peek()
+        if control is not None:
+            self._done = control.seq
         return control
+
+
+def _read(path: Path) -> Control:
+    return Control.model_validate_json(path.read_bytes())
+
+
+def _set_aside(path: Path) -> Path:
+    """Rename an unreadable file to a name that nothing has. Raises OSError."""
+    names = (path.with_name(f"{path.name}.unreadable" + (f"-{number}" if number else "")) for number in count())
+    aside = next(name for name in names if not name.exists())
+    with suppress(FileNotFoundError):  # the other side may have been quicker
+        path.rename(aside)
+    return aside

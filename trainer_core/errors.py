@@ -13,16 +13,16 @@ from typing import NamedTuple
 
 
 class Failure(StrEnum):
-    """What can be done about a failure. Today a run ends with whatever its worker reports; one that vanished is tried
-    again.
-    """
+    """What can be done about a failure, and by whom."""
 
     USER_INPUT = "user_input"
-    """The person has to change something."""
+    """The person has to change something; the run has failed."""
     TRANSIENT = "transient"
-    """The same may go well another time."""
+    """The same may go well another time: the run is queued again, after a pause, from its newest checkpoint. It fails
+    once several attempts in a row got no further, or crashed at the same step.
+    """
     FATAL = "fatal"
-    """It would fail again."""
+    """It would fail again; the run has failed."""
 
 
 class _Meaning(NamedTuple):
@@ -117,7 +117,9 @@ _MEANINGS: dict[Code, _Meaning] = {
         _USER, 422, "This machine has no usable CUDA device.", "Run `spotter doctor`, or train on the CPU."
     ),
     Code.CUDA_OOM: _Meaning(_FATAL, 507, "The GPU ran out of memory.", "Choose a smaller size, or free some memory."),
-    Code.DISK_FULL: _Meaning(_TRANSIENT, 507, "The disk is full.", "Free some space, then start the run again."),
+    Code.DISK_FULL: _Meaning(
+        _TRANSIENT, 507, "The disk is full.", "Free some space; what was saved before is still there."
+    ),
     Code.WORKER_KILLED: _Meaning(
         _TRANSIENT,
         500,
@@ -128,7 +130,7 @@ _MEANINGS: dict[Code, _Meaning] = {
         _TRANSIENT, 500, "The training process vanished.", "Check that the machine was not restarted."
     ),
     Code.WORKER_CRASHED: _Meaning(
-        _FATAL, 500, "Training stopped on an unexpected error.", "The run's worker.log has the traceback."
+        _TRANSIENT, 500, "Training stopped on an unexpected error.", "The run's worker.log has the traceback."
     ),
     Code.CHECKPOINT_CORRUPT: _Meaning(
         _FATAL, 500, "No checkpoint of the run verifies.", "Start the run again from the beginning."

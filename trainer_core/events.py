@@ -53,6 +53,8 @@ class JobProgress(_Event):
     type: Literal["trainer.job.progress.v1"] = "trainer.job.progress.v1"
     phase: Phase
     message: str = ""
+    dropped: int = Field(default=0, ge=0)
+    """Events before this one that were lost because the disk took none."""
 
 
 class Summary(BaseModel):
@@ -152,6 +154,8 @@ class MetricsProgress(_Event):
     """Seconds expected until the end."""
     coalesced: int = Field(default=0, ge=0)
     """Progress events folded into this one."""
+    dropped: int = Field(default=0, ge=0)
+    """Events before this one that were lost because the disk took none."""
 
 
 class MetricsEval(_Event):
@@ -178,10 +182,16 @@ class MetricsCheckpoint(_Event):
 
 
 class MetricsGuard(_Event):
+    """What was decided to keep the run going."""
+
     type: Literal["trainer.metrics.guard.v1"] = "trainer.metrics.guard.v1"
     step: int = Field(ge=0)
-    action: Literal["skip", "rollback", "ask"]
+    action: Literal["skip", "rollback", "ask", "disk"]
+    """`skip`: the step reached no weights. `rollback`: an older checkpoint is gone on from. `disk`: a checkpoint could
+    not be saved, or took the place of older ones.
+    """
     reason: str
+    """For a person, as half a sentence."""
 
 
 class MetricsCompleted(_Event):

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-import errno
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import groupby
+from pathlib import Path
 
 import torch
 
+from trainer_core import disk
 from trainer_core.errors import Code, SpotterError
 from trainer_core.models.sizes import what_fits
 from trainer_core.spec import Size
+
+_MOST_FRAMES = 20
 
 
 @contextmanager
@@ -32,22 +37,44 @@ def classify(error: BaseException) -> SpotterError:
     if isinstance(error, SpotterError):
         return error
     if is_out_of_memory(error):
-        return SpotterError(Code.CUDA_OOM if isinstance(error, torch.OutOfMemoryError) else Code.TRAINING_OOM)
-    if _is_full_disk(error):
-        return SpotterError(Code.DISK_FULL)
+        return SpotterError(Code.CUDA_OOM if _is_of_gpu(error) else Code.TRAINING_OOM)
+    if (refused := disk.refusal(error)) and disk.takes_nothing(refused):
+        return SpotterError(Code.DISK_FULL, f"{disk.complaint(refused).capitalize()}.")
     return SpotterError(Code.WORKER_CRASHED, f"Training stopped on an unexpected {type(error).__name__}.")
+
+
+def origin(error: BaseException) -> str:
+    """Where `error` came from, a frame a line, and its class: no values, no paths, nothing of its message.
+
+    Frames of one package of others in a row are one line; of very many, the last ones are told.
+    """
+    frames = traceback.extract_tb(error.__traceback__)
+    lines: list[str] = []
+    for package, some in groupby(frames, lambda frame: _foreign_package(frame.filename)):
+        told = [f"{Path(frame.filename).name}:{frame.lineno} in {frame.name}" for frame in some]
+        lines += [f"{package}: {told[-1]}" + (f" ({len(told)} frames)" if len(told) > 1 else "")] if package else told
+    return "\n".join([*lines[-_MOST_FRAMES:], type(error).__name__])
+
+
+def _foreign_package(filename: str) -> str:
+    """The installed package that a file belongs to; empty for this program's own and for Python's."""
+    parts = Path(filename).parts
+    return parts[parts.index("site-packages") + 1] if "site-packages" in parts[:-1] else ""
 
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether a device or this machine had no memory left."""
-    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+    if isinstance(error, MemoryError) or _is_of_gpu(error):
         return True
-    # torch has no class of its own for the CPU's allocator.
-    return isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error)
+    # torch has no class of its own for these allocators.
+    return isinstance(error, RuntimeError) and any(
+        words in str(error) for words in ("DefaultCPUAllocator", "MPS backend out of memory")
+    )
 
 
-def _is_full_disk(error: BaseException) -> bool:
-    """safetensors and torch tell it in words only."""
-    return (
-        isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
-    ) or "No space left on device" in str(error)
+def _is_of_gpu(error: BaseException) -> bool:
+    """Whether it was a CUDA device, or one of its libraries, that had no memory."""
+    return isinstance(error, torch.OutOfMemoryError) or (
+        isinstance(error, RuntimeError)
+        and any(words in str(error) for words in ("CUDA error: out of memory", "STATUS_ALLOC_FAILED"))
+    )

@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from trainer_core.atomic import name_aside, sync_folder
+from trainer_core.faults import reach
 
 _LEFTOVER = re.compile(r"\..+-[0-9a-f]{32}")
 
@@ -35,10 +36,12 @@ def new_folder(target: Path, makes_way: Callable[[Path], object] = _never) -> It
     aside.mkdir()
     try:
         yield aside
+        reach("folder.sync")
         for file in aside.iterdir():
             with file.open("rb") as stream:
                 os.fsync(stream.fileno())
         sync_folder(aside)
+        reach("folder.rename")
         replaced = _put_in_place(aside, target, makes_way)
     finally:
         shutil.rmtree(aside, ignore_errors=True)

@@ -84,6 +84,11 @@ class RunDirectory:
     def attempt(self, number: int) -> AttemptDirectory:
         return AttemptDirectory(self.path / "attempts" / str(number))
 
+    def newest_attempt(self) -> int:
+        """The highest number of an attempt's folder; 0 if there is none. Raises OSError."""
+        folders = (self.path / "attempts").iterdir()
+        return max((int(folder.name) for folder in folders if folder.name.isdecimal()), default=0)
+
 
 @dataclass(frozen=True, slots=True)
 class Home:

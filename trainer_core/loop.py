@@ -24,8 +24,10 @@ from trainer_core.events import (
     MetricsSample,
     Summary,
 )
+from trainer_core.faults import reach
 from trainer_core.guard import judge
 from trainer_core.optim import set_learning_rate
+from trainer_core.saving import save, save_surely
 from trainer_core.schedule import learning_rate, progress, repaced
 from trainer_core.training import Training
 
@@ -37,7 +39,8 @@ def train(training: Training, checkpoints: Checkpoints, control: ControlReader) 
     """Train to the end of the budget, or until `control` asks otherwise; then the last event ends the attempt.
 
     Between two events `training` is at a step's edge, and resuming from a checkpoint saved there gives the same
-    weights as going on. Raises SpotterError (TRAINING_NAN_LOSS) when the guard gives up, OSError from saving.
+    weights as going on. Raises SpotterError (TRAINING_NAN_LOSS) when the guard gives up, or when another attempt has
+    taken over, OSError if the last checkpoint cannot be saved.
     """
     spec, batching = training.spec, training.batching
     training.model.train()
@@ -48,10 +51,11 @@ def train(training: Training, checkpoints: Checkpoints, control: ControlReader) 
     began = saved = time.monotonic()
     elapsed_before, step_before, step_seconds = state.elapsed, state.step, 0.0
     while (before := progress(state.step, state.paces)) < 1:
+        reach("worker.step")
         if request := control.poll():
             if request.verb == "stop" and state.step:
                 yield from _look(training)
-            yield checkpoints.save(training)
+            yield from save_surely(training, checkpoints)
             yield _ending(request, training)
             return
 
@@ -101,10 +105,10 @@ def train(training: Training, checkpoints: Checkpoints, control: ControlReader) 
             yield from _look(training)
             state = training.state
         if done < 1 and time.monotonic() - saved >= spec.checkpoint.every_seconds:
-            yield checkpoints.save(training)
+            yield from save(training, checkpoints)
             saved = time.monotonic()
 
-    yield checkpoints.save(training)
+    yield from save_surely(training, checkpoints)
 
 
 def summary(training: Training, model: str = "") -> Summary:

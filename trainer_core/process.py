@@ -13,6 +13,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -80,6 +81,21 @@ def signal_process(process: Identity, number: signal.Signals) -> bool:
     except ProcessLookupError:
         return False
     return True
+
+
+def wait_and_end_group(leader: subprocess.Popen[bytes]) -> int:
+    """Wait until the child has ended, then end what is left of the group it leads.
+
+    Returns its exit status, or the negative number of the signal that ended it.
+    """
+    if hasattr(os, "waitid"):  # macOS has none
+        # Not reaped yet, it keeps its pid: nobody else can be signalled by mistake.
+        os.waitid(os.P_PID, leader.pid, os.WEXITED | os.WNOWAIT)
+    else:
+        leader.wait()
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(leader.pid, signal.SIGKILL)
+    return leader.wait()
 
 
 def die_with_parent() -> None:

@@ -5,48 +5,39 @@ from __future__ import annotations
 import logging
 import os
 import socket
-import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
-import torch
 from transformers.utils import logging as transformers_logging
 
 from trainer_core import device as devices
-from trainer_core.checkpoint import Checkpoints, restore, step_of
+from trainer_core.checkpoint import Checkpoints, step_of
 from trainer_core.control import ControlReader
-from trainer_core.data import formats
-from trainer_core.data.corpus import DatasetCard, documents, read_card
-from trainer_core.data.order import Order
-from trainer_core.data.split import VERSION as SPLIT_VERSION
-from trainer_core.data.split import Split, split
-from trainer_core.data.tokens import Tokens, build_tokens
+from trainer_core.data.corpus import read_card
 from trainer_core.errors import Code, SpotterError
 from trainer_core.events import (
     Event,
     JobCompleted,
     JobPaused,
-    JobProgress,
     JobStarted,
     JobStopped,
     MetricsCompleted,
     MetricsConfig,
-    Phase,
+    MetricsGuard,
 )
 from trainer_core.export import verify, write_model
 from trainer_core.failures import explained
 from trainer_core.folders import sweep
-from trainer_core.layout import Home, RunDirectory
+from trainer_core.layout import RunDirectory
 from trainer_core.loop import summary, train
 from trainer_core.manifest import Manifest, decisions, git_commit, system, versions
-from trainer_core.models.build import build_model
 from trainer_core.models.sizes import SIZES
-from trainer_core.optim import build_optimizer
-from trainer_core.plan import first_pace, plan_batching
+from trainer_core.phases import Phases
+from trainer_core.plan import first_pace
 from trainer_core.preflight import preflight
+from trainer_core.preparation import prepared
 from trainer_core.spec import RunSpec, parse_spec
-from trainer_core.state import LoopState
-from trainer_core.tokenizers.bpe import BPE, suggested_vocabulary, train_bpe
 from trainer_core.training import Training
 
 log = logging.getLogger(__name__)
@@ -65,36 +56,24 @@ def run(directory: RunDirectory, attempt: int, report: Report, control: ControlR
     """
     # What this process has loaded; the checkout may be updated while it trains.
     loaded, commit = versions(), git_commit()
-    spec = parse_spec(directory.spec.read_bytes())
+    spec = _spec(directory)
     _sweep(directory, spec)
-    checkpoints = Checkpoints(directory.checkpoints, spec.checkpoint.keep)
+    fence = partial(_check_current, directory, attempt)
+    checkpoints = Checkpoints(directory.checkpoints, spec.checkpoint.keep, fence)
     checkpoint = checkpoints.newest_good()
     device = devices.choose(spec.device)
     devices.prepare(device)
     report(JobStarted(pid=os.getpid(), host=socket.gethostname(), device=device.name, resumed_step=step_of(checkpoint)))
-    clock = _Phases(report)
+    for sentence in checkpoints.set_aside:
+        reason = f"{sentence}; training goes on from step {step_of(checkpoint):,}"
+        report(MetricsGuard(step=step_of(checkpoint), action="rollback", reason=reason))
+    clock = Phases(report)
 
     card = read_card(directory.home, spec.data.dataset)
-    clock.enter("reading", f"{card.characters:,} characters in {card.documents:,} documents of {card.name}")
-    for sentence in checkpoints.set_aside:
-        clock.tell(sentence)
-    text, text_key = _text(directory.home, card, spec)
-
-    vocabulary = spec.tokenizer.vocabulary or suggested_vocabulary(card.characters)
-    clock.enter("tokenizer", f"byte-level BPE of {vocabulary:,} tokens")
-    tokenizer = train_bpe(directory.home, text_key, text.train, vocabulary)
-
-    clock.enter("tokens", f"writing the text in {tokenizer.vocabulary:,} tokens")
-    tokens = build_tokens(directory.home.dataset(card.name), text_key, text, tokenizer)
-
-    clock.enter("model", f"{spec.model.family} {spec.model.size}")
-    training = _built(spec, device, tokenizer, tokens)
-    if checkpoint:
-        restore(training, checkpoint)
-    clock.tell(
-        f"{spec.model.family} {spec.model.size}, {training.parameters:,} parameters; "
-        f"{len(tokens.train):,} tokens to train on, {len(tokens.validation):,} held out",
-    )
+    training = prepared(directory.home, spec, card, device, checkpoint, control, clock)
+    if not isinstance(training, Training):
+        report(training)
+        return
 
     clock.enter("preflight", "a few passes forward and back")
     with explained(spec.model.size, training.batching.micro_batch):
@@ -118,8 +97,9 @@ def run(directory: RunDirectory, attempt: int, report: Report, control: ControlR
         report(ending)
         return
 
+    fence()
     clock.enter("saving", "writing the model")
-    sums = write_model(directory.export, training.model, tokenizer.folder)
+    sums = write_model(directory.export, training.model, training.tokenizer.folder)
     if problems := verify(directory.export):
         raise SpotterError(Code.WORKER_CRASHED, f"The finished model does not verify: {problems[0]}.")
     result = summary(training, model=directory.export.name)
@@ -128,7 +108,7 @@ def run(directory: RunDirectory, attempt: int, report: Report, control: ControlR
         attempts=attempt,
         spec=spec,
         dataset=card,
-        tokenizer=tokenizer.name,
+        tokenizer=training.tokenizer.name,
         versions=loaded,
         git_commit=commit,
         system=system(),
@@ -143,43 +123,21 @@ def run(directory: RunDirectory, attempt: int, report: Report, control: ControlR
     report(ending.model_copy(update={"summary": result}) if ending else JobCompleted(summary=result))
 
 
-def _text(home: Home, card: DatasetCard, spec: RunSpec) -> tuple[Split, str]:
-    """Both sides of the corpus, and a key that stands for their content. Raises CORPUS_EMPTY, CORPUS_UNREADABLE."""
-    if spec.data.sha256 and spec.data.sha256 != card.sha256:
-        raise SpotterError(
-            Code.CORPUS_UNREADABLE,
-            f"{card.name} is not the text it was when the run was asked for; start the run again",
-            field="data.sha256",
-        )
-    fraction = spec.data.validation_fraction
-    text = split(list(documents(home, card)), fraction, spec.seed)
-    if not text.train:
-        raise SpotterError(
-            Code.CORPUS_EMPTY, f"{card.name} repeats itself too much to hold any of it out", field="data.dataset"
-        )
-    source = f"{card.sha256} read as {card.kind} {formats.VERSION}"
-    return text, f"{source}, split {SPLIT_VERSION}, {fraction} held out, seed {spec.seed}"
+def _check_current(directory: RunDirectory, attempt: int) -> None:
+    """Raises WORKER_LOST if a newer attempt has taken over: then nothing of the run's may be touched any more."""
+    if directory.newest_attempt() > attempt:
+        raise SpotterError(Code.WORKER_LOST, "A newer attempt at the run has taken over from this one.")
 
 
-def _built(spec: RunSpec, device: devices.Device, tokenizer: BPE, tokens: Tokens) -> Training:
-    """Everything that a loop needs, with fresh weights."""
-    shape = SIZES[spec.model.size]
-    batching = plan_batching(spec.batch, shape, len(tokens.train), tokenizer.vocabulary, device.kind)
-    peak = spec.optimizer.learning_rate or shape.learning_rate
-    model = build_model(spec.model, tokenizer.vocabulary, tokenizer.end_of_text, spec.seed, device.kind)
-    torch.manual_seed(spec.seed)
-    return Training(
-        spec=spec,
-        device=device,
-        model=model,
-        optimizer=build_optimizer(model, spec.optimizer, peak),
-        tokenizer=tokenizer,
-        tokens=tokens,
-        order=Order(len(tokens.train), batching.length, spec.seed),
-        batching=batching,
-        peak_learning_rate=peak,
-        state=LoopState(),
-    )
+def _spec(directory: RunDirectory) -> RunSpec:
+    """What the run was asked for. Raises CONFIG_INVALID naming the file, and every field that is wrong in it."""
+    name, remedy = directory.spec.name, "Put the file back as it was, or start a new run."
+    try:
+        return parse_spec(directory.spec.read_bytes())
+    except FileNotFoundError:
+        raise SpotterError(Code.CONFIG_INVALID, f"{name} is gone from the run's folder.", next_step=remedy) from None
+    except SpotterError as error:
+        raise SpotterError(Code.CONFIG_INVALID, f"{name}: {error}", next_step=remedy) from error
 
 
 def _config(training: Training) -> MetricsConfig:
@@ -218,30 +176,6 @@ def _sweep(directory: RunDirectory, spec: RunSpec) -> None:
         swept += sweep(folder, idle=_DEAD_AFTER)
     if swept:
         log.info("removed what was left half-written: %s", ", ".join(swept))
-
-
-class _Phases:
-    """Reports each phase as it begins, and how long each took."""
-
-    def __init__(self, report: Report) -> None:
-        self._report = report
-        self._entered: list[tuple[Phase, float]] = []
-
-    def enter(self, phase: Phase, message: str) -> None:
-        """`phase` begins now."""
-        self._entered.append((phase, time.monotonic()))
-        self.tell(message)
-
-    def tell(self, message: str) -> None:
-        """What is known of the present phase by now."""
-        phase, _ = self._entered[-1]
-        self._report(JobProgress(phase=phase, message=message))
-        log.info("%s: %s", phase, message)
-
-    def durations(self) -> dict[str, float]:
-        """Seconds of each phase so far, the present one included."""
-        ends = [*(entered for _, entered in self._entered[1:]), time.monotonic()]
-        return {phase: round(end - began, 3) for (phase, began), end in zip(self._entered, ends, strict=True)}
 
 
 transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]  # unannotated in transformers

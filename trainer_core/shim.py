@@ -3,9 +3,10 @@
     shim (own session, detached from the bot; single-threaded)
      └─ worker (own process group; imports torch while it waits)
 
-The bot writes one line to the shim's standard input, `{"attempt": FOLDER}`; the shim takes `run.lock` there, passes
-the folder on to the worker and answers on its standard output. If the line never comes because the bot is gone, both
-end. Once it came, neither needs the bot again.
+The bot writes one line to the shim's standard input, `{"attempt": FOLDER, ...}`; the shim takes `run.lock` there,
+passes the line on to the worker and answers on its standard output. If the line never comes because the bot is gone,
+both end. Once it came, neither needs the bot again. The lock is held until `exit.json` is written, however long the
+disk refuses it, so that nobody takes an attempt for lost whose end is known.
 """
 
 from __future__ import annotations
@@ -16,11 +17,15 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
+from itertools import chain, repeat
 from pathlib import Path
 
+from trainer_core import disk, memory
 from trainer_core.atomic import write_atomic
+from trainer_core.faults import reach
 from trainer_core.layout import AttemptDirectory
-from trainer_core.process import Identity, Lock, detach, identify
+from trainer_core.process import Identity, Lock, detach, identify, wait_and_end_group
 
 WORKER = "trainer_core.worker"
 
@@ -51,23 +56,56 @@ def main() -> int:
         _say(broken=f"the worker ended with status {status} while it waited")
         return 1
     attempt = AttemptDirectory(Path(json.loads(order)["attempt"]))
-    lock = Lock.take(attempt.lock)
-    if lock is None or attempt.exit.exists():
-        _say(refused="another worker holds this attempt" if lock is None else "this attempt has ended")
+    lock = _locked(attempt, worker.pid)
+    if isinstance(lock, str):
+        _say(refused=lock)
         worker.stdin.close()
         worker.wait()
         return 1
-    started = time.time()
-    lock.write(_holders(worker.pid))
+    reach("shim.locked")
+    started, kills = time.time(), memory.out_of_memory_kills()
     worker.stdin.write(order)
     worker.stdin.close()
     _say(accepted=True)
+    reach("shim.accepted")
 
-    status = worker.wait()
-    exit_ = {"status": status if status >= 0 else None, "signal": -status if status < 0 else None}
-    write_atomic(attempt.exit, json.dumps({**exit_, "started": started, "ended": time.time()}).encode())
+    status = wait_and_end_group(worker)
+    exit_ = {
+        "status": status if status >= 0 else None,
+        "signal": -status if status < 0 else None,
+        "started": started,
+        "ended": time.time(),
+        "oom": status == -signal.SIGKILL and (memory.out_of_memory_kills() or 0) > (kills or 0),
+        "peak_memory": memory.peak_of_children(),
+    }
+    reach("shim.exit")
+    _record(attempt, exit_)
     lock.release()
     return 0
+
+
+def _locked(attempt: AttemptDirectory, worker_pid: int) -> Lock | str:
+    """The attempt's lock, which says who holds it, or why it cannot be had."""
+    try:
+        lock = Lock.take(attempt.lock)
+        if lock is None:
+            return "another worker holds this attempt"
+        if attempt.exit.exists():
+            return "this attempt has ended"
+        lock.write(_holders(worker_pid))
+    except OSError as error:
+        return disk.complaint(error)
+    return lock
+
+
+def _record(attempt: AttemptDirectory, exit_: Mapping[str, object]) -> None:
+    """Write `exit.json`, as soon as the disk takes it. Without the attempt's folder nobody asks for it."""
+
+    def write() -> None:
+        if attempt.path.is_dir():
+            write_atomic(attempt.exit, json.dumps(exit_).encode())
+
+    disk.patiently(write, chain(disk.PAUSES, repeat(disk.PAUSES[-1])))
 
 
 def _default_signals() -> None:

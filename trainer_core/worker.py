@@ -1,21 +1,26 @@
 """The process that trains: imports what is slow, waits for one attempt, runs it, ends.
 
-The shim gives its own pid as the argument. Standard input brings `{"attempt": FOLDER}`, or ends: then nobody needs
-this worker any more.
+The shim gives its own pid as the argument. Standard input brings `{"attempt": FOLDER, "threads": N, "gpu": UUID}`, or
+ends: then nobody needs this worker any more. SIGUSR1 has it write into its log where each of its threads is, whatever
+they are busy with.
 """
 
 from __future__ import annotations
 
 import faulthandler
+import gc
 import json
 import logging
 import os
 import signal
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from trainer_core.control import ControlReader
+from trainer_core.errors import Code
 from trainer_core.events import JobFailed
+from trainer_core.faults import reach
 from trainer_core.layout import AttemptDirectory, RunDirectory
 from trainer_core.process import die_with_parent
 from trainer_core.reporter import Reporter
@@ -31,17 +36,21 @@ def main() -> int:
     if os.getppid() != int(sys.argv[1]):
         return 0
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    faulthandler.enable()
+    faulthandler.register(signal.SIGUSR1, all_threads=True)
     os.nice(_NICENESS)
     # Threads that wait for each other by spinning lose most of their speed once anything else wants a core.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    import trainer_core.run  # noqa: F401  torch and transformers take seconds: they are loaded while nobody waits
+    _load()
 
     sys.stdout.write("ready\n")
     sys.stdout.flush()
-    order = sys.stdin.readline()
-    if not order:
+    line = sys.stdin.readline()
+    if not line:
         return 0
-    return work(AttemptDirectory(Path(json.loads(order)["attempt"])))
+    order = json.loads(line)
+    _keep_to(order)
+    return work(AttemptDirectory(Path(order["attempt"])))
 
 
 def work(attempt: AttemptDirectory) -> int:
@@ -52,6 +61,7 @@ def work(attempt: AttemptDirectory) -> int:
 
     with Reporter(attempt, directory.name) as report:
         try:
+            reach("worker.started")
             run.run(directory, attempt.number, report, ControlReader(attempt.control))
         except BaseException as error:
             # Whatever it was, an exit or an interrupt too: the journal says how the run ended.
@@ -59,9 +69,39 @@ def work(attempt: AttemptDirectory) -> int:
             failure = failures.classify(error)
             # A setting's problem is half a sentence, which its name begins.
             message = "; ".join(map(str, failure.problems)) or failure.message
-            report(JobFailed(code=failure.code, message=message, next_step=failure.next_step, step=report.step))
+            report(
+                JobFailed(
+                    code=failure.code,
+                    message=message,
+                    next_step=failure.next_step,
+                    step=report.step,
+                    traceback=failures.origin(error) if failure.code is Code.WORKER_CRASHED else "",
+                )
+            )
             return 1
     return 0
+
+
+def _load() -> None:
+    """Import torch and transformers, which takes seconds, while nobody waits for it."""
+    # Nothing of what is made here becomes garbage; looking for it costs a tenth of the time, and some later on.
+    gc.disable()
+    import trainer_core.run  # noqa: F401
+
+    gc.freeze()
+    gc.enable()
+
+
+def _keep_to(order: Mapping[str, object]) -> None:
+    """Use the threads and the GPU that were given, and no others. An older bot says nothing of either."""
+    threads, gpu = order.get("threads"), order.get("gpu")
+    if isinstance(gpu, str):
+        os.environ["CUDA_VISIBLE_DEVICES"] = gpu  # read when CUDA is first touched, which importing torch does not do
+    if isinstance(threads, int):
+        import torch
+
+        torch.set_num_threads(threads)
+        os.environ["RAYON_NUM_THREADS"] = str(threads)  # the tokenizer's
 
 
 def _log_to(path: Path) -> None:
@@ -70,7 +110,6 @@ def _log_to(path: Path) -> None:
     for stream in (1, 2):
         os.dup2(file, stream)
     os.close(file)
-    faulthandler.enable()
     logging.basicConfig(
         level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True
     )

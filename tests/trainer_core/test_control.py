@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
-from trainer_core.control import ControlReader, read_control, write_control
+from trainer_core.control import Control, ControlReader, read_control, write_control
 
 
 @pytest.fixture
@@ -22,23 +23,68 @@ def test_a_request_is_heard_once(path: Path) -> None:
 
 def test_requests_are_numbered_and_the_newest_counts(path: Path) -> None:
     reader = ControlReader(path)
-    write_control(path, "pause")
+    first = write_control(path, "pause")
     asked = write_control(path, "stop")
-    assert asked.seq == 2
+    assert asked.seq > first.seq
     assert reader.poll() == asked
 
 
-@pytest.mark.parametrize("text", ["", "{", '{"seq": 0, "verb": "stop"}', '{"seq": 1, "verb": "dance"}'])
-def test_a_file_that_makes_no_sense_asks_for_nothing(path: Path, text: str) -> None:
-    path.write_text(text)
-    assert read_control(path) is None
-    assert ControlReader(path).poll() is None
-
-
-def test_an_old_request_written_again_is_not_heard_again(path: Path) -> None:
+def test_a_request_that_is_only_looked_at_is_still_to_be_heard(path: Path) -> None:
     reader = ControlReader(path)
+    asked = write_control(path, "pause")
+    assert reader.peek() == reader.peek() == asked
+    assert reader.poll() == asked
+    assert reader.peek() is None
+
+
+UNREADABLE = ["", "{", '{"seq": 0, "verb": "stop"}', '{"seq": 1, "verb": "dance"}', "\udcff"]
+
+
+@pytest.mark.parametrize("text", UNREADABLE)
+def test_a_file_that_makes_no_sense_asks_for_nothing_and_is_kept(path: Path, text: str) -> None:
+    path.write_text(text, errors="surrogateescape")
+    assert ControlReader(path).poll() is None
+    assert path.with_name("control.json.unreadable").read_text(errors="surrogateescape") == text
+    assert not path.exists()
+
+
+def test_nothing_that_was_set_aside_is_overwritten(path: Path) -> None:
+    for text in ("one", "two", "three"):
+        path.write_text(text)
+        assert read_control(path) is None
+    kept = {file.name: file.read_text() for file in path.parent.iterdir()}
+    assert kept == {
+        "control.json.unreadable": "one",
+        "control.json.unreadable-1": "two",
+        "control.json.unreadable-2": "three",
+    }
+
+
+@pytest.mark.parametrize("damage", [*UNREADABLE, None, '{"seq": 1, "verb": "stop"}'])
+def test_the_next_request_is_heard_whatever_became_of_the_file(path: Path, damage: str | None) -> None:
+    """It was garbled, removed, or edited back to an earlier number after a request was heard."""
+    reader = ControlReader(path)
+    write_control(path, "pause")
+    assert reader.poll()
+    if damage is None:
+        path.unlink()
+    else:
+        path.write_text(damage, errors="surrogateescape")
+    assert reader.poll() is None
     asked = write_control(path, "stop")
     assert reader.poll() == asked
-    path.unlink()
-    assert write_control(path, "stop").seq == 1
-    assert reader.poll() is None
+
+
+def test_a_request_that_was_heard_is_not_heard_again(path: Path) -> None:
+    reader = ControlReader(path)
+    first = write_control(path, "pause")
+    second = write_control(path, "stop")
+    assert reader.poll() == second
+    for old in (first, second):
+        path.write_text(old.model_dump_json())
+        assert reader.poll() is None
+
+
+def test_numbers_go_on_from_one_that_is_ahead_of_the_clock(path: Path) -> None:
+    path.write_text(json.dumps({"seq": 10**15, "verb": "pause"}))
+    assert write_control(path, "stop") == Control(seq=10**15 + 1, verb="stop")

@@ -111,9 +111,9 @@ def test_stop_saves_and_sums_up(training: Make, checkpoints: Checkpoints, contro
 
 
 def test_a_pause_before_the_first_step_is_heard(training: Make, checkpoints: Checkpoints, control: Path) -> None:
-    write_control(control, "pause")
+    asked = write_control(control, "pause")
     last = list(train(training(small_spec()), checkpoints, ControlReader(control)))[-1]
-    assert last == JobPaused(control_seq=1, step=0)
+    assert last == JobPaused(control_seq=asked.seq, step=0)
     assert step_of(checkpoints.newest_good()) == 0
 
 

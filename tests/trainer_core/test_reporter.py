@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-import errno
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -8,7 +8,16 @@ from dataclasses import dataclass
 
 import pytest
 
-from trainer_core.events import Event, JobProgress, JobStarted, MetricsEval, MetricsProgress, decode, encode
+from trainer_core.events import (
+    Event,
+    JobCompleted,
+    JobProgress,
+    JobStarted,
+    MetricsEval,
+    MetricsProgress,
+    decode,
+    encode,
+)
 from trainer_core.layout import AttemptDirectory, Home
 from trainer_core.reporter import Reporter
 
@@ -125,21 +134,17 @@ from trainer_core.reporter import Reporter
 report = Reporter(AttemptDirectory(Path(sys.argv[1])), "brisk-otter-42")
 report(JobProgress(phase="reading"))
 resource.setrlimit(resource.RLIMIT_FSIZE, (300, resource.RLIM_INFINITY))
-try:
-    report(JobProgress(phase="tokenizer", message="x" * 300))
-except OSError as error:
-    print(error.errno)
+report(JobProgress(phase="tokenizer", message="x" * 300))
 resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 report(JobProgress(phase="tokens"))
 report.close()
 """
 
 
-def test_a_line_that_fits_in_half_is_taken_back_and_told(attempt: AttemptDirectory) -> None:
-    filled = subprocess.run([sys.executable, "-c", FILL, str(attempt.path)], capture_output=True, text=True, check=True)
-    assert filled.stdout.split() == [str(errno.ENOSPC)]
-    phases = [(event.seq, event.phase) for event in written(attempt) if isinstance(event, JobProgress)]
-    assert phases == [(1, "reading"), (2, "tokens")]
+def test_a_line_that_fits_in_half_is_taken_back_and_counted(attempt: AttemptDirectory) -> None:
+    subprocess.run([sys.executable, "-c", FILL, str(attempt.path)], check=True)
+    phases = [(event.seq, event.phase, event.dropped) for event in written(attempt) if isinstance(event, JobProgress)]
+    assert phases == [(1, "reading", 0), (2, "tokens", 1)]
 
 
 CLOSE = """
@@ -155,10 +160,8 @@ descriptors = len(os.listdir("/dev/fd"))
 for line in sys.stdin:
     report(decode(line))
 resource.setrlimit(resource.RLIMIT_FSIZE, (attempt.events.stat().st_size, resource.RLIM_INFINITY))
-try:
-    report.close()
-except OSError:
-    print(descriptors - len(os.listdir("/dev/fd")))
+report.close()
+print(descriptors - len(os.listdir("/dev/fd")))
 """
 
 
@@ -173,3 +176,54 @@ def test_the_file_is_closed_even_if_its_last_line_cannot_be_written(attempt: Att
     )
     assert closed.stdout.split() == ["1"]
     assert len(written(attempt)) == 1
+
+
+REFUSED = """
+import sys
+from pathlib import Path
+from trainer_core.events import JobCompleted, Summary, decode
+from trainer_core.layout import AttemptDirectory
+from trainer_core.reporter import Reporter
+
+times = iter(range(1000))
+with Reporter(
+    AttemptDirectory(Path(sys.argv[1])), "brisk-otter-42", pauses=(0.0, 0.0), monotonic=lambda: float(next(times))
+) as report:
+    for line in sys.stdin:
+        report(decode(line))
+    report(JobCompleted(summary=Summary(steps=1, tokens=1, seconds=1, parameters=1)))
+"""
+
+
+def refused(attempt: AttemptDirectory, times: set[int], steps: int) -> subprocess.CompletedProcess[str]:
+    """A reporter whose disk refuses these writes; it has so many steps to tell, and an end."""
+    lines = b"".join(encode(step(number).stamped("brisk-otter-42", 2, number, 0.0)) for number in range(1, steps + 1))
+    rules = ",".join(f"reporter.write:{number}:enospc" for number in sorted(times))
+    return subprocess.run(
+        [sys.executable, "-c", REFUSED, str(attempt.path)],
+        env={**os.environ, "SPOTTER_FAULT": rules},
+        input=lines.decode(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_what_the_disk_refuses_is_counted_in_what_it_takes(attempt: AttemptDirectory) -> None:
+    assert refused(attempt, {2, 3, 5}, steps=6).returncode == 0
+    events = written(attempt)
+    assert [event.seq for event in events] == [1, 2, 3, 4]
+    told = [(event.step, event.dropped) for event in events if isinstance(event, MetricsProgress)]
+    assert told == [(1, 0), (4, 2), (6, 1)]
+    assert isinstance(events[-1], JobCompleted)
+
+
+def test_the_end_is_tried_again_and_told_once(attempt: AttemptDirectory) -> None:
+    assert refused(attempt, {2, 3}, steps=1).returncode == 0
+    assert [(event.seq, type(event)) for event in written(attempt)] == [(1, MetricsProgress), (2, JobCompleted)]
+
+
+def test_an_end_that_no_disk_takes_fails(attempt: AttemptDirectory) -> None:
+    ended = refused(attempt, {2, 3, 4}, steps=1)
+    assert ended.returncode == 1 and "No space left" in ended.stderr
+    assert [type(event) for event in written(attempt)] == [MetricsProgress]

@@ -22,6 +22,7 @@ from trainer_core.events import (
     JobStarted,
     MetricsCheckpoint,
     MetricsConfig,
+    MetricsGuard,
     MetricsProgress,
     decode,
     encode,
@@ -160,8 +161,9 @@ def test_a_corrupt_checkpoint_that_was_passed_over_is_told_of(home: Home, card: 
     (directory.checkpoints / "step-00000099").mkdir()
     events = run_attempt(directory, spec, attempt=2)
     assert [event.resumed_step for event in events if isinstance(event, JobStarted)] == [3]
-    messages = [event.message for event in events if isinstance(event, JobProgress)]
-    assert [message for message in messages if "step 99 is corrupt" in message]
+    assert [(event.step, event.action, event.reason) for event in events if isinstance(event, MetricsGuard)] == [
+        (3, "rollback", "the checkpoint of step 99 is corrupt and was set aside; training goes on from step 3")
+    ]
     assert sorted(path.name for path in directory.checkpoints.iterdir()) == [
         "corrupt-step-00000099",
         "step-00000003",

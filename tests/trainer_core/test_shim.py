@@ -73,7 +73,7 @@ def test_a_spec_that_is_not_valid_fails_by_the_name_of_its_field(shim: Shim, tmp
     assert shim.answer() == {"accepted": True}
     assert shim.answer() == {}
     (event,) = map(json.loads, (attempt / "events.jsonl").read_text().splitlines())
-    assert event["code"] == "CONFIG_INVALID" and event["message"].startswith("budget: cannot read 'a while'")
+    assert event["code"] == "CONFIG_INVALID" and event["message"].startswith("spec.json: budget: cannot read 'a while'")
 
 
 def test_both_end_when_nobody_orders_anything(shim: Shim) -> None:

@@ -119,7 +119,12 @@ def documents(home: Home, card: DatasetCard) -> Iterator[str]:
 
 
 def _verified(home: Home, card: DatasetCard) -> Parsed:
-    source = (home.dataset(card.name) / f"source.{card.kind}").read_bytes()
+    try:
+        source = (home.dataset(card.name) / f"source.{card.kind}").read_bytes()
+    except FileNotFoundError as error:
+        raise SpotterError(
+            Code.CORPUS_UNREADABLE, f"the source of {card.name} is gone; add the file again", field="data.dataset"
+        ) from error
     if hashlib.sha256(source).hexdigest() != card.sha256:
         raise SpotterError(
             Code.CORPUS_UNREADABLE, f"the source of {card.name} was changed; add the file again", field="data.dataset"

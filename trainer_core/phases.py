@@ -1,0 +1,35 @@
+"""What a run is busy with, as it is told, and how long it took."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+
+from trainer_core.events import Event, JobProgress, Phase
+
+log = logging.getLogger(__name__)
+
+
+class Phases:
+    """Reports each phase as it begins, and how long each took."""
+
+    def __init__(self, report: Callable[[Event], None]) -> None:
+        self._report = report
+        self._entered: list[tuple[Phase, float]] = []
+
+    def enter(self, phase: Phase, message: str) -> None:
+        """`phase` begins now."""
+        self._entered.append((phase, time.monotonic()))
+        self.tell(message)
+
+    def tell(self, message: str) -> None:
+        """What is known of the present phase by now."""
+        phase, _ = self._entered[-1]
+        self._report(JobProgress(phase=phase, message=message))
+        log.info("%s: %s", phase, message)
+
+    def durations(self) -> dict[str, float]:
+        """Seconds of each phase so far, the present one included."""
+        ends = [*(entered for _, entered in self._entered[1:]), time.monotonic()]
+        return {phase: round(end - began, 3) for (phase, began), end in zip(self._entered, ends, strict=True)}
