@@ -32,11 +32,14 @@ class Send(TypedDict):
 
 
 class Edit(TypedDict):
-    """Keyword arguments of `PartialMessage.edit` and `Interaction.edit_original_response`: they replace everything."""
+    """Keyword arguments of `PartialMessage.edit` and `Interaction.edit_original_response`: they replace everything.
+
+    Without `attachments` the picture that is there stays.
+    """
 
     content: str | None
     embed: discord.Embed | None
-    attachments: list[discord.File]
+    attachments: NotRequired[list[discord.File]]
     view: discord.ui.View | None
     allowed_mentions: discord.AllowedMentions
 
@@ -47,6 +50,8 @@ class Outgoing:
 
     message: Message
     png: bytes | None = None
+    keeps: bool = False
+    """Whether an edit leaves the picture that the message shows."""
 
     def for_send(self, nonce: str | None = None) -> Send:
         """`nonce`: at most 25 characters; Discord takes a second message with the same one for the first."""
@@ -64,16 +69,18 @@ class Outgoing:
         return arguments
 
     def for_edit(self) -> Edit:
-        return Edit(
+        arguments = Edit(
             content=self.message.content,
             embed=self._embed(),
-            attachments=self._files(),
             view=buttons_view(self.message.buttons),
             allowed_mentions=discord.AllowedMentions.none(),
         )
+        if not self.keeps:
+            arguments["attachments"] = self._files()
+        return arguments
 
     def _embed(self) -> discord.Embed | None:
-        if self.message.embed is None or self.png is None:
+        if self.message.embed is None or not (self.png or self.keeps):
             return self.message.embed
         return self.message.embed.copy().set_image(url=f"attachment://{PLOT}")
 

@@ -37,6 +37,7 @@ class Plotter:
         self._timeout = timeout
         self._process: asyncio.subprocess.Process | None = None
         self._turn = asyncio.Lock()
+        self._line = 0
         self._limit: asyncio.Timeout | None = None
         """Of the picture that is being drawn."""
         self._closed = False
@@ -49,8 +50,20 @@ class Plotter:
         going = process and process.returncode is None and process.stdin and not process.stdin.is_closing()
         return process.pid if process and going else None
 
+    @property
+    def line(self) -> int:
+        """How many pictures are asked for and not drawn yet."""
+        return self._line
+
     async def draw(self, request: PlotRequest) -> bytes:
         """The curve as a PNG. Raises PlotError."""
+        self._line += 1
+        try:
+            return await self._draw(request)
+        finally:
+            self._line -= 1
+
+    async def _draw(self, request: PlotRequest) -> bytes:
         async with self._turn:
             if self._closed:
                 raise PlotError("the plotter is closed")

@@ -1,4 +1,8 @@
-"""The outbox: every message a person should have is a row, written in the transaction of its cause."""
+"""The outbox: every message a person should have is a row, written in the transaction of its cause.
+
+`open` rows are the sender's work, `closed` ones are done with, and `dead` ones did not arrive although they should
+have. When an open row may go is the sender's to know; only who goes first is said here.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +13,25 @@ from bot.store.db import Row, Transaction
 
 
 @dataclass(frozen=True, slots=True)
+class Waiting:
+    """A letter that is to be sent, or whose message is to be edited, as far as its turn depends on it."""
+
+    id: int
+    kind: str
+    user_id: int
+    priority: int
+    """Lower goes first."""
+    urgent: bool
+    """Whether it waits for no pause between edits."""
+    is_new: bool
+    """Whether nothing is there yet that could be edited."""
+    held: bool
+    """Whether it would be a new message to somebody who takes none."""
+
+
+@dataclass(frozen=True, slots=True)
 class Letter:
-    """One row: a message that is due, or was."""
+    """One row: a message that is due, or was. Times are seconds since the epoch."""
 
     id: int
     key: str
@@ -63,8 +84,16 @@ async def put_once(tx: Transaction, key: str, kind: str, user_id: int, run: str,
     return changed > 0
 
 
+async def told_at(tx: Transaction, kind: str, user_id: int, run: str) -> float | None:
+    """When the person was last to be told something of that kind about the run; None if never."""
+    row = await tx.one(
+        "SELECT max(created_at) AS time FROM outbox WHERE run = ? AND kind = ? AND user_id = ?", (run, kind, user_id)
+    )
+    return row["time"] if row else None
+
+
 async def hasten(tx: Transaction, key: str) -> None:
-    """Let this go as soon as it can, whatever pause it is in."""
+    """Let this go as soon as it can, whatever pause between edits it is in."""
     await tx.execute("UPDATE outbox SET urgent_revision = revision WHERE key = ?", (key,))
 
 
@@ -85,20 +114,30 @@ async def overtake(tx: Transaction, kind: str, run: str, user_id: int, key: str)
     )
 
 
-_WAITS = "state = 'open' AND sent_revision < revision"
-_FROM = "CASE WHEN urgent_revision > sent_revision THEN 0 ELSE not_before END"
+async def waiting(tx: Transaction, limit: int = 10_000) -> list[Waiting]:
+    """What is to be sent or edited, the most important first, then the oldest."""
+    rows = await tx.all(
+        "SELECT o.id, o.kind, o.user_id, o.priority, o.urgent_revision > o.sent_revision AS urgent,"
+        " o.message_id IS NULL AS is_new, o.message_id IS NULL AND p.dms_closed_at IS NOT NULL AS held"
+        " FROM outbox AS o LEFT JOIN people AS p ON p.user_id = o.user_id"
+        " WHERE o.state = 'open' AND o.sent_revision < o.revision ORDER BY o.priority, o.id LIMIT ?",
+        (limit,),
+    )
+    return [Waiting(*row[:4], *map(bool, row[4:])) for row in rows]
 
 
-async def next_due(tx: Transaction, now: float) -> Letter | None:
-    """The message to send or edit next, if one is due."""
-    row = await tx.one(f"SELECT * FROM outbox WHERE {_WAITS} AND {_FROM} <= ? ORDER BY priority, id LIMIT 1", (now,))  # noqa: S608 constants
+async def find(tx: Transaction, letter_id: int) -> Letter | None:
+    """The letter as it stands, if it still waits."""
+    row = await tx.one(
+        "SELECT * FROM outbox WHERE id = ? AND state = 'open' AND sent_revision < revision", (letter_id,)
+    )
     return _letter(row) if row else None
 
 
-async def next_time(tx: Transaction) -> float | None:
-    """When the next message comes due; None if none waits."""
-    row = await tx.one(f"SELECT min({_FROM}) AS time FROM outbox WHERE {_WAITS}")  # noqa: S608 constants
-    return row["time"] if row else None
+async def known_messages(tx: Transaction, user_id: int) -> set[int]:
+    """The ids of all messages to the person that are known to have arrived."""
+    rows = await tx.all("SELECT message_id FROM outbox WHERE user_id = ? AND message_id IS NOT NULL", (user_id,))
+    return {row["message_id"] for row in rows}
 
 
 async def attempt(tx: Transaction, letter: Letter) -> None:
@@ -107,46 +146,47 @@ async def attempt(tx: Transaction, letter: Letter) -> None:
 
 
 async def delivered(
-    tx: Transaction, letter: Letter, message_id: int, channel_id: int, at: float, *, not_before: float, last: bool
+    tx: Transaction, letter: Letter, message_id: int, channel_id: int, at: float, *, last: bool
 ) -> None:
     """The person has the message at the revision of `letter`; with `last` it never changes again."""
     await tx.execute(
-        "UPDATE outbox SET sent_revision = ?, message_id = ?, channel_id = ?, tries = 0, error = NULL, not_before = ?,"
+        "UPDATE outbox SET sent_revision = ?, message_id = ?, channel_id = ?, tries = 0, error = NULL,"
         " sent_at = coalesce(sent_at, ?), state = CASE WHEN ? THEN 'closed' ELSE state END WHERE id = ?",
-        (letter.revision, message_id, channel_id, not_before, at, last, letter.id),
+        (letter.revision, message_id, channel_id, at, last, letter.id),
     )
 
 
-async def postpone(tx: Transaction, letter: Letter, error: str, not_before: float) -> None:
-    """Not before then, however urgent."""
-    await tx.execute(
-        "UPDATE outbox SET tries = tries + 1, error = ?, not_before = ?, urgent_revision = 0 WHERE id = ?",
-        (error, not_before, letter.id),
-    )
+async def failed(tx: Transaction, letter: Letter, error: str) -> None:
+    """One more try came to nothing."""
+    await tx.execute("UPDATE outbox SET tries = tries + 1, error = ? WHERE id = ?", (error, letter.id))
 
 
-async def forget_message(tx: Transaction, letter: Letter, *, channel_too: bool) -> None:
-    """The message, or its channel, is gone from Discord: it is made anew."""
-    if channel_too:
-        await tx.execute("UPDATE people SET dm_channel_id = NULL WHERE user_id = ?", (letter.user_id,))
+async def forget_message(tx: Transaction, letter: Letter) -> None:
+    """The message is gone from Discord: it is made anew."""
     await tx.execute("UPDATE outbox SET message_id = NULL, channel_id = NULL, attempted = 0 WHERE id = ?", (letter.id,))
 
 
-async def drop(tx: Transaction, letter: Letter, error: str, *, dead: bool) -> None:
+async def drop(tx: Transaction, letter_id: int, error: str, *, dead: bool) -> None:
     """Never send this: it is `dead` if the person should have had it, else it is no longer worth sending."""
     await tx.execute(
-        "UPDATE outbox SET state = ?, error = ? WHERE id = ?", ("dead" if dead else "closed", error, letter.id)
+        "UPDATE outbox SET state = ?, error = ? WHERE id = ?", ("dead" if dead else "closed", error, letter_id)
     )
 
 
-async def dm_channel(tx: Transaction, user_id: int) -> int | None:
-    row = await tx.one("SELECT dm_channel_id FROM people WHERE user_id = ?", (user_id,))
-    return row["dm_channel_id"] if row else None
+async def untold(tx: Transaction, user_id: int, error: str) -> list[Letter]:
+    """What died of `error` and the person does not know of, oldest first. From now on they do."""
+    which = (user_id, error)
+    rows = await tx.all(
+        "SELECT * FROM outbox WHERE user_id = ? AND state = 'dead' AND error = ? AND told = 0 ORDER BY id", which
+    )
+    await tx.execute("UPDATE outbox SET told = 1 WHERE user_id = ? AND state = 'dead' AND error = ?", which)
+    return [_letter(row) for row in rows]
 
 
-async def remember_dm_channel(tx: Transaction, user_id: int, channel_id: int) -> None:
-    await tx.execute(
-        "INSERT INTO people (user_id, dm_channel_id) VALUES (?, ?)"
-        " ON CONFLICT (user_id) DO UPDATE SET dm_channel_id = excluded.dm_channel_id",
-        (user_id, channel_id),
+async def revive(tx: Transaction, user_id: int, error: str, limit: int = -1) -> int:
+    """Have what died of `error` sent after all: the `limit` oldest, or all. Returns how many."""
+    return await tx.execute(
+        "UPDATE outbox SET state = 'open', attempted = 0, tries = 0 WHERE id IN"
+        " (SELECT id FROM outbox WHERE user_id = ? AND state = 'dead' AND error = ? ORDER BY id LIMIT ?)",
+        (user_id, error, limit),
     )

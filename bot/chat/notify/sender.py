@@ -1,41 +1,40 @@
-"""The sole owner of direct messages: takes what is due from the outbox, one after the other, and delivers it.
+"""The sole owner of direct messages: takes what is due from the outbox and delivers it.
 
-A message is made from the run as it stands at the moment of sending, so nothing stale ever goes out. The nonce is
-made from the outbox key: if Spotter dies between sending and noting it down, Discord knows the second try for what
-it is, for some minutes.
+Several letters are under way at once, but never two to one person, so that theirs arrive in order. How the run ended
+outranks how it is going, and live cards share what is left of Discord's rate.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import sqlite3
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
 
 import aiohttp
 import discord
 
-from bot.chat.notify import policy
+from bot.chat.notify.delivery import DMS_CLOSED, Delivery, View
 from bot.chat.notify.kinds import Kind
-from bot.chat.outgoing import Outgoing, compose
+from bot.chat.notify.pace import Pace
+from bot.chat.notify.rate import Rate
 from bot.chat.plot import Plotter
-from bot.chat.render.message import Message
-from bot.chat.render.reports import render, unwatched
-from bot.runs.model import RunStatus
-from bot.store import outbox
+from bot.store import outbox, people
 from bot.store.db import Database
-from bot.store.outbox import Letter
+from bot.store.outbox import Letter, Waiting
 
 _DMS_CLOSED = frozenset({50007, 50278})
 _UNKNOWN_CHANNEL, _UNKNOWN_MESSAGE = 10003, 10008
 _TRIES = 5
 """After so many a message that Discord refuses as such is given up; outages are waited out."""
+_AT_ONCE, _CARDS_AT_ONCE = 48, 24
+"""Letters under way: at a third of a second each, a dozen take up Discord's whole rate."""
+_BREATH = 0.05
+"""Seconds between two looks into the outbox, so that a thousand changes are one look."""
 
 log = logging.getLogger(__name__)
-
-View = Callable[[str], Awaitable[RunStatus | None]]
 
 
 class Sender:
@@ -50,144 +49,158 @@ class Sender:
         *,
         retry_pause: float = 5.0,
         now: Callable[[], float] = time.time,
+        steady: Callable[[], float] = time.monotonic,
     ) -> None:
         """`view` reads a run as it stands, `due` is set whenever the outbox has something new, and `serves` says
-        whether a user may use the bot. `retry_pause`: seconds until a store that failed is asked again.
+        whether a user may use the bot. `retry_pause`: seconds until a store that failed is asked again. `now` is what
+        people read, `steady` what pauses are measured by: nobody can set it.
         """
         self._database = database
         self._client = client
-        self._plotter = plotter
-        self._view = view
-        self._now = now
         self._due = due
-        self._serves = serves
         self._retry_pause = retry_pause
+        self._now = now
+        self._steady = steady
+        self._delivery = Delivery(database, client, plotter, view, Rate(), serves, now=now)
+        self._pace = Pace()
+        self._under_way: dict[int, asyncio.Task[None]] = {}
+        """By person."""
+        self._cards: set[int] = set()
+        """Who of them is shown a card."""
 
     async def run(self) -> None:
         """Deliver until cancelled. What is under way then is delivered again later, as the same message."""
         await self._client.wait_until_ready()
-        while True:
-            try:
-                await self._next()
-            except Exception:
-                # A full disk, say: what is due stays in the outbox, and is delivered once that is over.
-                log.exception("the outbox cannot be worked off; trying again in %.0f s", self._retry_pause)
-                await asyncio.sleep(self._retry_pause)
+        try:
+            while True:
+                try:
+                    self._due.clear()
+                    next_time = await self._start_what_is_due()
+                except Exception:
+                    # A full disk, say: what is due stays in the outbox, and is delivered once that is over.
+                    log.exception("the outbox cannot be worked off; trying again in %.0f s", self._retry_pause)
+                    await asyncio.sleep(self._retry_pause)
+                else:
+                    await asyncio.sleep(_BREATH)
+                    await self._rest(next_time)
+        finally:
+            for task in self._under_way.values():
+                task.cancel()
+            await asyncio.gather(*self._under_way.values(), return_exceptions=True)
 
-    async def _next(self) -> None:
-        """Deliver one message, or wait until one is due."""
-        self._due.clear()
+    async def _start_what_is_due(self) -> float | None:
+        """Returns when the next letter is due by time alone, on the steady clock."""
         async with self._database.snapshot() as tx:
-            letter = await outbox.next_due(tx, self._now())
-            next_time = None if letter else await outbox.next_time(tx)
-        if letter is None:
-            await self._rest(next_time)
-        else:
-            await self._deliver(letter)
+            waiting = await outbox.waiting(tx)
+        await self._bury([letter for letter in waiting if letter.held and Kind(letter.kind).lasts])
+        waiting = [letter for letter in waiting if not letter.held]
+        now = self._steady()
+        if not (self._pace.is_out and self._under_way):
+            for letter in self._pace.due(waiting, now, self._under_way):
+                self._start(letter)
+        return self._pace.next_time(waiting, now)
+
+    def _start(self, letter: Waiting) -> None:
+        is_card = letter.kind == Kind.LIVE
+        if len(self._under_way) >= _AT_ONCE or (is_card and len(self._cards) >= _CARDS_AT_ONCE):
+            return
+        self._under_way[letter.user_id] = asyncio.create_task(self._carry(letter), name=f"letter {letter.id}")
+        if is_card:
+            self._cards.add(letter.user_id)
 
     async def _rest(self, until: float | None) -> None:
         with suppress(TimeoutError):
-            async with asyncio.timeout(None if until is None else max(until - self._now(), 0.0)):
+            async with asyncio.timeout(None if until is None else max(until - self._steady(), 0.0)):
                 await self._due.wait()
+
+    async def _carry(self, waiting: Waiting) -> None:
+        """Deliver a letter, whatever becomes of it, and let the person's next one come."""
+        try:
+            async with self._database.snapshot() as tx:
+                letter = await outbox.find(tx, waiting.id)
+            if letter:
+                await self._deliver(letter)
+        except Exception:
+            # The store fails; nothing more of this person's is tried meanwhile.
+            log.exception("the outbox cannot be worked off; trying again in %.0f s", self._retry_pause)
+            await asyncio.sleep(self._retry_pause)
+        finally:
+            del self._under_way[waiting.user_id]
+            self._cards.discard(waiting.user_id)
+            self._due.set()
 
     async def _deliver(self, letter: Letter) -> None:
         try:
-            status = await self._view(letter.run)
-            message, last = self._message(letter, status)
-            if message is None:
-                await self._drop(letter, "no longer worth sending", dead=False)
-                return
-            message_id, channel_id = await self._transmit(letter, await compose(message, self._plotter))
+            left = await self._delivery.deliver(letter)
         except discord.HTTPException as error:
             await self._refused(letter, error)
         except discord.RateLimited as error:
-            await self._postpone(letter, "rate limited", error.retry_after)
+            await self._not_reached(letter, "rate limited", error.retry_after)
         except (aiohttp.ClientError, OSError) as error:
             # discord.py lets connection errors through as they are.
-            await self._postpone(letter, type(error).__name__)
+            await self._not_reached(letter, type(error).__name__)
+        except sqlite3.Error:
+            raise
         except Exception as error:
             # One message that cannot be made must not hold up all others.
             log.exception("%s could not be delivered", letter.key)
-            await self._postpone(letter, type(error).__name__)
+            self._pace.letter_failed(letter.id, self._steady(), letter.tries)
+            await self._failed(letter, type(error).__name__)
         else:
-            await self._delivered(letter, message_id, channel_id, last=last)
-
-    def _message(self, letter: Letter, status: RunStatus | None) -> tuple[Message | None, bool]:
-        """What to send, None if nothing is worth sending any more, and whether it is the letter's last state."""
-        if status is None or not self._serves(letter.user_id):
-            return None, True
-        ended = status.run.state.is_terminal
-        if letter.kind == Kind.SUMMARY and (ended or letter.user_id not in status.watchers):
-            return None, True
-        if letter.kind != Kind.LIVE:
-            return render(Kind(letter.kind), status, self._now()), True
-        watched = _is_watched(letter, status)
-        if letter.message_id is None and not letter.attempted and (ended or not watched):
-            return None, True
-        if not watched and not ended:
-            return unwatched(status), True
-        return render(Kind.LIVE, status, self._now()), ended
-
-    async def _transmit(self, letter: Letter, outgoing: Outgoing) -> tuple[int, int]:
-        """Send the message, or edit the one that is there. Returns its id and its channel's."""
-        if letter.message_id is None or letter.channel_id is None:
-            channel_id = await self._channel(letter.user_id)
-            channel = self._client.get_partial_messageable(channel_id, type=discord.ChannelType.private)
-            async with self._database.transaction() as tx:
-                await outbox.attempt(tx, letter)
-            sent = await channel.send(**outgoing.for_send(policy.nonce(letter.key)))
-            return sent.id, channel_id
-        channel = self._client.get_partial_messageable(letter.channel_id, type=discord.ChannelType.private)
-        await channel.get_partial_message(letter.message_id).edit(**outgoing.for_edit())
-        return letter.message_id, letter.channel_id
-
-    async def _channel(self, user_id: int) -> int:
-        """The direct messages with the person. Opening them is rate-limited, so the id is kept."""
-        async with self._database.snapshot() as tx:
-            known = await outbox.dm_channel(tx, user_id)
-        if known is not None:
-            return known
-        channel = await self._client.create_dm(discord.Object(user_id))
-        async with self._database.transaction() as tx:
-            await outbox.remember_dm_channel(tx, user_id, channel.id)
-        return channel.id
-
-    async def _delivered(self, letter: Letter, message_id: int, channel_id: int, *, last: bool) -> None:
-        now = self._now()
-        pause = policy.pause_after_edit(now - (letter.sent_at or now))
-        if letter.attempted and letter.message_id is None and letter.kind == Kind.LIVE:
-            # Discord may have taken this for the card it got before a crash, and shows that one: edit it.
-            letter, last, pause = replace(letter, revision=letter.revision - 1), False, 0.0
-        async with self._database.transaction() as tx:
-            await outbox.delivered(tx, letter, message_id, channel_id, now, not_before=now + pause, last=last)
+            self._pace.answered()
+            if left is None:
+                self._pace.done(letter.id)
+            elif left.kind == Kind.LIVE:
+                now = self._now()
+                self._pace.shown(letter.id, letter.user_id, self._steady(), now - (letter.sent_at or now))
 
     async def _refused(self, letter: Letter, error: discord.HTTPException) -> None:
+        """Discord answered, but did not take it."""
+        why = f"HTTP {error.status}, code {error.code}"
+        if not error.code or error.status >= 429:
+            # No word of Discord's about this message: it has trouble itself, a proxy speaks for it, or our token is
+            # not taken any more, which ends the bot, and the next one with a good token goes on.
+            await self._not_reached(letter, why)
+            return
+        self._pace.answered()
         if error.code in _DMS_CLOSED:
-            log.warning("%s: the person takes no direct messages", letter.key)
-            await self._drop(letter, "direct messages are closed", dead=True)
+            await self._closed(letter)
             return
         if error.code in (_UNKNOWN_CHANNEL, _UNKNOWN_MESSAGE):
             # The chat is only a view: what is gone from it is shown again.
             async with self._database.transaction() as tx:
-                await outbox.forget_message(tx, letter, channel_too=error.code == _UNKNOWN_CHANNEL)
-        elif error.status in range(400, 429) and letter.tries + 1 >= _TRIES:
-            log.error("%s is given up: Discord refuses it (HTTP %d, code %d)", letter.key, error.status, error.code)
-            await self._drop(letter, f"refused with code {error.code}", dead=True)
+                await outbox.forget_message(tx, letter)
+                if error.code == _UNKNOWN_CHANNEL:
+                    await people.forget_dm_channel(tx, letter.user_id)
+        elif letter.tries + 1 >= _TRIES:
+            log.error("%s is given up: Discord refuses it (%s)", letter.key, why)
+            await self._delivery.drop(letter, f"refused with code {error.code}", dead=True)
+            self._pace.done(letter.id)
             return
-        await self._postpone(letter, f"HTTP {error.status}, code {error.code}")
+        self._pace.letter_failed(letter.id, self._steady(), letter.tries)
+        await self._failed(letter, why)
 
-    async def _postpone(self, letter: Letter, error: str, pause: float = 0.0) -> None:
+    async def _closed(self, letter: Letter) -> None:
+        """The person takes no direct messages: nothing new is tried until they turn to Spotter again."""
+        log.warning("%s: the person takes no direct messages", letter.key)
+        async with self._database.transaction() as tx:
+            await people.close_dms(tx, letter.user_id, self._now())
+            if Kind(letter.kind).lasts or letter.message_id is not None:
+                await outbox.drop(tx, letter.id, DMS_CLOSED, dead=Kind(letter.kind).lasts)
+
+    async def _bury(self, letters: list[Waiting]) -> None:
+        """They should have arrived, and cannot: the person is told when they turn to Spotter again."""
+        if letters:
+            async with self._database.transaction() as tx:
+                for letter in letters:
+                    await outbox.drop(tx, letter.id, DMS_CLOSED, dead=True)
+
+    async def _not_reached(self, letter: Letter, error: str, at_least: float = 0.0) -> None:
+        """It may or may not have arrived; the person's other letters wait for it, so that they arrive in order."""
+        self._pace.person_failed(letter.user_id, self._steady(), letter.tries, at_least)
+        await self._failed(letter, error)
+
+    async def _failed(self, letter: Letter, error: str) -> None:
         log.warning("%s is tried again later (try %d): %s", letter.key, letter.tries + 1, error)
-        pause = max(pause, policy.pause_after_failure(letter.tries))
         async with self._database.transaction() as tx:
-            await outbox.postpone(tx, letter, error, self._now() + pause)
-
-    async def _drop(self, letter: Letter, why: str, *, dead: bool) -> None:
-        async with self._database.transaction() as tx:
-            await outbox.drop(tx, letter, why, dead=dead)
-
-
-def _is_watched(letter: Letter, status: RunStatus) -> bool:
-    """Whether the card belongs to a watching that still goes on."""
-    since = status.watchers.get(letter.user_id)
-    return since is not None and policy.live_card(letter.run, letter.user_id, since).key == letter.key
+            await outbox.failed(tx, letter, error)

@@ -23,7 +23,6 @@ from bot.runs.announce import Change
 from bot.runs.model import Run, RunState, RunStatus
 from bot.runs.slots import share
 from bot.runs.views import load_status
-from bot.store import events as event_rows
 from bot.store import runs as rows
 from bot.store.db import Database, Row
 from playground.people import Person
@@ -31,7 +30,7 @@ from playground.server import Playground
 from playground.traffic import Exchange
 from tests.bot.chat import stories
 from tests.bot.conftest import Log
-from tests.bot.storing import keep
+from tests.bot.storing import append_events, keep
 from tests.playground.openapi import validate_traffic
 from trainer_core.events import Event
 
@@ -61,6 +60,9 @@ class Post:
     grace: Person
     log: Log
     clock: Clock = field(default_factory=Clock)
+    """What people read; a test may set it."""
+    steady: Clock = field(default_factory=Clock)
+    """What pauses are measured by."""
     due: asyncio.Event = field(default_factory=asyncio.Event)
     struck_off: set[int] = field(default_factory=set)
     """Users who may no longer use the bot."""
@@ -90,7 +92,7 @@ class Post:
         """What the store holds of the run gets another line."""
         async with self.database.transaction() as tx:
             seq = len(await tx.all("SELECT 1 FROM events WHERE run = ?", (run.name,))) + 1
-            await event_rows.append_events(tx, run.name, 1, [event.stamped(run.name, 1, seq, 0.0)], seq)
+            await append_events(tx, run.name, 1, [event.stamped(run.name, 1, seq, 0.0)], seq)
 
     async def view(self, name: str) -> RunStatus | None:
         async with self.database.snapshot() as tx:
@@ -100,8 +102,13 @@ class Post:
     @asynccontextmanager
     async def sending(self, view: View | None = None) -> AsyncIterator[None]:
         """The sender is at work while this is entered."""
-        parts = (self.database, self.client, self.plotter, view or self.view, self.due)
-        sender = Sender(*parts, serves=lambda user_id: user_id not in self.struck_off, retry_pause=0.01, now=self.clock)
+        sender = Sender(
+            *(self.database, self.client, self.plotter, view or self.view, self.due),
+            serves=lambda user_id: user_id not in self.struck_off,
+            retry_pause=0.01,
+            now=self.clock,
+            steady=self.steady,
+        )
         task = asyncio.create_task(sender.run())
         try:
             yield
@@ -111,8 +118,10 @@ class Post:
                 await task
 
     async def later(self, seconds: float) -> None:
-        """Time passes."""
+        """Time passes, for Discord too."""
         self.clock.time += seconds
+        self.steady.time += seconds
+        self.playground.clock.advance(seconds)
         self.due.set()
 
     async def settled(self) -> None:

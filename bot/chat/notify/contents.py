@@ -1,0 +1,53 @@
+"""What a letter says, made from the run as it stands. Pure."""
+
+from __future__ import annotations
+
+from bot.chat.notify import policy
+from bot.chat.notify.kinds import Kind
+from bot.chat.render.message import Message
+from bot.chat.render.reports import passed, render, unwatched
+from bot.runs.model import RunStatus
+from bot.store.outbox import Letter
+
+
+def is_final(kind: Kind) -> bool:
+    """Whether such a message never changes once it is there."""
+    return kind is not Kind.LIVE and not kind.passes
+
+
+def contents(letter: Letter, status: RunStatus, now: float) -> tuple[Message | None, bool]:
+    """What the letter says, None if nothing is worth saying any more, and whether that is its last state.
+
+    `now` in seconds since the epoch.
+    """
+    kind = Kind(letter.kind)
+    if kind is Kind.LIVE:
+        return _card(letter, status, now)
+    if kind.passes and not _stands(letter, status):
+        is_there = letter.message_id is not None
+        return passed(kind, status, letter.sent_at or letter.created_at) if is_there else None, True
+    if kind is Kind.SUMMARY and (status.run.state.is_terminal or letter.user_id not in status.watchers):
+        return None, True
+    return render(kind, status, now), not kind.passes
+
+
+def text_as_sent(letter: Letter, status: RunStatus, now: float) -> str | None:
+    """The text with which it was sent, give or take some numbers; None if it had none, or nobody can tell any more."""
+    kind = Kind(letter.kind)
+    return None if kind.passes and not _stands(letter, status) else render(kind, status, now).content
+
+
+def _card(letter: Letter, status: RunStatus, now: float) -> tuple[Message | None, bool]:
+    since, ended = status.watchers.get(letter.user_id), status.run.state.is_terminal
+    # A card belongs to one watching, which may be over although the person watches again.
+    is_watched = since is not None and policy.live_card(letter.run, letter.user_id, since).key == letter.key
+    if letter.message_id is None and (ended or not is_watched):
+        return None, True
+    if not is_watched and not ended:
+        return unwatched(status), True
+    return render(Kind.LIVE, status, now), ended
+
+
+def _stands(letter: Letter, status: RunStatus) -> bool:
+    """Whether what it told of is still so."""
+    return policy.stands(policy.Notice(letter.key, Kind(letter.kind), letter.user_id, letter.run), status.run)
