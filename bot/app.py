@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import signal
 import sqlite3
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
+from bot import shutdown
 from bot.chat.access import Access
 from bot.chat.client import SpotterClient, point_at
 from bot.chat.connection import TokenRefusedError, stay_connected
+from bot.chat.notify.missed import missed
 from bot.chat.notify.outbox import Outbox
 from bot.chat.notify.sender import Sender
 from bot.chat.plot import Plotter
@@ -26,7 +28,9 @@ from bot.runs.service import RunService
 from bot.runs.slots import Slot, share
 from bot.runs.watchdog import Watchdog
 from bot.schedule import Schedule
+from bot.shutdown import within
 from bot.store import marks
+from bot.store.backup import HourlyBackup
 from bot.store.db import Database
 from bot.store.migrations import StoreError
 from bot.web.health import Health
@@ -60,22 +64,22 @@ async def spotter(settings: Settings) -> AsyncIterator[Spotter]:
     async with AsyncExitStack() as stack:
         _take_home(home, stack)
         database = await _open_store(home)
-        stack.push_async_callback(database.close)
+        stack.push_async_callback(within, "store", database.close)
 
         pool = LocalPool(home, await _slots(settings), standby=settings.standby)
-        stack.push_async_callback(pool.close)
+        stack.push_async_callback(within, "pool", pool.close)
         due = asyncio.Event()
         outbox = Outbox(due.set)
         watchdog = Watchdog(database, pool, outbox, floor=settings.stall_minutes * 60)
         dispatcher = Dispatcher(database, pool, outbox, watchdog, running_cap=settings.running_per_person)
-        stack.push_async_callback(dispatcher.close)
+        stack.push_async_callback(within, "dispatcher", dispatcher.close)
         limit = int(settings.attachment_mb * 2**20)
         service = RunService(
             database, home, outbox, dispatcher, upload_limit=limit, queued_cap=settings.queued_per_person
         )
 
         plotter = Plotter()
-        stack.push_async_callback(plotter.close)
+        stack.push_async_callback(within, "plotter", plotter.close)
         if settings.discord_api and settings.discord_gateway:
             point_at(settings.discord_api, settings.discord_gateway)
         access = Access(owner_id, settings.allowed_user_ids)
@@ -87,17 +91,19 @@ async def spotter(settings: Settings) -> AsyncIterator[Spotter]:
             upload_limit=limit,
             read_mark=lambda key: marks.read(database, key),
             write_mark=lambda key, value: marks.write(database, key, value),
+            missed=lambda user_id: missed(database, user_id, due.set),
         )
-        stack.push_async_callback(client.close)
+        stack.push_async_callback(within, "gateway", client.close)
         sender = Sender(database, client, plotter, service.status_for_view, due, serves=access.serves)
-        schedule = Schedule(database, outbox, heartbeat_minutes=settings.heartbeat_minutes)
-        stack.callback(schedule.close)
+        backup = HourlyBackup(database.copy_to, home.database)
+        schedule = Schedule(database, outbox, heartbeat_minutes=settings.heartbeat_minutes, back_up=backup)
+        stack.push_async_callback(within, "schedule", schedule.close)
 
         def checks() -> Mapping[str, bool]:
             return {"store": database.works, "gateway": _is_fresh(client), "pool": pool.ready}
 
-        health = Health(settings.health_port, checks)
-        stack.push_async_callback(health.close)
+        health = Health(settings.health_port, checks, lambda: {"backup": backup.works})
+        stack.push_async_callback(within, "health port", health.close)
 
         await pool.start()
         await dispatcher.start()
@@ -115,21 +121,20 @@ async def spotter(settings: Settings) -> AsyncIterator[Spotter]:
 async def serve(settings: Settings) -> None:
     """Serve Discord until SIGINT or SIGTERM. Runs go on after that. Raises SettingsError."""
     stopping = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stopping.set)
+    shutdown.listen(stopping)
     async with spotter(settings) as parts:
         began = time.monotonic()
-        tasks = {
-            asyncio.create_task(stay_connected(parts.client, parts.token), name="gateway"),
-            asyncio.create_task(parts.sender.run(), name="sender"),
-            asyncio.create_task(stopping.wait(), name="signal"),
-        }
-        done, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in pending:
-            task.cancel()
-        await asyncio.gather(*pending, return_exceptions=True)
+        gateway = asyncio.create_task(stay_connected(parts.client, parts.token), name="gateway")
+        sender = asyncio.create_task(parts.sender.run(), name="sender")
+        signalled = asyncio.create_task(stopping.wait(), name="signal")
+        done, _ = await asyncio.wait({gateway, sender, signalled}, return_when=asyncio.FIRST_COMPLETED)
+        shutdown.leave_within()
         log.info("stopping after %.0f s; runs go on", time.monotonic() - began)
+        # Nothing new comes in once nobody reads from the gateway; answers go out by other ways.
+        await within("connection", partial(_cancelled, gateway))
+        await shutdown.finish_under_way()
+        await within("sender", partial(_cancelled, sender))
+        signalled.cancel()
         try:
             for task in done:
                 task.result()
@@ -137,6 +142,11 @@ async def serve(settings: Settings) -> None:
             raise SettingsError(
                 "DISCORD_TOKEN: Discord refuses it; reset it on your application's Bot page and set the new one."
             ) from error
+
+
+async def _cancelled(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.wait([task])
 
 
 async def _slots(settings: Settings) -> Sequence[Slot]:

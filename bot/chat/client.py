@@ -15,7 +15,7 @@ from yarl import URL
 
 from bot.chat.access import Access
 from bot.chat.plot import Plotter
-from bot.chat.render.message import Button
+from bot.chat.render.message import Button, Message
 from bot.chat.reply import Interaction
 from bot.chat.tree import SpotterTree
 from bot.chat.ui.buttons import RunButton
@@ -41,6 +41,10 @@ class Health:
     while any other frame arrives."""
 
 
+async def _nothing_missed(_user_id: int) -> None:
+    return None
+
+
 class SpotterClient(discord.Client):
     """Serves the commands and buttons. Reports are sent through it by others."""
 
@@ -54,10 +58,13 @@ class SpotterClient(discord.Client):
         write_mark: Callable[[str, str], Awaitable[None]],
         upload_limit: int,
         guilds: bool = False,
+        missed: Callable[[int], Awaitable[Message | None]] = _nothing_missed,
         now: Callable[[], float] = time.time,
         heartbeat_timeout: float = 60.0,
     ) -> None:
-        """`upload_limit` in bytes; `guilds`: whether the commands may be used outside of direct messages."""
+        """`upload_limit` in bytes; `guilds`: whether the commands may be used outside of direct messages; `missed`:
+        what to tell a user, once, who took no direct messages.
+        """
         super().__init__(
             intents=discord.Intents.none(),
             allowed_mentions=discord.AllowedMentions.none(),
@@ -71,6 +78,7 @@ class SpotterClient(discord.Client):
         self.access = access
         self.plotter = plotter
         self.upload_limit = upload_limit
+        self.missed = missed
         self.now = now
         self.tree = SpotterTree(self, guilds=guilds)
         self._read_mark = read_mark

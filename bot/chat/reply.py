@@ -65,8 +65,18 @@ async def acknowledge(interaction: Interaction) -> None:
 
 
 async def answer(interaction: Interaction, message: Message) -> None:
-    """Put `message` where the acknowledgement stands, or where the pressed button's message does."""
+    """Put `message` where the acknowledgement stands, or where the pressed button's message does.
+
+    Who could not be sent direct messages is told beside it what they missed.
+    """
     await deliver(interaction, await compose(message, interaction.client.plotter))
+    missed = await interaction.client.missed(interaction.user.id)
+    if missed is None or missed.content is None:
+        return
+    try:
+        await interaction.followup.send(missed.content, ephemeral=True)
+    except (discord.HTTPException, *UNREACHABLE) as error:
+        _log.warning("user %d could not be told what they missed: %s", interaction.user.id, described(error))
 
 
 async def deliver(interaction: Interaction, outgoing: Outgoing) -> None:

@@ -15,9 +15,10 @@ import pytest
 from bot.chat.client import point_at
 from bot.chat.connection import stay_connected
 from bot.chat.notify import policy
+from bot.chat.notify.delivery import View
 from bot.chat.notify.outbox import Outbox
 from bot.chat.notify.policy import Notice
-from bot.chat.notify.sender import Sender, View
+from bot.chat.notify.sender import Sender
 from bot.chat.plot import Plotter
 from bot.runs.announce import Change
 from bot.runs.model import Run, RunState, RunStatus
