@@ -33,7 +33,7 @@ async def insert(tx: Transaction, run: str, number: int, slot: str, at: float) -
 
 async def unended(tx: Transaction) -> list[Open]:
     found = await tx.all("SELECT run, number, slot FROM attempts WHERE ended_at IS NULL ORDER BY started_at")
-    return [Open(row["run"], row["number"], row["slot"] or "") for row in found]
+    return [Open(row["run"], row["number"], row["slot"]) for row in found]
 
 
 async def end(tx: Transaction, run: str, number: int, at: float, exit_: str) -> None:

@@ -1,5 +1,5 @@
--- Which slot an attempt holds, from its row until `ended_at`.
-ALTER TABLE attempts ADD COLUMN slot TEXT;
+-- Which slot an attempt holds, from its row until `ended_at`. There was one kind before.
+ALTER TABLE attempts ADD COLUMN slot TEXT NOT NULL DEFAULT 'cpu-0';
 
 -- Set while the run's worker lives and does not advance: when that was noticed and what will be done about it, as JSON.
 ALTER TABLE runs ADD COLUMN stall TEXT;
