@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from random import Random
-from typing import Protocol
 
 from bot.runs import intake, views
 from bot.runs.announce import Announce, Change
+from bot.runs.dispatch import Dispatch
 from bot.runs.intake import Person, Submission
 from bot.runs.model import Run, RunState, RunStatus
 from bot.runs.names import new_name
-from bot.runs.slots import Slot, fits
+from bot.runs.slots import fits
 from bot.runs.stalls import Choice
 from bot.store import runs as rows
 from bot.store.db import Database, Transaction
@@ -35,35 +35,6 @@ class Submitted:
     """Place in the queue, from 1; None if it started already."""
     starts_in: float | None = None
     """Seconds until it is expected to start; None if nobody can tell."""
-
-
-class Dispatch(Protocol):
-    """Who starts runs and tends them."""
-
-    @property
-    def slots(self) -> Sequence[Slot]:
-        """What runs can be given to run on."""
-        ...
-
-    def wake(self) -> None:
-        """There may be something to start."""
-        ...
-
-    def stop(self, run: Run) -> None:
-        """The run's worker has to end."""
-        ...
-
-    def pause(self, run: Run) -> None:
-        """The run's worker has to save and end."""
-        ...
-
-    def restart(self, run: Run) -> None:
-        """The run's worker is to be killed; the run goes on from its newest checkpoint."""
-        ...
-
-    def wait(self, run: Run) -> None:
-        """The run's worker has stalled and is to be left alone for now."""
-        ...
 
 
 class RunService:

@@ -1,0 +1,38 @@
+"""What the run service asks of whoever starts runs and tends them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from bot.runs.model import Run
+from bot.runs.slots import Slot
+
+
+class Dispatch(Protocol):
+    """Who starts runs and tends them."""
+
+    @property
+    def slots(self) -> Sequence[Slot]:
+        """What runs can be given to run on."""
+        ...
+
+    def wake(self) -> None:
+        """There may be something to start."""
+        ...
+
+    def stop(self, run: Run) -> None:
+        """The run's worker has to end."""
+        ...
+
+    def pause(self, run: Run) -> None:
+        """The run's worker has to save and end."""
+        ...
+
+    def restart(self, run: Run) -> None:
+        """The run's worker is to be killed; the run goes on from its newest checkpoint."""
+        ...
+
+    def wait(self, run: Run) -> None:
+        """The run's worker has stalled and is to be left alone for now."""
+        ...
