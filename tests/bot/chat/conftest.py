@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -14,12 +14,13 @@ from bot.chat.client import SpotterClient, point_at
 from bot.chat.plot import Plotter
 from bot.runs.announce import Change
 from bot.runs.lifecycle import after_event
-from bot.runs.model import Run, RunState
+from bot.runs.model import Run, RunState, Stall
 from bot.runs.service import RunService
 from bot.runs.slots import Slot, SlotKind
 from bot.store import attempts
 from bot.store import runs as rows
 from bot.store.db import Database, Transaction
+from bot.store.events import journal_position
 from playground.people import Person
 from playground.server import Playground
 from tests.bot.storing import append_events
@@ -109,12 +110,28 @@ class Chat:
             assert before is not None
             after = before.moved(RunState.STARTING, 0.0)
             await attempts.insert(tx, name, after.attempt, "cpu-0", 0.0)
-            stamped = [each.stamped(name, after.attempt, seq, 0.0) for seq, each in enumerate(story, start=1)]
-            await append_events(tx, name, after.attempt, stamped, len(stamped))
+            await rows.update(tx, before, after, 100.0)
+        return await self.reported_on(name, *story)
+
+    async def reported_on(self, name: str, *story: Event) -> Run:
+        """The run's worker went on to report `story`."""
+        async with self.database.transaction() as tx:
+            before = after = await rows.find(tx, name)
+            assert before is not None and after is not None
+            _, last = await journal_position(tx, name, after.attempt)
+            stamped = [each.stamped(name, after.attempt, seq, 0.0) for seq, each in enumerate(story, start=last + 1)]
+            await append_events(tx, name, after.attempt, stamped, last + len(stamped))
             for event in stamped:
                 *_, after = (after, *after_event(after, event, 100.0))
             await rows.update(tx, before, after, 100.0)
             return after
+
+    async def stall(self, name: str, stall: Stall) -> None:
+        """The run's worker does not advance."""
+        async with self.database.transaction() as tx:
+            run = await rows.find(tx, name)
+            assert run is not None
+            await rows.update(tx, run, replace(run, stall=stall), 100.0)
 
     def commands_put(self) -> int:
         """How often the commands were registered."""

@@ -34,6 +34,8 @@ def test_the_owner_and_the_allowed_are_served(owner: int, allowed: frozenset[int
         ("runs", {}),
         ("watch", {"run": "swans"}),
         ("unwatch", {"run": "swans"}),
+        ("pause", {"run": "swans"}),
+        ("resume", {"run": "swans"}),
         ("stop", {"run": "swans"}),
         ("help", {}),
     ],

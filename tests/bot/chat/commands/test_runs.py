@@ -1,4 +1,4 @@
-"""`/trainer status`, `runs`, `stop`, `watch`, `unwatch` and `help`."""
+"""`/trainer status`, `runs`, `watch`, `unwatch` and `help`, and whose runs all commands are for."""
 
 from __future__ import annotations
 
@@ -66,30 +66,13 @@ async def test_runs_lists_the_persons_own_and_for_the_owner_all_that_go_on(chat:
     assert "**swans**" not in theirs and "**geese** queued · place 2 in the queue" in theirs
 
 
-async def test_stopping_a_queued_run_takes_it_out_of_the_queue(chat: Chat) -> None:
-    await train(chat.owner, "swans")
-    reply = await chat.owner.slash("trainer stop", run="swans")
-    assert reply.text == "⏹️ **swans** was taken out of the queue."
-    assert await state_of(chat, "swans") is RunState.STOPPED
-    again = await chat.owner.slash("trainer stop", run="swans")
-    assert again.text.startswith("⚠️ **run**: `swans` has stopped already.")
-
-
-async def test_stopping_a_running_run_tells_its_worker(chat: Chat) -> None:
-    await train(chat.owner, "swans")
-    await chat.reported("swans", stories.events(10))
-    reply = await chat.owner.slash("trainer stop", run="swans")
-    assert reply.text == "🟠 **swans** saves what it has learned and stops."
-    assert chat.dispatch.stopped == ["swans"]
-
-
-@pytest.mark.parametrize("verb", ["stop", "watch", "unwatch"])
+@pytest.mark.parametrize("verb", ["stop", "pause", "resume", "watch", "unwatch"])
 async def test_a_blank_name_is_refused(chat: Chat, verb: str) -> None:
     reply = await chat.owner.slash(f"trainer {verb}", run="  ")
     assert reply.text == "⚠️ **run**: name the run.\n➡️ `/trainer runs` lists your runs."
 
 
-@pytest.mark.parametrize("verb", ["status", "stop", "watch", "unwatch"])
+@pytest.mark.parametrize("verb", ["status", "stop", "pause", "resume", "watch", "unwatch"])
 @pytest.mark.parametrize("name", ["swans", "no-such-run", "`@everyone`"])
 async def test_a_run_of_somebody_else_is_a_run_that_does_not_exist(chat: Chat, verb: str, name: str) -> None:
     await train(chat.owner, "swans")
@@ -113,16 +96,19 @@ async def test_the_owner_may_watch_and_stop_everybodys_runs(chat: Chat) -> None:
 
 
 async def test_suggestions_are_the_runs_for_which_the_verb_means_something(chat: Chat) -> None:
-    for name in ("swans", "geese", "swifts"):
+    for name in ("swans", "geese", "swifts", "ducks"):
         await train(chat.owner, name)
     await chat.owner.slash("trainer stop", run="swans")
+    await chat.owner.slash("trainer pause", run="ducks")
 
     async def offered(verb: str, typed: str) -> set[str]:
         return {str(choice.value) for choice in await chat.owner.autocomplete(f"trainer {verb}", "run", typed)}
 
     assert await offered("status", "sw") == {"swans", "swifts"}
     assert await offered("stop", "SW") == {"swifts"}
-    assert await offered("watch", "") == {"geese", "swifts"}
+    assert await offered("watch", "") == {"geese", "swifts", "ducks"}
+    assert await offered("pause", "") == {"geese", "swifts"}
+    assert await offered("resume", "") == {"ducks"}
     assert await offered("unwatch", "x") == set()
     assert await chat.friend.autocomplete("trainer status", "run", "") == []
 

@@ -6,7 +6,8 @@ import pytest
 
 from bot.chat.client import SpotterClient
 from bot.runs.model import RunState
-from tests.bot.chat.conftest import UPLOAD_LIMIT, Chat
+from bot.runs.service import RunService
+from tests.bot.chat.conftest import UPLOAD_LIMIT, Chat, nothing_to_announce
 from trainer_core.data import corpus
 
 PROSE = "\n\n".join(f"Paragraph {number} tells of {number * 7} swans on a lake in winter." for number in range(80))
@@ -25,7 +26,7 @@ async def test_a_data_set_by_name(chat: Chat) -> None:
     assert (run.name, run.state, run.owner_id) == ("my-run", RunState.QUEUED, chat.owner.id)
     assert str(run.spec.budget) == "500 steps"
     assert run.spec.model.size == "mini"
-    assert reply.text.startswith("🏋️ **my-run** is first in the queue.\n`python-docs`")
+    assert reply.text.startswith("🏋️ **my-run** is starting now.\n`python-docs`")
     assert not reply.ephemeral
     assert chat.dispatch.woken == 1
     async with chat.database.snapshot() as tx:
@@ -92,6 +93,35 @@ async def test_bad_input_is_refused_by_field_and_leaves_nothing(
     assert [card.name for card in corpus.list_cards(chat.home)] == ["python-docs"]
     assert not chat.home.runs.exists()
     assert chat.dispatch.woken == 0
+
+
+async def test_a_priority_is_taken(chat: Chat) -> None:
+    await chat.owner.slash("trainer train", data="python-docs", name="swans")
+    await chat.friend.slash("trainer train", data="python-docs", name="geese", priority="low")
+    reply = await chat.owner.slash("trainer train", data="python-docs", name="ducks", priority="high")
+    assert reply.text.startswith("🏋️ **ducks** is starting now.")
+    listed = (await chat.owner.slash("trainer runs")).embeds[0]["description"]
+    assert "**swans** queued · place 2" in listed and "**geese** queued · place 3" in listed
+
+
+async def test_a_high_priority_is_the_owners_to_ask_for(chat: Chat) -> None:
+    reply = await chat.friend.slash("trainer train", data="python-docs", priority="high")
+    assert reply.text.startswith("⚠️ **priority**: only the owner")
+    assert await chat.runs() == []
+
+
+async def test_whoever_has_too_many_waiting_is_told_so_and_what_to_do(chat: Chat, spotter: SpotterClient) -> None:
+    spotter.service = RunService(
+        chat.database, chat.home, nothing_to_announce, chat.dispatch, upload_limit=UPLOAD_LIMIT, queued_cap=2
+    )
+    for name in ("geese", "ducks"):
+        await chat.friend.slash("trainer train", data="python-docs", name=name)
+    reply = await chat.friend.slash("trainer train", data="python-docs")
+    assert reply.text == (
+        "⚠️ You have 2 runs waiting already, the most one person may have.\n"
+        "➡️ Take one out of the queue with `/trainer stop`, or wait until one starts."
+    )
+    assert len(await chat.runs()) == 2
 
 
 async def test_all_wrong_fields_are_told_at_once(chat: Chat) -> None:

@@ -15,6 +15,7 @@ from bot.runs.model import RunState
 from playground.messages import Message
 from tests.bot.chat import stories
 from tests.bot.chat.conftest import Chat, Running
+from trainer_core.events import JobCompleted, JobPaused
 
 ACTS = tuple(Act)
 
@@ -82,6 +83,77 @@ async def test_refresh_shows_the_card_anew_in_its_place(chat: Chat, spotter: Spo
     await chat.owner.click(reply, "Refresh")
     assert reply.embeds[0]["title"] == "🟠 swans · stopping"
     assert "image" in reply.embeds[0]
+
+
+async def test_a_run_is_paused_and_resumed_from_its_card(chat: Chat, spotter: SpotterClient) -> None:
+    await trained(chat)
+    card = await chat.owner.slash("trainer status")
+    pressed = await chat.owner.click(card, "Pause")
+    assert pressed.text == "🟠 **swans** saves a checkpoint and pauses. I write when it has."
+    assert pressed.ephemeral
+    await chat.reported_on("swans", JobPaused(control_seq=1, step=100))
+    await chat.owner.click(card, "Refresh")
+    resumed = await chat.owner.click(card, "Resume")
+    assert resumed.text == "▶️ **swans** is starting now, to go on from its newest checkpoint."
+    assert await state(chat) is RunState.QUEUED
+
+
+async def test_a_double_click_pauses_once(chat: Chat, spotter: SpotterClient) -> None:
+    await trained(chat)
+    message = await posted(chat, spotter, Act.PAUSE)
+    first, second = await asyncio.gather(chat.owner.click(message, "Pause"), chat.owner.click(message, "Pause"))
+    assert first.text == second.text
+    assert chat.dispatch.paused == ["swans"]
+
+
+@pytest.mark.parametrize(
+    ("label", "said"),
+    [
+        ("Wait", "⏳ I leave **swans** alone for now, and ask again if it does not advance."),
+        ("Kill & resume", "🔁 **swans** is being killed, and goes on from its newest checkpoint."),
+    ],
+)
+async def test_a_stalled_run_is_dealt_with_as_chosen(chat: Chat, spotter: SpotterClient, label: str, said: str) -> None:
+    await trained(chat)
+    await chat.stall("swans", stories.STALL)
+    message = await posted(chat, spotter, Act.WAIT, Act.RESTART)
+    pressed = await chat.owner.click(message, label)
+    assert pressed.text == said and pressed.ephemeral
+    done = {"Wait": chat.dispatch.waited, "Kill & resume": chat.dispatch.restarted}
+    assert done.pop(label) == ["swans"] and not any(done.values())
+
+
+async def test_a_double_click_on_wait_waits_once_and_the_second_is_told_kindly(
+    chat: Chat, spotter: SpotterClient
+) -> None:
+    await trained(chat)
+    await chat.stall("swans", stories.STALL)
+    message = await posted(chat, spotter, Act.WAIT)
+    replies = await asyncio.gather(chat.owner.click(message, "Wait"), chat.owner.click(message, "Wait"))
+    assert sorted(reply.text for reply in replies) == [
+        "There is nothing to decide any more: **swans** is training.",
+        "⏳ I leave **swans** alone for now, and ask again if it does not advance.",
+    ]
+    assert chat.dispatch.waited == ["swans"]
+
+
+async def test_a_choice_after_the_run_has_ended_is_told_kindly(chat: Chat, spotter: SpotterClient) -> None:
+    await trained(chat)
+    message = await posted(chat, spotter, Act.RESTART)
+    await chat.reported_on("swans", JobCompleted(summary=stories.summary()))
+    pressed = await chat.owner.click(message, "Kill & resume")
+    assert pressed.text == "There is nothing to decide any more: **swans** has finished."
+    assert chat.dispatch.restarted == []
+
+
+async def test_a_run_that_finishes_while_it_is_being_stopped_has_one_ending(chat: Chat, spotter: SpotterClient) -> None:
+    question = await chat.owner.click(await trained(chat), "Stop")
+    await asyncio.gather(
+        chat.owner.click(question, "Stop it"), chat.reported_on("swans", JobCompleted(summary=stories.summary()))
+    )
+    assert await state(chat) is RunState.SUCCEEDED
+    late = await chat.owner.slash("trainer stop", run="swans")
+    assert late.text.startswith("⚠️ **run**: `swans` has succeeded already.")
 
 
 async def test_watching_is_switched_off_and_on(chat: Chat, spotter: SpotterClient) -> None:

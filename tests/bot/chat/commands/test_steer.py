@@ -1,0 +1,80 @@
+"""`/trainer stop`, `pause` and `resume`."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from bot.chat.client import SpotterClient
+from bot.runs.model import RunState
+from tests.bot.chat import stories
+from tests.bot.chat.conftest import Chat
+
+
+@pytest.fixture(autouse=True)
+async def _waiting(chat: Chat, spotter: SpotterClient) -> None:
+    """Every test here has a run that waits."""
+    await chat.owner.slash("trainer train", data="python-docs", name="swans")
+
+
+async def state(chat: Chat) -> RunState:
+    [run] = await chat.runs()
+    return run.state
+
+
+async def said(chat: Chat, verb: str) -> str:
+    return (await chat.owner.slash(f"trainer {verb}", run="swans")).text
+
+
+async def test_stopping_a_queued_run_takes_it_out_of_the_queue(chat: Chat) -> None:
+    assert await said(chat, "stop") == "⏹️ **swans** is stopped. It has not begun to train."
+    assert await state(chat) is RunState.STOPPED
+    assert (await said(chat, "stop")).startswith("⚠️ **run**: `swans` has stopped already.")
+
+
+async def test_stopping_a_running_run_tells_its_worker(chat: Chat) -> None:
+    await chat.reported("swans", stories.events(10))
+    assert await said(chat, "stop") == "🟠 **swans** saves what it has learned and stops."
+    assert chat.dispatch.stopped == ["swans"]
+
+
+async def test_a_queued_run_is_paused_at_once_and_can_be_resumed(chat: Chat) -> None:
+    paused = await chat.owner.slash("trainer pause", run="swans")
+    assert paused.text.startswith("⏸️ **swans** is paused. It holds no slot")
+    assert await state(chat) is RunState.PAUSED
+    resumed = await chat.owner.click(paused, "Resume")
+    assert resumed.text == "▶️ **swans** is starting now."
+    assert await state(chat) is RunState.QUEUED
+    assert chat.dispatch.paused == []
+
+
+async def test_a_running_run_saves_before_it_pauses(chat: Chat) -> None:
+    await chat.reported("swans", stories.events(10))
+    assert await said(chat, "pause") == "🟠 **swans** saves a checkpoint and pauses. I write when it has."
+    assert await state(chat) is RunState.PAUSING
+    assert (await said(chat, "resume")).startswith("⚠️ **run**: `swans` is still pausing; try again in a moment.")
+    assert chat.dispatch.paused == ["swans"]
+
+
+async def test_a_run_that_is_not_paused_is_said_to_be_what_it_is(chat: Chat) -> None:
+    await chat.reported("swans", stories.events(10))
+    assert await said(chat, "resume") == "**swans** is not paused: it is training."
+
+
+@pytest.mark.parametrize("verb", ["pause", "resume"])
+async def test_a_run_that_has_ended_or_is_being_ended_stays_so(chat: Chat, verb: str) -> None:
+    await chat.reported("swans", stories.events(10))
+    await said(chat, "stop")
+    assert (await said(chat, verb)).startswith("⚠️ **run**: `swans` is ")
+    assert await state(chat) is RunState.STOPPING
+
+
+async def test_two_who_pause_or_resume_at_once_do_it_once(chat: Chat) -> None:
+    first, second = await asyncio.gather(said(chat, "pause"), said(chat, "pause"))
+    assert first == second
+    first, second = await asyncio.gather(said(chat, "resume"), said(chat, "resume"))
+    assert first == second == "▶️ **swans** is starting now."
+    async with chat.database.snapshot() as tx:
+        moves = await tx.all("SELECT from_state, to_state FROM transitions ORDER BY id")
+    assert [tuple(move) for move in moves] == [("queued", "paused"), ("paused", "queued")]
