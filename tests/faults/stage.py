@@ -82,6 +82,11 @@ class Bot:
             )
         self.starts += 1
 
+    @property
+    def gave_up(self) -> bool:
+        """Whether it ended, and nobody ended it."""
+        return self._process is not None and self._process.returncode not in (None, 0, -signal.SIGKILL)
+
     async def kill(self) -> None:
         """End it as a power cut would."""
         with suppress(ProcessLookupError):
@@ -100,11 +105,11 @@ class Bot:
 
     async def keep_running(self, down: Callable[[], Awaitable[None]] | None = None) -> None:
         """Start it again whenever it is killed, as systemd does, after `down`. Ends only if the bot gives up itself."""
-        while (status := await self._running.wait()) == -signal.SIGKILL:
+        while await self._running.wait() == -signal.SIGKILL:
             if down is not None:
                 await down()
             await self.start()
-        raise AssertionError(f"the bot ended with status {status}:\n{self.log()[-4000:]}")
+        raise AssertionError(f"the bot gave up:\n{self.log()[-4000:]}")
 
     def log(self) -> str:
         return self._log.read_text(errors="replace")
@@ -117,6 +122,7 @@ class Stage:
         self.home = Home(folder / "home")
         self.playground = playground
         self.owner: Person = playground.person("Ada")
+        self._bot: Bot | None = None
         self._once = folder / "once"
         self._log = folder / "bot.log"
         folder.mkdir(parents=True, exist_ok=True)
@@ -162,7 +168,7 @@ class Stage:
             **injected,
             **settings,
         }
-        bot = Bot(environment, self._log)
+        self._bot = bot = Bot(environment, self._log)
         await bot.start()
         try:
             yield bot
@@ -215,10 +221,14 @@ class Stage:
         await self.eventually(record.exists, f"attempt {attempt} at {run} ends")
 
     async def eventually(self, fact: Callable[[], bool], what: str) -> None:
-        """Wait for a fact about files, processes or the store, which announce nothing. Raises TimeoutError."""
+        """Wait for a fact about files, processes or the store, which announce nothing.
+
+        Raises TimeoutError, AssertionError if the bot gave up meanwhile.
+        """
         try:
             async with asyncio.timeout(WITHIN):
                 while not fact():
+                    assert self._bot is None or not self._bot.gave_up, f"the bot gave up\n{self.story()}"
                     await asyncio.sleep(_LOOK)
         except TimeoutError:
             raise TimeoutError(f"waited in vain for: {what}\n{self.story()}") from None
