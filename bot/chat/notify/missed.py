@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from bot.chat.notify.delivery import DMS_CLOSED
 from bot.chat.notify.kinds import Kind
+from bot.chat.render import answers
 from bot.chat.render.message import Message
 from bot.store import outbox, people
 from bot.store.db import Database
-from bot.store.outbox import Letter
-
-_LISTED = 10
-_WORDS = {
-    Kind.COMPLETED: "has finished",
-    Kind.STOPPED: "was stopped",
-    Kind.FAILED: "failed",
-    Kind.STALLED: "needed a decision",
-    Kind.PAUSED: "was paused",
-}
 
 
 async def missed(database: Database, user_id: int, wake: Callable[[], None]) -> Message | None:
@@ -34,20 +25,4 @@ async def missed(database: Database, user_id: int, wake: Callable[[], None]) -> 
         await people.open_dms(tx, user_id)
         await outbox.revive(tx, user_id, DMS_CLOSED, limit=1)
         tx.after_commit["send"] = wake
-    return _notice(letters) if letters else None
-
-
-def _notice(letters: Iterable[Letter]) -> Message:
-    lines = [f"• **{letter.run}** {_WORDS.get(Kind(letter.kind), 'had news')}" for letter in letters]
-    more = [f"• and {len(lines) - _LISTED} more"] if len(lines) > _LISTED else []
-    return Message(
-        content="\n".join(
-            [
-                "📭 Discord did not let me send you direct messages, so you missed:",
-                *lines[:_LISTED],
-                *more,
-                "I am trying again now. If nothing comes, allow direct messages from apps in Discord's settings "
-                "under Content & Social.",
-            ]
-        )
-    )
+    return answers.missed([(letter.run, Kind(letter.kind)) for letter in letters]) if letters else None

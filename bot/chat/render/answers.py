@@ -21,7 +21,7 @@ _MOST_MISSED = 10
 _NEWS = {
     Kind.COMPLETED: "has finished",
     Kind.STOPPED: "was stopped",
-    Kind.FAILED: "has failed",
+    Kind.FAILED: "failed",
     Kind.STALLED: "stalled and needed a decision",
     Kind.DISK: "met a full disk",
     Kind.PAUSED: "was paused",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bot.chat.render import text
 from bot.chat.render.progress import fraction, is_stalled, steps
-from bot.chat.render.queue import is_next, place
+from bot.chat.render.queue import has_room, place
 from bot.chat.render.stalls import what_happens
 from bot.runs.model import RunError, RunState, RunStatus
 from trainer_core.events import Phase
@@ -74,7 +74,7 @@ def _waiting(status: RunStatus) -> list[str]:
     where = place(status.position, status.starts_in).capitalize()
     if run.error:
         return [_again(run.error, run.attempt + 1, begun), f"{where}."]
-    if is_next(status.position, status.starts_in):
+    if has_room(status.starts_in):
         return [f"{where}."]
     if begun:
         return [f"{where}, to go on from its newest checkpoint."]

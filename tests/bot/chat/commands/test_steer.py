@@ -44,7 +44,7 @@ async def test_a_queued_run_is_paused_at_once_and_can_be_resumed(chat: Chat) -> 
     assert paused.text.startswith("⏸️ **swans** is paused. It holds no slot")
     assert await state(chat) is RunState.PAUSED
     resumed = await chat.owner.click(paused, "Resume")
-    assert resumed.text == "▶️ **swans** is starting now."
+    assert resumed.text == "▶️ **swans** is first in the queue, starts now."
     assert await state(chat) is RunState.QUEUED
     assert chat.dispatch.paused == []
 
@@ -74,7 +74,7 @@ async def test_two_who_pause_or_resume_at_once_do_it_once(chat: Chat) -> None:
     first, second = await asyncio.gather(said(chat, "pause"), said(chat, "pause"))
     assert first == second
     first, second = await asyncio.gather(said(chat, "resume"), said(chat, "resume"))
-    assert first == second == "▶️ **swans** is starting now."
+    assert first == second == "▶️ **swans** is first in the queue, starts now."
     async with chat.database.snapshot() as tx:
         moves = await tx.all("SELECT from_state, to_state FROM transitions ORDER BY id")
     assert [tuple(move) for move in moves] == [("queued", "paused"), ("paused", "queued")]

@@ -26,7 +26,7 @@ async def test_a_data_set_by_name(chat: Chat) -> None:
     assert (run.name, run.state, run.owner_id) == ("my-run", RunState.QUEUED, chat.owner.id)
     assert str(run.spec.budget) == "500 steps"
     assert run.spec.model.size == "mini"
-    assert reply.text.startswith("🏋️ **my-run** is starting now.\n`python-docs`")
+    assert reply.text.startswith("🏋️ **my-run** is first in the queue, starts now.\n`python-docs`")
     assert not reply.ephemeral
     assert chat.dispatch.woken == 1
     async with chat.database.snapshot() as tx:
@@ -99,7 +99,7 @@ async def test_a_priority_is_taken(chat: Chat) -> None:
     await chat.owner.slash("trainer train", data="python-docs", name="swans")
     await chat.friend.slash("trainer train", data="python-docs", name="geese", priority="low")
     reply = await chat.owner.slash("trainer train", data="python-docs", name="ducks", priority="high")
-    assert reply.text.startswith("🏋️ **ducks** is starting now.")
+    assert reply.text.startswith("🏋️ **ducks** is first in the queue, starts now.")
     listed = (await chat.owner.slash("trainer runs")).embeds[0]["description"]
     assert "**swans** queued · place 2" in listed and "**geese** queued · place 3" in listed
 

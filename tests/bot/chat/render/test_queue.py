@@ -15,7 +15,7 @@ from bot.chat.render.text import roughly
     [
         (None, None, "starting now"),
         (1, None, "first in the queue"),
-        (1, 0.0, "starting now"),
+        (1, 0.0, "first in the queue, starts now"),
         (1, 20.0, "first in the queue, starts in less than a minute"),
         (2, None, "place 2 in the queue"),
         (3, 1500.0, "place 3 in the queue, starts in about 25 min"),

@@ -95,7 +95,7 @@ def test_an_ended_run_has_no_buttons_and_no_forecast(state: RunState) -> None:
     ("status", "line"),
     [
         (stories.status(RunState.QUEUED), "Place 2 in the queue. It starts by itself when a slot is free."),
-        (replace(stories.status(RunState.QUEUED), position=1, starts_in=0.0), "Starting now."),
+        (replace(stories.status(RunState.QUEUED), position=1, starts_in=0.0), "First in the queue, starts now."),
         (stories.status(RunState.QUEUED, 50), "Place 2 in the queue, to go on from its newest checkpoint."),
         (
             stories.status(RunState.QUEUED, 50, attempt=1, error=KILLED),

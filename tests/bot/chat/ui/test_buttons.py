@@ -94,7 +94,7 @@ async def test_a_run_is_paused_and_resumed_from_its_card(chat: Chat, spotter: Sp
     await chat.reported_on("swans", JobPaused(control_seq=1, step=100))
     await chat.owner.click(card, "Refresh")
     resumed = await chat.owner.click(card, "Resume")
-    assert resumed.text == "▶️ **swans** is starting now, to go on from its newest checkpoint."
+    assert resumed.text == "▶️ **swans** is first in the queue, starts now, to go on from its newest checkpoint."
     assert await state(chat) is RunState.QUEUED
 
 
