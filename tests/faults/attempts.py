@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TypeVar
 
 from tests.faults import zygote
@@ -44,8 +45,7 @@ class Attempts:
     @property
     def events(self) -> list[Event]:
         """What the newest attempt reported, which is in order and without a gap."""
-        lines = self.directory.attempt(self._count).events.read_bytes().splitlines()
-        events = [decode(line) for line in lines]
+        events = decode_all(self.directory.attempt(self._count).events)
         assert [event.seq for event in events] == list(range(1, len(events) + 1))
         return events
 
@@ -65,3 +65,9 @@ class Attempts:
     def checkpoints(self) -> list[str]:
         """The folders and files there are among the checkpoints."""
         return sorted(path.name for path in self.directory.checkpoints.iterdir())
+
+
+def decode_all(journal: Path) -> list[Event]:
+    """The events in a journal so far; none if there is none yet."""
+    data = journal.read_bytes() if journal.exists() else b""
+    return [decode(line) for line in data[: data.rfind(b"\n") + 1].splitlines()]

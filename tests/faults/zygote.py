@@ -12,9 +12,11 @@ import os
 import subprocess
 import sys
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 
 VARIABLE = "SPOTTER_FAULT"
+_SLOW = ("torch._dynamo", "safetensors.torch", "transformers.models.gpt2.modeling_gpt2", "pydantic")
 
 
 class Zygote:
@@ -22,16 +24,22 @@ class Zygote:
         self._process = subprocess.Popen(
             [sys.executable, "-m", __name__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
+        self._busy = False
         atexit.register(self._process.communicate)
 
     def start(self, attempt: Path, faults: str, before: str) -> None:
+        if self._busy:  # a test that failed left it so
+            self.ended()
+        self._busy = True
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps({"attempt": str(attempt), "faults": faults, "before": before}) + "\n")
         self._process.stdin.flush()
 
     def ended(self) -> int:
         assert self._process.stdout is not None
-        return int(self._process.stdout.readline())
+        status = int(self._process.stdout.readline())
+        self._busy = False
+        return status
 
 
 @cache
@@ -51,12 +59,10 @@ def ended() -> int:
 
 def _serve() -> None:
     os.environ["HF_HUB_OFFLINE"] = "1"
-    import safetensors.torch
-    import tokenizers
     import torch
-    import torch._dynamo
-    from transformers import GPT2LMHeadModel, PreTrainedTokenizerFast
 
+    for name in _SLOW:
+        import_module(name)
     torch.set_num_threads(1)  # threads would not survive the fork
     for line in sys.stdin:
         order = json.loads(line)
