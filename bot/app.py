@@ -146,7 +146,7 @@ async def serve(settings: Settings) -> None:
 
 async def _cancelled(task: asyncio.Task[None]) -> None:
     task.cancel()
-    await asyncio.wait([task])
+    await asyncio.gather(task, return_exceptions=True)
 
 
 async def _slots(settings: Settings) -> Sequence[Slot]:

@@ -1,9 +1,13 @@
-"""`spotter`: run | train | doctor | demo."""
+"""`spotter`: run | train | doctor | demo | backup | restore."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -12,6 +16,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from bot.config import Settings, SettingsError, load_settings
+from trainer_core.layout import Home
 
 app = typer.Typer(
     help="Train models on your own hardware, from Discord or from here.",
@@ -53,7 +58,6 @@ def train(
     """Train a model here and now, without Discord. Exit status 0 means a model that verifies was written."""
     from bot.train import train as train_here
     from trainer_core.errors import SpotterError
-    from trainer_core.layout import Home
 
     home = Home(_settings().home.resolve())
     try:
@@ -95,6 +99,70 @@ def demo(
     except OSError as error:
         _give_up(_about_file(error, home))
     raise typer.Exit(status)
+
+
+@app.command()
+def backup() -> None:
+    """Copy the database to the home folder's backups, and verify the copy. The bot may be running."""
+    from bot.store.backup import back_up_beside_bot
+
+    home = Home(_settings().home.resolve())
+    with _refusals(home):
+        made = asyncio.run(back_up_beside_bot(home, datetime.now(UTC)))
+        _say(f"The backup is {made} ({_mib(made)}).")
+
+
+@app.command()
+def restore(
+    file: Annotated[str | None, typer.Argument(help="A backup: its name or path. Without it, those there are.")] = None,
+) -> None:
+    """Put a backup in the database's place, while no bot runs. What was there is set aside."""
+    from bot.store.backup import backups, folder_of
+    from bot.store.restore import restore as put_back
+
+    home = Home(_settings().home.resolve())
+    folder = folder_of(home.database)
+    if file is None:
+        found = backups(folder)
+        if not found:
+            _give_up(f"There are no backups in {folder}.")
+        for one in found:
+            _say(f"{one.path.name}  {one.made:%Y-%m-%d %H:%M} UTC  {_mib(one.path)}")
+        return
+    # As a path; a name alone may also be one of those listed.
+    source = Path(file) if Path(file).exists() or Path(file).name != file else folder / file
+    with _refusals(home):
+        done = put_back(home, source, datetime.now(UTC))
+    _say(f"{source.name} is now the database.")
+    if done.aside is not None:
+        _say(f"What was there is in {done.aside}.")
+    if done.unfinished:
+        _say(f"The next `spotter run` takes up {', '.join(done.unfinished)}.")
+    if done.unknown:
+        _say(f"Begun later, so not in it: {', '.join(done.unknown)}. What they saved is in {home.runs}.")
+
+
+@contextmanager
+def _refusals(home: Home) -> Iterator[None]:
+    """Give up, in a sentence, at whatever the store or the disk refuses."""
+    from bot.store.migrations import StoreError
+
+    try:
+        yield
+    except StoreError as error:
+        _give_up(f"{error}.")
+    except sqlite3.Error as error:
+        _give_up(f"{home.database}: {error}.")
+    except OSError as error:
+        _give_up(_about_file(error, home.path))
+
+
+def _say(sentence: str) -> None:
+    Console().print(sentence, highlight=False, markup=False, soft_wrap=True)
+
+
+def _mib(path: Path) -> str:
+    return f"{path.stat().st_size / 2**20:.1f} MiB"
 
 
 def _settings() -> Settings:

@@ -8,18 +8,25 @@ import shutil
 import sqlite3
 import sys
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
 import aiohttp
 
 from bot.config import Settings
+from bot.store.backup import Backup, backups, folder_of
+from bot.store.integrity import check
+from bot.store.migrations import StoreError
 from trainer_core.folders import can_hold, nearest
+from trainer_core.layout import Home
 
 _API = "https://discord.com/api/v10"
 _LITTLE_DISK = 5 * 2**30
 _NO_DISK = 2**29
 _OLDEST_SQLITE = (3, 37, 0)
+_OLD_BACKUP = 26
+"""Hours after which the newest backup says that nobody makes any."""
 
 Verdict = Literal["ok", "warning", "failed"]
 
@@ -37,6 +44,7 @@ class Finding:
 async def examine(settings: Settings) -> list[Finding]:
     """Every finding, in the order in which they should be read."""
     found = [_python(), await _torch(), _sqlite(), _home(settings.home), _disk(settings.home)]
+    found += await asyncio.to_thread(_store, Home(settings.home.resolve()))
     return [*found, await _token(settings), _owner(settings)]
 
 
@@ -83,6 +91,36 @@ def _disk(home: Path) -> Finding:
     if free < _LITTLE_DISK:
         return Finding("disk", "warning", what, "a larger model's checkpoints may not fit: free some space")
     return Finding("disk", "ok", what)
+
+
+def _store(home: Home) -> list[Finding]:
+    """The database and its newest backup; nothing before the first start. Reads only: a bot may be running."""
+    if not home.database.exists():
+        return []
+    newest = next(iter(backups(folder_of(home.database))), None)
+    how = f"`spotter restore {newest.path.name}`" if newest else "a good copy: there is no backup"
+    try:
+        version = check(home.database, thorough=True)
+        database = Finding("database", "ok", f"whole, schema {version}")
+    except StoreError as error:
+        database = Finding("database", "failed", str(error), f"stop the bot and go back with {how}")
+    except (sqlite3.Error, OSError) as error:
+        database = Finding("database", "failed", f"cannot be read ({error})", "see to it that it can be")
+    return [database, _backup(newest)]
+
+
+def _backup(newest: Backup | None) -> Finding:
+    if newest is None:
+        return Finding("backup", "warning", "there is none", "`spotter backup` makes one; a bot makes one each hour")
+    hours = (datetime.now(UTC) - newest.made) / timedelta(hours=1)
+    what = f"the newest, {newest.path.name}, is {hours:.0f} h old" if hours >= 1 else f"{newest.path.name}"
+    try:
+        check(newest.path)
+    except (StoreError, sqlite3.Error, OSError) as error:
+        return Finding("backup", "failed", str(error), "`spotter backup` makes a new one")
+    if hours > _OLD_BACKUP:
+        return Finding("backup", "warning", what, "`spotter backup` makes one; the bot's log says why it did not")
+    return Finding("backup", "ok", what)
 
 
 async def _token(settings: Settings) -> Finding:

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import logging
 import os
 import re
 import shutil
+import time
 from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
 
@@ -23,6 +25,8 @@ from bot.store.integrity import check, untouched
 from bot.store.migrations import StoreError
 from trainer_core.atomic import name_aside, sync_folder
 from trainer_core.folders import sweep
+from trainer_core.layout import Home
+from trainer_core.process import Lock
 
 HOURS, DAYS = 24, 7
 """The newest backup of each of so many hours, and of each of so many days, is kept."""
@@ -30,6 +34,9 @@ TIME = "%Y%m%d-%H%M%S"
 _REGULAR = re.compile(r"spotter-(\d{8}-\d{6})\.db")
 _ABANDONED = 3600.0
 """Seconds after which a copy that is still unfinished is nobody's."""
+_FRESH = timedelta(minutes=55)
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -88,6 +95,35 @@ def surplus(made: Collection[datetime]) -> set[datetime]:
     return set(made) - kept
 
 
+class HourlyBackup:
+    """The bot's own backups: whenever it is called and the newest is about an hour old."""
+
+    def __init__(
+        self, copy: Callable[[Path], Awaitable[None]], database: Path, *, now: Callable[[], float] = time.time
+    ) -> None:
+        """`copy` writes the database to a path, between two transactions."""
+        self._copy = copy
+        self._database = database
+        self._now = now
+        self.works = True
+        """Whether the last one that was due was made."""
+
+    async def __call__(self) -> None:
+        """Raises StoreError, sqlite3.Error, OSError."""
+        now = datetime.fromtimestamp(self._now(), UTC)
+        folder = folder_of(self._database)
+        newest = next(iter(await asyncio.to_thread(backups, folder)), None)
+        # One from the future says that the clock was set back, not that there is no hurry.
+        if newest is not None and timedelta() <= now - newest.made < _FRESH:
+            return
+        self.works = False
+        target = folder / name_at(now)
+        await back_up(self._copy, self._database, target)
+        removed = await asyncio.to_thread(prune, folder, target)
+        self.works = True
+        log.info("backed up to %s, %d older ones removed", target.name, len(removed))
+
+
 async def back_up(copy: Callable[[Path], Awaitable[None]], source: Path, target: Path) -> None:
     """Have `copy` write the database at `source` to a path it is given; it becomes `target` if it verifies.
 
@@ -99,6 +135,25 @@ async def back_up(copy: Callable[[Path], Awaitable[None]], source: Path, target:
         await asyncio.to_thread(_accept, aside, target)
     finally:
         aside.unlink(missing_ok=True)
+
+
+async def back_up_beside_bot(home: Home, now: datetime) -> Path:
+    """Make a backup as of `now` (UTC) from a process that is not the bot. Returns it.
+
+    Raises StoreError, sqlite3.Error, OSError.
+    """
+    if not home.database.exists():
+        raise StoreError(f"there is no database {home.database} yet")
+    target = folder_of(home.database) / name_at(now)
+    # Either a bot has the home folder, and with it the log that tells of it, or none starts meanwhile.
+    lock = Lock.take(home.lock)
+    try:
+        await back_up(lambda aside: asyncio.to_thread(copy_untouched, home.database, aside), home.database, target)
+    finally:
+        if lock is not None:
+            lock.release()
+    prune(target.parent, target)
+    return target
 
 
 def copy_untouched(source: Path, target: Path) -> None:

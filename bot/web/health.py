@@ -12,10 +12,11 @@ Checks = Callable[[], Mapping[str, bool]]
 class Health:
     """Answers on 127.0.0.1 only."""
 
-    def __init__(self, port: int, checks: Checks) -> None:
-        """`checks` says of each part that has to work whether it does."""
+    def __init__(self, port: int, checks: Checks, told: Checks = dict) -> None:
+        """`checks` says of each part that has to work whether it does, `told` of those without which it is ready."""
         self._port = port
         self._checks = checks
+        self._told = told
         self._runner: web.AppRunner | None = None
         self.address = ""
 
@@ -40,4 +41,4 @@ class Health:
     async def _ready(self, _: web.Request) -> web.Response:
         checks = dict(self._checks())
         ready = all(checks.values())
-        return web.json_response({"ready": ready, **checks}, status=200 if ready else 503)
+        return web.json_response({"ready": ready, **checks, **self._told()}, status=200 if ready else 503)

@@ -116,7 +116,7 @@ async def test_it_is_ready_when_store_gateway_and_pool_are(playground: Playgroun
         async with asyncio.timeout(WITHIN):
             while (answer := await ready(parts))[0] != 200:
                 await asyncio.sleep(0.05)
-        assert answer[1] == {"ready": True, "store": True, "gateway": True, "pool": True}
+        assert answer[1] == {"ready": True, "store": True, "gateway": True, "pool": True, "backup": True}
         await parts.client.close()
         await serving
         assert (await ready(parts))[0] == 503

@@ -9,9 +9,11 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from bot.cli import app
+from bot.store.db import Database
 from playground.server import Playground
 from tests.bot.processes import WITHIN, ended, interrupt, spotter, started
 from tests.e2e.conftest import TEXT
+from trainer_core.layout import Home
 
 
 @pytest.fixture(autouse=True)
@@ -43,7 +45,7 @@ def refused(result: Result) -> str:
     return sentence
 
 
-@pytest.mark.parametrize("command", ["run", "train", "doctor", "demo"])
+@pytest.mark.parametrize("command", ["run", "train", "doctor", "demo", "backup", "restore"])
 def test_every_command_explains_itself(command: str) -> None:
     whole, own = call("--help"), call(command, "--help")
     assert whole.exit_code == own.exit_code == 0
@@ -102,7 +104,9 @@ def test_data_has_to_be_named() -> None:
     assert result.exit_code == 2 and "--data" in result.stderr
 
 
-@pytest.mark.parametrize("command", [["run"], ["train", "--data", "python-docs"], ["doctor"], ["demo"]])
+@pytest.mark.parametrize(
+    "command", [["run"], ["train", "--data", "python-docs"], ["doctor"], ["demo"], ["backup"], ["restore"]]
+)
 def test_a_wrong_setting_is_named_whatever_is_asked(command: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SPOTTER_SLOTS", "none")
     assert refused(call(*command)).startswith("SPOTTER_SLOTS: ")
@@ -116,6 +120,69 @@ def test_a_home_that_cannot_be_written_is_named(monkeypatch: pytest.MonkeyPatch)
         assert result.exit_code == 1
         [sentence] = result.stderr.splitlines()
         assert "song.txt/home" in sentence and "SPOTTER_HOME has to be a folder of yours" in sentence
+
+
+@pytest.fixture
+async def kept(folder: Path) -> Home:
+    """A home with a database in it."""
+    home = Home(folder / "home")
+    await (await Database.open(home.database)).close()
+    return home
+
+
+def test_a_backup_is_made_listed_and_restored(kept: Home) -> None:
+    made = call("backup")
+    assert made.exit_code == 0 and re.fullmatch(
+        r"The backup is \S+/backups/spotter-[\d-]+\.db \(\d+\.\d MiB\)\.\n", made.stdout
+    )
+    listed = call("restore")
+    [line] = listed.stdout.splitlines()
+    name = line.split()[0]
+    assert listed.exit_code == 0 and re.search(r" \d{4}-\d\d-\d\d \d\d:\d\d UTC  \d+\.\d MiB$", line)
+    kept.database.write_bytes(b"damaged" * 999)
+    restored = call("restore", name)
+    assert restored.exit_code == 0 and restored.stdout.splitlines()[0] == f"{name} is now the database."
+    assert re.fullmatch(r"What was there is in \S+/backups/before-restore-[\d-]+\.", restored.stdout.splitlines()[1])
+    assert call("backup").exit_code == 0, "it is whole again"
+
+
+def test_backups_are_listed_newest_first(kept: Home) -> None:
+    folder = kept.path / "backups"
+    folder.mkdir()
+    names = [f"spotter-2026010{day}-120000.db" for day in (2, 3, 1)]
+    for name in names:
+        (folder / name).touch()
+    assert [line.split()[0] for line in call("restore").stdout.splitlines()] == sorted(names, reverse=True)
+
+
+RESTORES: list[tuple[str, str, list[str]]] = [
+    ("no such file", "missing.db", ["backups/missing.db: No such file"]),
+    ("no such path", "elsewhere/missing.db", ["elsewhere/missing.db: No such file"]),
+    ("a folder", "full", ["full: Is a directory"]),
+    ("no database", "song.txt", ["song.txt is damaged (file is not a database)"]),
+    ("an empty file", "empty.txt", ["empty.txt is no database of Spotter"]),
+]
+
+
+@pytest.mark.parametrize(("file", "says"), [pytest.param(file, says, id=name) for name, file, says in RESTORES])
+def test_what_cannot_be_restored_is_named(kept: Home, file: str, says: list[str]) -> None:
+    before = {path: path.read_bytes() for path in kept.path.iterdir() if path.name != "spotter.lock"}
+    sentence = refused(call("restore", file))
+    assert all(part in sentence for part in says), sentence
+    assert {path: path.read_bytes() for path in kept.path.iterdir() if path.name != "spotter.lock"} == before
+
+
+def test_without_a_home_there_is_nothing_to_copy_or_restore(folder: Path) -> None:
+    assert "there is no database" in refused(call("backup"))
+    assert "There are no backups in" in refused(call("restore"))
+    assert "there is no folder" in refused(call("restore", "song.txt"))
+    assert not (folder / "home").exists()
+
+
+def test_a_damaged_database_is_not_copied(kept: Home) -> None:
+    kept.database.write_bytes(b"damaged" * 999)
+    assert "spotter.db: file is not a database" in refused(call("backup"))
+    assert list((kept.path / "backups").iterdir()) == []
 
 
 async def test_the_log_of_a_start_has_no_warnings_about_what_is_not_wanted(tmp_path: Path) -> None:

@@ -5,14 +5,20 @@ from __future__ import annotations
 import sqlite3
 import sys
 from collections.abc import AsyncIterator, Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from bot.config import load_settings
 from bot.doctor import Finding, examine
+from bot.store import marks
+from bot.store.backup import back_up_beside_bot
+from bot.store.db import Database
+from bot.store.migrations import newest_version
 from playground.server import Playground
 from tests.bot.processes import spotter
+from trainer_core.layout import Home
 
 
 @pytest.fixture
@@ -65,6 +71,48 @@ async def test_a_home_that_cannot_be_written(tmp_path: Path, name: str, torchles
     (tmp_path / "home").write_text("a file, not a folder")
     found = (await findings(tmp_path / name))["home folder"]
     assert found.verdict == "failed" and str(tmp_path / name) in found.what and "SPOTTER_HOME" in found.mend
+
+
+@pytest.fixture
+async def kept(tmp_path: Path) -> Home:
+    """A home with a database in it."""
+    home = Home(tmp_path / "home")
+    await (await Database.open(home.database)).close()
+    return home
+
+
+async def test_a_database_without_a_backup(kept: Home, torchless: None) -> None:
+    found = await findings(kept.path)
+    assert found["database"] == Finding("database", "ok", f"whole, schema {newest_version()}")
+    assert (found["backup"].verdict, found["backup"].what) == ("warning", "there is none")
+
+
+@pytest.mark.parametrize(
+    ("age", "verdict", "says"), [(0, "ok", ".db"), (3, "ok", "is 3 h old"), (30, "warning", "is 30 h old")]
+)
+async def test_the_newest_backups_age(kept: Home, torchless: None, age: int, verdict: str, says: str) -> None:
+    await back_up_beside_bot(kept, datetime.now(UTC) - timedelta(hours=age))
+    found = (await findings(kept.path))["backup"]
+    assert found.verdict == verdict and found.what.endswith(says)
+
+
+async def test_a_damaged_database_and_the_backup_to_go_back_to(kept: Home, torchless: None) -> None:
+    good = await back_up_beside_bot(kept, datetime.now(UTC))
+    kept.database.write_bytes(b"damaged" * 999)
+    found = await findings(kept.path)
+    assert (found["database"].verdict, found["backup"].verdict) == ("failed", "ok")
+    assert f"`spotter restore {good.name}`" in found["database"].mend
+    good.write_bytes(b"damaged" * 999)
+    assert (await findings(kept.path))["backup"].verdict == "failed"
+
+
+async def test_looking_changes_nothing_beside_a_running_bot(kept: Home, torchless: None) -> None:
+    database = await Database.open(kept.database)
+    await marks.write(database, "a", "1")
+    assert (await findings(kept.path))["database"].verdict == "ok"
+    await marks.write(database, "a", "2")
+    assert await marks.read(database, "a") == "2"
+    await database.close()
 
 
 async def test_what_is_not_set_is_said_to_be_needed_for_discord_only(tmp_path: Path, torchless: None) -> None:

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.store import backup, marks
-from bot.store.backup import Backup, surplus
+from bot.store.backup import Backup, HourlyBackup, surplus
 from bot.store.db import Database
 from bot.store.migrations import StoreError, newest_version
 
@@ -153,3 +153,31 @@ def test_a_copy_from_before_a_migration_is_as_old_as_its_file(tmp_path: Path) ->
     fill(tmp_path, "before-schema-2.db", backup.name_at(NOON))
     os.utime(tmp_path / "before-schema-2.db", (NOON.timestamp() + 1,) * 2)
     assert [found.path.name for found in backup.backups(tmp_path)] == ["before-schema-2.db", backup.name_at(NOON)]
+
+
+async def test_the_bots_backups_are_an_hour_apart_however_often_it_is_asked(tmp_path: Path, database: Database) -> None:
+    clock = [NOON + timedelta(minutes=minutes) for minutes in (0, 10, 50, 60, 61, -600)]
+    hourly = HourlyBackup(database.copy_to, tmp_path / "spotter.db", now=map(datetime.timestamp, clock).__next__)
+    for _ in range(6):
+        await hourly()
+    made = [one.made for one in backup.backups(tmp_path / "backups")]
+    assert made == [NOON + timedelta(minutes=minutes) for minutes in (60, 0, -600)], (
+        "the last after the clock was set back"
+    )
+
+
+async def test_a_backup_that_fails_shows_until_one_is_made(tmp_path: Path, database: Database) -> None:
+    async def full(_: Path) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    ways = iter([full, database.copy_to])
+
+    async def copy(path: Path) -> None:
+        await next(ways)(path)
+
+    hourly = HourlyBackup(copy, tmp_path / "spotter.db", now=NOON.timestamp)
+    with pytest.raises(sqlite3.OperationalError):
+        await hourly()
+    states = [hourly.works]
+    await hourly()
+    assert [*states, hourly.works] == [False, True]
