@@ -3,12 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from bot.store.db import Transaction
-from trainer_core.events import Event, MetricsCheckpoint, MetricsProgress, decode, encode
+from trainer_core.events import Event, MetricsCheckpoint, MetricsProgress, decode
 
 _PROGRESS = MetricsProgress.model_fields["type"].default
 _CHECKPOINT = MetricsCheckpoint.model_fields["type"].default
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An event and the line it came in, which is kept as it is."""
+
+    event: Event
+    line: str
+
+
+@dataclass(frozen=True, slots=True)
+class Misfit:
+    """A line of a journal that is no event of its attempt."""
+
+    offset: int
+    length: int
+    """Bytes, without the newline."""
+    reason: str
+    beginning: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What the whole lines between two byte offsets of a journal hold."""
+
+    start: int
+    end: int
+    entries: Sequence[Entry]
+    misfits: Sequence[Misfit] = ()
+    """The first of the lines that are no events, up to a bound."""
+    lines_set_aside: int = 0
+    """How many lines are no events."""
 
 
 async def journal_position(tx: Transaction, run: str, number: int) -> tuple[int, int]:
@@ -17,16 +50,26 @@ async def journal_position(tx: Transaction, run: str, number: int) -> tuple[int,
     return (row["offset"], row["seq"]) if row else (0, 0)
 
 
-async def append_events(tx: Transaction, run: str, number: int, events: Sequence[Event], offset: int) -> None:
-    """Add `events`, and note that the attempt's journal is read up to byte `offset`."""
+async def quarantined(tx: Transaction, run: str, number: int) -> int:
+    """How many lines of the attempt's journal were no events of its own."""
+    row = await tx.one("SELECT count(*) AS number FROM quarantine WHERE run = ? AND attempt = ?", (run, number))
+    return int(row["number"]) if row else 0
+
+
+async def append(tx: Transaction, run: str, number: int, batch: Batch, at: float) -> None:
+    """Add what `batch` holds, and note that the attempt's journal is read up to its end."""
     await tx.execute_many(
         "INSERT INTO events (run, attempt, seq, type, payload) VALUES (?, ?, ?, ?, ?)",
-        [(run, number, event.seq, event.type, encode(event).decode()) for event in events],
+        ((run, number, entry.event.seq, entry.event.type, entry.line) for entry in batch.entries),
     )
-    last = events[-1].seq if events else None
+    await tx.execute_many(
+        "INSERT INTO quarantine (run, attempt, offset, length, reason, beginning, at) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        ((run, number, line.offset, line.length, line.reason, line.beginning, at) for line in batch.misfits),
+    )
+    last = batch.entries[-1].event.seq if batch.entries else None
     await tx.execute(
         "UPDATE attempts SET offset = ?, seq = coalesce(?, seq) WHERE run = ? AND number = ?",
-        (offset, last, run, number),
+        (batch.end, last, run, number),
     )
 
 

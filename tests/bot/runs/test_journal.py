@@ -83,46 +83,29 @@ async def test_a_line_torn_for_good_is_left_out(engine: Engine) -> None:
     assert len(await engine.stored(NAME)) == 3
 
 
-@pytest.mark.parametrize(
-    "foreign",
-    [
-        b"not json\n",
-        b'{"type": "trainer.unknown.v1"}\n',
-        b"\xff\xfe\n",
-        lines("other-run-11", 1, [STORY[0]], first=2),
-        lines(NAME, 2, [STORY[0]], first=2),
-        lines(NAME, 1, [STORY[0]], first=1),
-    ],
-    ids=["text", "unknown type", "no UTF-8", "another run's", "another attempt's", "seen before"],
-)
-async def test_a_line_that_is_not_the_runs_own_is_left_out(
-    engine: Engine, foreign: bytes, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_lines_that_are_no_events_are_set_aside_once(engine: Engine, caplog: pytest.LogCaptureFixture) -> None:
+    """They are kept with what they were, the person who looks after the bot is told, and the run goes on."""
     await engine.add(RunState.STARTING, attempt=1)
-    first, rest = STORY[:1], STORY[1:]
-    engine.attempt(NAME).events.write_bytes(lines(NAME, 1, first) + foreign + lines(NAME, 1, rest, first=2))
+    long = b"x" * (3 << 20)
+    whole = lines(NAME, 1, STORY)
+    first, second, *rest = whole.splitlines(keepends=True)
+    engine.attempt(NAME).events.write_bytes(first + b"\xff\xfe\n" + second[:20] + b"\n" + long + b"\n" + b"".join(rest))
     end(engine)
-    await Journal(engine.database, engine.pool, engine.announce).follow(JOB)
-    assert [e.seq for e in await engine.stored(NAME)] == list(range(1, len(STORY) + 1))
-    assert "its journal" in caplog.text
-
-
-async def test_a_gap_is_told_in_the_log(engine: Engine, caplog: pytest.LogCaptureFixture) -> None:
-    await engine.add(RunState.STARTING, attempt=1)
-    engine.attempt(NAME).events.write_bytes(lines(NAME, 1, STORY[:2]) + lines(NAME, 1, STORY[2:], first=5))
-    end(engine)
-    await Journal(engine.database, engine.pool, engine.announce).follow(JOB)
-    assert "goes from seq 2 to 5" in caplog.text
-
-
-async def test_an_endless_line_is_left_out_in_bounded_memory(engine: Engine, caplog: pytest.LogCaptureFixture) -> None:
-    await engine.add(RunState.STARTING, attempt=1)
-    endless = b"x" * (3 << 20) + b"\n"
-    engine.attempt(NAME).events.write_bytes(lines(NAME, 1, STORY[:1]) + endless + lines(NAME, 1, STORY[1:], first=2))
-    end(engine)
-    await Journal(engine.database, engine.pool, engine.announce).follow(JOB)
-    assert [e.seq for e in await engine.stored(NAME)] == list(range(1, len(STORY) + 1))
-    assert "is over" in caplog.text
+    for _ in range(2):
+        assert await Journal(engine.database, engine.pool, engine.announce).follow(JOB) == Exit(Ending.EXITED, 0)
+    assert [e.seq for e in await engine.stored(NAME)] == [1, *range(3, len(STORY) + 1)]
+    assert (await engine.read(NAME)).state is RunState.SUCCEEDED
+    async with engine.database.snapshot() as tx:
+        aside = await tx.all("SELECT offset, length, beginning FROM quarantine ORDER BY offset")
+        offset, _ = await event_rows.journal_position(tx, NAME, 1)
+    assert offset == engine.attempt(NAME).events.stat().st_size
+    assert [tuple(row) for row in aside] == [
+        (len(first), 2, b"\xff\xfe"),
+        (len(first) + 3, 20, second[:20]),
+        (len(first) + 24, len(long), b"x" * 200),
+    ]
+    assert caplog.text.count("that are no events were set aside") == 2  # once for each megabyte in which there are some
+    assert f"runs/{NAME}/attempts/1/events.jsonl" in caplog.text
 
 
 async def test_what_an_old_attempt_reports_counts_for_nothing(engine: Engine) -> None:

@@ -11,7 +11,7 @@ from bot.store import events as rows
 from bot.store import runs as run_rows
 from bot.store.db import Database
 from tests.bot.chat.stories import NAME, events, progress, run
-from tests.bot.storing import events_of
+from tests.bot.storing import append_events, events_of
 from trainer_core.events import Event, JobStarted, MetricsCheckpoint, MetricsEval, MetricsProgress
 
 
@@ -35,7 +35,7 @@ async def test_a_long_story_is_thinned_to_what_a_picture_shows(database: Databas
     async with database.transaction() as tx:
         await run_rows.insert(tx, run(RunState.RUNNING, attempt=1), None)
         await attempts.insert(tx, NAME, 1, "cpu-0", 0.0)
-        await rows.append_events(tx, NAME, 1, stamped, 100)
+        await append_events(tx, NAME, 1, stamped, 100)
         whole = await events_of(tx, NAME)
         thin = await rows.events_for_view(tx, NAME, 300)
         one = await rows.events_for_view(tx, NAME, 1)
@@ -53,7 +53,24 @@ async def test_attempts_are_read_in_their_order(database: Database) -> None:
         for attempt in (1, 2):
             await attempts.insert(tx, NAME, attempt, "cpu-0", 0.0)
             started = JobStarted(pid=1, host="h", device="CPU").stamped(NAME, attempt, 1, 0.0)
-            await rows.append_events(tx, NAME, attempt, [started], 10 * attempt)
+            await append_events(tx, NAME, attempt, [started], 10 * attempt)
         assert [event.attempt for event in await events_of(tx, NAME)] == [1, 2]
         assert await rows.journal_position(tx, NAME, 2) == (20, 1)
         assert await rows.journal_position(tx, NAME, 3) == (0, 0)
+
+
+async def test_lines_set_aside_are_kept_with_the_position(database: Database) -> None:
+    misfit = rows.Misfit(offset=7, length=3, reason="no event", beginning=b"\xff\xfe\x00")
+    async with database.transaction() as tx:
+        await run_rows.insert(tx, run(RunState.RUNNING, attempt=1), None)
+        await attempts.insert(tx, NAME, 1, "cpu-0", 0.0)
+        await append_events(tx, NAME, 1, [progress(1).stamped(NAME, 1, 1, 0.0)], 7)
+        await rows.append(tx, NAME, 1, rows.Batch(7, 11, [], [misfit], 1), at=5.0)
+        assert await rows.journal_position(tx, NAME, 1) == (11, 1)
+        assert await rows.quarantined(tx, NAME, 1) == 1
+        row = await tx.one("SELECT * FROM quarantine")
+    assert row is not None
+    assert dict(row) == {
+        **{"run": NAME, "attempt": 1, "offset": 7, "length": 3, "reason": "no event"},
+        **{"beginning": b"\xff\xfe\x00", "at": 5.0},
+    }
