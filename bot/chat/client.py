@@ -14,6 +14,7 @@ from discord.http import Route
 from yarl import URL
 
 from bot.chat.access import Access
+from bot.chat.commands.repeats import Repeats
 from bot.chat.plot import Plotter
 from bot.chat.render.message import Button, Message
 from bot.chat.reply import Interaction
@@ -80,6 +81,7 @@ class SpotterClient(discord.Client):
         self.upload_limit = upload_limit
         self.missed = missed
         self.now = now
+        self.repeats = Repeats()
         self.tree = SpotterTree(self, guilds=guilds)
         self._read_mark = read_mark
         self._write_mark = write_mark

@@ -49,6 +49,8 @@ async def train(
 ) -> None:
     await acknowledge(interaction)
     client, person = interaction.client, person_of(interaction)
+    wanted = (data, file and (file.filename, file.size), model, size, budget, batch, name, priority)
+    first = client.repeats.first(person.id, wanted, interaction.id, interaction.created_at)
     submission = Submission(
         data=given(data),
         file=await download(file, client.upload_limit) if file else None,
@@ -58,9 +60,8 @@ async def train(
         overrides={} if batch is None else {"batch": {"tokens_per_step": batch}},
         model={key: value for key, value in (("family", given(model)), ("size", given(size))) if value},
     )
-    # A person who sees an error of Discord's and tries again is a new interaction; Discord repeating itself is not.
-    submitted = await client.service.submit(person, submission, request_key=str(interaction.id))
-    await answer(interaction, accepted(submitted))
+    submitted = await client.service.submit(person, submission, request_key=str(first))
+    await answer(interaction, accepted(submitted, again=first != interaction.id))
 
 
 async def download(file: discord.Attachment, limit: int) -> Upload:

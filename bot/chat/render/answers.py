@@ -15,6 +15,8 @@ from bot.chat.render.steering import acts
 from bot.runs.model import Run, RunState, RunStatus
 from bot.runs.service import Submitted
 
+_PROMISE = "-# I write to you here as it goes, and when it is done."
+
 _MOST_MISSED = 10
 """Runs that are named of those a person was not told about."""
 
@@ -31,8 +33,8 @@ _NEWS = {
 """What a person missed of a run, the most telling first."""
 
 
-def accepted(submitted: Submitted) -> Message:
-    """The run is stored: its name, its place, what it trains on."""
+def accepted(submitted: Submitted, *, again: bool = False) -> Message:
+    """The run is stored: its name, its place, what it trains on. `again`: the same was asked for moments ago."""
     run, card_ = submitted.run, submitted.card
     queued = run.state is RunState.QUEUED
     where = place(submitted.position, submitted.starts_in) if queued else look(run).word
@@ -43,7 +45,7 @@ def accepted(submitted: Submitted) -> Message:
             f"🏋️ **{run.name}** is {where}.\n"
             f"{text.code(card_.name)} ({text.size(card_.bytes)}, {documents}) · "
             f"{spec.model.family} {spec.model.size} · budget {spec.budget}\n"
-            "-# I write to you here as it goes, and when it is done."
+            + ("-# You asked for this twice: it is one run." if again else _PROMISE)
         ),
         buttons=buttons(run.name, acts(run)),
     )

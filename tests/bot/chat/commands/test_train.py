@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from bot.chat.client import SpotterClient
@@ -58,7 +60,7 @@ async def test_an_attached_file(chat: Chat, filename: str, content: bytes) -> No
 
 
 async def test_the_second_in_line_is_told_its_place(chat: Chat) -> None:
-    await chat.owner.slash("trainer train", data="python-docs")
+    await chat.owner.slash("trainer train", data="python-docs", budget="1h")
     reply = await chat.owner.slash("trainer train", data="python-docs")
     assert "place 2 in the queue" in reply.text
 
@@ -131,8 +133,32 @@ async def test_all_wrong_fields_are_told_at_once(chat: Chat) -> None:
 
 async def test_a_taken_name_is_refused(chat: Chat) -> None:
     await chat.owner.slash("trainer train", data="python-docs", name="swans")
-    reply = await chat.owner.slash("trainer train", data="python-docs", name="swans")
+    reply = await chat.owner.slash("trainer train", data="python-docs", name="swans", budget="1h")
     assert reply.text.startswith("⚠️ **name**: there is a run called `swans` already")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"data": "python-docs"}, {"data": "python-docs", "name": "swans"}, {"file": ("swans.txt", PROSE.encode())}],
+)
+async def test_a_double_click_is_one_run(chat: Chat, options: dict[str, str | tuple[str, bytes]]) -> None:
+    slashes = (chat.owner.slash("trainer train", options) for _ in range(2))
+    replies = await asyncio.gather(*slashes)
+    [run] = await chat.runs()
+    assert all(reply.text.startswith(f"🏋️ **{run.name}** is first in the queue") for reply in replies)
+    assert sorted(reply.text.splitlines()[-1] for reply in replies) == [
+        "-# I write to you here as it goes, and when it is done.",
+        "-# You asked for this twice: it is one run.",
+    ]
+    assert [card.name for card in corpus.list_cards(chat.home)].count("swans") <= 1
+
+
+async def test_the_same_asked_for_by_two_or_a_while_later_is_two_runs(chat: Chat) -> None:
+    await chat.owner.slash("trainer train", data="python-docs")
+    await chat.friend.slash("trainer train", data="python-docs")
+    chat.playground.clock.advance(60)
+    await chat.owner.slash("trainer train", data="python-docs")
+    assert len(await chat.runs()) == 3
 
 
 async def test_a_file_that_cannot_be_downloaded_is_said_to_be_so(chat: Chat) -> None:
