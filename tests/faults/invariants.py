@@ -116,8 +116,8 @@ def _messages(stage: Stage) -> Iterator[str]:
 
 
 def _leftovers(stage: Stage) -> Iterator[str]:
-    """Nothing lies about that was half-written."""
-    for path in stage.home.path.rglob(".*"):
+    """Nothing half-written lies in a run; what several runs share may be another's, and is kept for a day."""
+    for path in stage.home.runs.rglob(".*"):
         if _LEFTOVER.fullmatch(path.name):
             yield f"{path.relative_to(stage.home.path)} was left behind"
 

@@ -24,7 +24,7 @@ from tests.bot.processes import living
 from tests.e2e.conftest import TEXT
 from tests.faults.store import ask, is_at_rest
 from trainer_core.data.corpus import add_file
-from trainer_core.faults import ONCE, VARIABLE
+from trainer_core.faults import ONCE, VARIABLE, Rule
 from trainer_core.layout import AttemptDirectory, Home, RunDirectory
 from trainer_core.process import Identity, read_holders, signal_group, signal_process
 from trainer_core.spec import RunSpec, parse_spec
@@ -55,9 +55,11 @@ def small_spec(home: Home, name: str, **changes: object) -> RunSpec:
 class Bot:
     """`spotter run` in a process of its own. It may be killed and started again, or do so by itself."""
 
-    def __init__(self, environment: dict[str, str], log: Path) -> None:
+    def __init__(self, folder: Path, environment: dict[str, str]) -> None:
+        """`folder` is where it runs, and writes `bot.log`."""
+        self._folder = folder
         self._environment = environment
-        self._log = log
+        self._log = folder / "bot.log"
         self._process: asyncio.subprocess.Process | None = None
         self.starts = 0
 
@@ -78,6 +80,7 @@ class Bot:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
+                cwd=self._folder,
                 env=self._environment,
             )
         self.starts += 1
@@ -123,8 +126,8 @@ class Stage:
         self.playground = playground
         self.owner: Person = playground.person("Ada")
         self._bot: Bot | None = None
+        self._folder = folder
         self._once = folder / "once"
-        self._log = folder / "bot.log"
         folder.mkdir(parents=True, exist_ok=True)
 
     async def submit(self, name: str = "song", *, person: Person | None = None, **changes: object) -> RunDirectory:
@@ -154,7 +157,7 @@ class Stage:
         self._once.mkdir(exist_ok=True)
         injected = {VARIABLE: faults, **({ONCE: str(self._once)} if once else {})} if faults else {}
         environment = {
-            **os.environ,
+            **{name: value for name, value in os.environ.items() if not name.startswith("SPOTTER_")},
             "DISCORD_TOKEN": self.playground.token,
             "SPOTTER_OWNER_ID": str(self.owner.id),
             "SPOTTER_ALLOWED_USER_IDS": ",".join(str(user_id) for user_id in self.playground.people),
@@ -168,7 +171,7 @@ class Stage:
             **injected,
             **settings,
         }
-        self._bot = bot = Bot(environment, self._log)
+        self._bot = bot = Bot(self._folder, environment)
         await bot.start()
         try:
             yield bot
@@ -177,6 +180,10 @@ class Stage:
             for left in living(self.home.path):
                 with suppress(ProcessLookupError):
                     left.kill()
+
+    def happened(self, rule: Rule) -> bool:
+        """Whether a fault that hits once has hit."""
+        return (self._once / str(rule)).exists()
 
     async def connected(self) -> None:
         """Until the bot answers commands."""
@@ -261,7 +268,7 @@ class Stage:
             outbox = ask(self.home, "SELECT key, state, revision, sent_revision, tries, error FROM outbox")
         except Exception as error:
             return f"the store cannot be read: {error}"
-        log = self._log.read_text(errors="replace")[-6000:] if self._log.exists() else ""
+        log = self._bot.log()[-6000:] if self._bot else ""
         return "\n".join(map(str, [*runs, *attempts, *outbox, log]))
 
 

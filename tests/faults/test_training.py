@@ -1,0 +1,199 @@
+"""Training that goes wrong by itself: no memory, no number, a crash, an input that was changed behind its back."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from tests.faults.attempts import Attempts
+from trainer_core.data.corpus import read_card
+from trainer_core.errors import Code
+from trainer_core.events import JobCompleted, JobFailed, MetricsGuard, MetricsProgress
+from trainer_core.layout import Home
+
+HUGE = {"tokens_per_step": 2**20, "micro_batch": 8192}
+"""A batch whose first tensors take gigabytes."""
+
+LIMITED = """
+import re, resource
+held = int(re.search(r"VmSize:\\s+(\\d+)", open("/proc/self/status").read())[1]) << 10
+resource.setrlimit(resource.RLIMIT_AS, (held + (256 << 20), resource.RLIM_INFINITY))
+"""
+
+NO_NUMBER = """
+from itertools import count
+from torch.nn.modules.module import register_module_forward_hook
+
+passes = count(-1)  # two in the preflight come before that of step 1
+
+def spoil(module, inputs, output):
+    if module.training and getattr(output, "logits", None) is not None and output.logits.requires_grad:
+        if next(passes) in {SPOILT}:
+            output.logits = output.logits * float("nan")
+    return output
+
+register_module_forward_hook(spoil)
+"""
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return Home(tmp_path / "home")
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits the address space, which only Linux heeds")
+def test_an_allocation_that_fails_says_what_would_fit(home: Home) -> None:
+    run = Attempts(home, "song", model={"size": "mini"}, batch=HUGE)
+    assert run.make(before=LIMITED) == 1
+    (failed,) = run.all_of(JobFailed)
+    assert (failed.code, failed.traceback) == (Code.TRAINING_OOM, "")
+    assert failed.next_step == "Choose the size tiny; a micro-batch of about 2048 would fit."
+    assert "DefaultCPUAllocator" in run.log
+
+
+def test_a_loss_that_is_no_number_is_skipped_and_told(home: Home) -> None:
+    run = Attempts(home, "song")
+    assert run.make(before=NO_NUMBER.replace("SPOILT", "2, 4")) == 0
+    guards = run.all_of(MetricsGuard)
+    assert [(event.step, event.action) for event in guards] == [(2, "skip"), (4, "skip")]
+    assert guards[0].reason == "the loss of step 2 is not a number"
+    assert [event.step for event in run.all_of(MetricsProgress)] == [1, 3, 5]
+    (completed,) = run.all_of(JobCompleted)
+    assert completed.summary.loss is not None and completed.summary.loss < 6
+
+
+def test_a_loss_that_stays_no_number_ends_the_run_and_is_told(home: Home) -> None:
+    run = Attempts(home, "song")
+    assert run.make(before=NO_NUMBER.replace("SPOILT", "2, 3, 4")) == 1
+    assert [(event.step, event.action) for event in run.all_of(MetricsGuard)] == [(2, "skip"), (3, "skip")]
+    failed = run.events[-1]
+    assert isinstance(failed, JobFailed) and (failed.code, failed.step) == (Code.TRAINING_NAN_LOSS, 3)
+    assert "the loss of step 4 is not a number, as in 2 other steps shortly before" in failed.message
+
+
+def test_a_crash_comes_back_the_same_with_its_traceback(home: Home) -> None:
+    """Nothing is saved in between, so that each attempt begins at the beginning and ends at the same step."""
+    run = Attempts(home, "song", checkpoint={"every_seconds": 3600})
+    failures = []
+    for _ in range(3):
+        assert run.make("worker.step:3:raise") == 1
+        failures += run.all_of(JobFailed)
+        assert "Traceback (most recent call last)" in run.log and "InjectedError: worker.step" in run.log
+    first, *others = failures
+    assert (first.code, first.step) == (Code.WORKER_CRASHED, 2)
+    assert [(other.code, other.step, other.traceback) for other in others] == 2 * [
+        (first.code, first.step, first.traceback)
+    ]
+    *frames, name = first.traceback.splitlines()
+    assert name == "InjectedError"
+    assert frames[0].startswith("worker.py:") and "in train" in first.traceback
+    assert "/" not in first.traceback and "worker.step" not in first.traceback
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ('{"data": {"dataset": "song"}, "budget": "a while"}', "spec.json: budget: cannot read 'a while' as a budget"),
+        ("{", "spec.json: spec: "),
+        (None, "spec.json is gone"),
+    ],
+    ids=["a wrong field", "no JSON", "nothing"],
+)
+def test_a_spec_that_was_edited_is_named_with_its_field(home: Home, spec: str | None, message: str) -> None:
+    run = Attempts(home, "song")
+    run.directory.spec.unlink()
+    if spec is not None:
+        run.directory.spec.write_text(spec)
+    assert run.make() == 1
+    (failed,) = run.all_of(JobFailed)
+    assert failed.code is Code.CONFIG_INVALID and failed.message.startswith(message)
+    assert failed.next_step == "Put the file back as it was, or start a new run."
+
+
+def test_data_that_is_gone_or_changed_before_a_retry_is_named(home: Home) -> None:
+    run = Attempts(home, "song")
+    assert run.make("worker.step:3:kill") == -signal.SIGKILL
+    card = read_card(home, "song")
+    source = home.dataset("song") / f"source.{card.kind}"
+    source.write_bytes(source.read_bytes() + b"more")
+    said = []
+    for gone in (None, source, source.parent / "dataset.json"):
+        if gone is not None:
+            gone.unlink()
+        assert run.make() == 1
+        said += [(failed.code, failed.message.partition(";")[0]) for failed in run.all_of(JobFailed)]
+    assert said == [
+        (Code.CORPUS_UNREADABLE, "the source of song was changed"),
+        (Code.CORPUS_UNREADABLE, "the source of song is gone"),
+        (Code.CORPUS_NOT_FOUND, "there is no data set 'song'"),
+    ]
+    assert run.checkpoints == ["step-00000001", "step-00000002"]
+
+
+class MemoryGroup:
+    """A cgroup of our own, of either version."""
+
+    def __init__(self) -> None:
+        unified = Path("/sys/fs/cgroup/cgroup.controllers").exists()
+        name = f"spotter-test-{uuid4().hex}"
+        self.folder = Path("/sys/fs/cgroup") / ("" if unified else "memory") / name
+        self._limit = "memory.max" if unified else "memory.limit_in_bytes"
+        self._usage = "memory.current" if unified else "memory.usage_in_bytes"
+        self.folder.mkdir()
+
+    @property
+    def held(self) -> int:
+        return int((self.folder / self._usage).read_text())
+
+    def allow(self, size: int) -> None:
+        (self.folder / self._limit).write_text(str(size))
+
+    @property
+    def processes(self) -> Path:
+        """A process joins by writing its pid here."""
+        return self.folder / "cgroup.procs"
+
+
+@pytest.fixture
+def group() -> Iterator[MemoryGroup]:
+    try:
+        group = MemoryGroup()
+        group.allow(8 << 30)
+    except OSError as error:
+        pytest.skip(f"this process may not limit memory with cgroups: {error.strerror}")
+    yield group
+    with suppress(OSError):
+        group.folder.rmdir()
+
+
+def test_a_worker_over_the_memory_limit_is_told_from_one_that_was_killed(home: Home, group: MemoryGroup) -> None:
+    run = Attempts(home, "song", batch=HUGE)
+    attempt = run.directory.attempt(1)
+    attempt.path.mkdir(parents=True)
+    order_read, order_write = os.pipe()
+    with subprocess.Popen(
+        ["sh", "-c", 'echo $$ > "$0" && exec "$@"', group.processes, sys.executable, "-m", "trainer_core.shim"],
+        stdin=order_read,
+        stdout=subprocess.PIPE,
+    ) as starter:
+        assert starter.stdout is not None
+        assert json.loads(starter.stdout.readline()) == {"ready": True}
+        limit = group.held + (128 << 20)
+        group.allow(limit)
+        os.write(order_write, json.dumps({"attempt": str(attempt.path), "threads": 1, "gpu": ""}).encode() + b"\n")
+        assert json.loads(starter.stdout.readline()) == {"accepted": True}
+        assert starter.stdout.readline() == b"", "the shim ends with its worker"
+    os.close(order_read)
+    os.close(order_write)
+    record = json.loads(attempt.exit.read_bytes())
+    assert (record["status"], record["signal"], record["oom"]) == (None, signal.SIGKILL, True)
+    assert 64 << 20 < record["peak_memory"] < limit + (256 << 20)
