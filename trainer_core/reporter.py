@@ -27,6 +27,7 @@ from trainer_core.events import (
     JobProgress,
     JobStarted,
     JobStopped,
+    MetricsGuard,
     MetricsProgress,
     encode,
 )
@@ -84,6 +85,8 @@ class Reporter:
             return
         if isinstance(event, JobStarted):
             self.step = event.resumed_step
+        elif isinstance(event, MetricsGuard):
+            self.step = event.step
         self._flush()
         if isinstance(event, _VITAL):
             disk.patiently(lambda: self._write(event), self._pauses)
