@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
-from bot.runs.model import RunState
-from bot.store import runs as rows
+from bot.app import Spotter
+from bot.runs.intake import Submission
 from playground.people import Person
 from tests.e2e.conftest import TEXT, Bots
+from trainer_core.errors import SpotterError
+from trainer_core.layout import Home
 
 CSV = b"id,price\n" + b"".join(b"%d,%d\n" % (n, n * 7) for n in range(400))
 
@@ -33,17 +37,46 @@ REFUSED: list[tuple[str, dict[str, object], list[str]]] = [
 ]
 
 
+KEPT = ("runs", "attempts", "events", "watches", "outbox", "transitions")
+"""What the store holds of runs."""
+
+
+async def holds_nothing(parts: Spotter, home: Home) -> bool:
+    """Whether neither the store nor the home folder has anything of a run, or a data set but those that come along."""
+    async with parts.database.snapshot() as tx:
+        stored = [table for table in KEPT if await tx.all(f"SELECT * FROM {table}")]
+    made = {path.name for path in home.datasets.iterdir()} if home.datasets.exists() else set()
+    return not stored and made <= {"python-docs"} and not home.runs.exists() and not home.tokenizers.exists()
+
+
 @pytest.mark.parametrize(("options", "says"), [pytest.param(o, s, id=name) for name, o, s in REFUSED])
 async def test_bad_options_are_refused(bots: Bots, owner: Person, options: dict[str, object], says: list[str]) -> None:
     async with bots.running(attachment_mb=0.1) as parts:
         reply = await owner.slash("trainer train", **options)  # type: ignore[arg-type]  # as a person would type
-        async with parts.database.snapshot() as tx:
-            assert await rows.in_states(tx, list(RunState)) == []
+        assert await holds_nothing(parts, bots.home)
     said = str(reply.message.to_dict() if reply.message else "")
     assert all(word in said for word in says), said
-    made = {path.name for path in bots.home.datasets.iterdir()} if bots.home.datasets.exists() else set()
-    assert made <= {"python-docs"}
-    assert not bots.home.runs.exists()
+
+
+OVERRIDES: list[tuple[str, dict[str, object]]] = [
+    ("optimizer.learning_rate", {"optimizer": {"learning_rate": math.nan}}),
+    ("optimizer.learning_rate", {"optimizer": {"learning_rate": math.inf}}),
+    ("optimizer.learning_rate", {"optimizer": {"learning_rate": -1e-3}}),
+    ("batch.tokens_per_step", {"batch": {"tokens_per_step": 0}}),
+    ("batch.micro_batch", {"batch": {"micro_batch": 0}}),
+]
+
+
+async def test_numbers_that_mean_nothing_are_refused_wherever_they_come_from(bots: Bots, owner: Person) -> None:
+    """The command has no option for most of them; the service is what every way in has in common."""
+    async with bots.running() as parts:
+        asker = parts.client.access.person(owner.id)
+        assert asker is not None
+        for field, overrides in OVERRIDES:
+            with pytest.raises(SpotterError) as refused:
+                await parts.service.submit(asker, Submission(data="python-docs", overrides=overrides))
+            assert [problem.field for problem in refused.value.problems] == [field]
+        assert await holds_nothing(parts, bots.home)
 
 
 async def test_a_taken_name_is_refused(bots: Bots, owner: Person) -> None:

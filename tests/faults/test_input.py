@@ -30,18 +30,42 @@ async def twice_delivered(playground: Playground, person: Person) -> Reply:
     return await asked
 
 
-async def test_whatever_is_clicked_twice_happens_once(stage: Stage, undisturbed: bytes) -> None:
+async def test_what_is_clicked_twice_happens_once(stage: Stage, undisturbed: bytes) -> None:
     """Behind a run that has the only slot: a command delivered twice, one sent twice, and buttons pressed twice."""
     owner = stage.owner
+    await stage.submit(budget="1h")
+    async with stage.bot() as bot:
+        await stage.connected()
+        await twice_delivered(stage.playground, owner)
+        replies = await asyncio.gather(
+            *(owner.slash("trainer train", data="python-docs", name="swans") for _ in range(2))
+        )
+        assert all(reply.text.startswith("🏋️ **swans** is place ") for reply in replies)
+        names = [row["name"] for row in ask(stage.home, "SELECT name FROM runs ORDER BY created_at")]
+        assert len(names) == 3 and {names[0], names[2]} == {"song", "swans"}
+
+        pauses = await asyncio.gather(*(owner.click(replies[0], "Pause") for _ in range(2)))
+        await asyncio.gather(*(owner.click(pauses[0], "Resume") for _ in range(2)))
+        question = await owner.click(replies[0], "Stop")
+        await asyncio.gather(*(owner.click(question, "Stop it") for _ in range(2)))
+        for name in names[:2]:
+            await owner.slash("trainer stop", run=name)
+        await stage.rest(bot)
+    moves = ask(stage.home, "SELECT from_state, to_state FROM transitions WHERE run = 'swans' ORDER BY id")
+    assert [tuple(move.values()) for move in moves] == [
+        ("queued", "paused"),
+        ("paused", "queued"),
+        ("queued", "stopped"),
+    ]
+    assert broken(stage, undisturbed) == []
+
+
+async def test_a_stop_that_meets_the_finish_leaves_one_ending(stage: Stage, undisturbed: bytes) -> None:
     await stage.submit()
     async with stage.bot() as bot:
         await stage.connected()
-        first = await twice_delivered(stage.playground, owner)
-        replies = await asyncio.gather(*(owner.slash("trainer train", data="python-docs") for _ in range(2)))
-        for label in ("Pause", "Resume", "Stop"):
-            presses = await asyncio.gather(*(owner.click(replies[0], label) for _ in range(2)))
-            assert presses[0].text == presses[1].text
-            card = await owner.slash("trainer status", run=_name(first))
-            replies = [card, card]
+        await stage.stepped(steps=15)
+        await asyncio.gather(*(stage.owner.slash("trainer stop", run="song") for _ in range(2)))
         await stage.rest(bot)
+    assert await stage.ended() in ("succeeded", "stopped")
     assert broken(stage, undisturbed) == []
