@@ -7,7 +7,6 @@ knows of an attempt it reads from the attempt's folder, so a pool started later 
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import os
 from collections.abc import Sequence
@@ -15,22 +14,27 @@ from itertools import chain, repeat
 from pathlib import Path
 from signal import SIGKILL, SIGTERM, SIGUSR1
 
-from bot.runs.executor import Ending, ExecutorError, Exit, Job
+from bot.runs.endings import settle
+from bot.runs.executor import ExecutorError, Exit, Job
 from bot.runs.slots import Slot, SlotKind, share
 from bot.runs.standby import Standby, StandbyError
 from trainer_core.atomic import write_atomic
 from trainer_core.control import Verb, write_control
+from trainer_core.disk import complaint
+from trainer_core.errors import SpotterError
 from trainer_core.layout import AttemptDirectory, Home
-from trainer_core.process import Lock, is_locked, read_holders, signal_group, signal_process
-from trainer_core.spec import RunSpec
+from trainer_core.process import is_locked, read_holders, signal_group, signal_process
+from trainer_core.spec import RunSpec, parse_spec
 
 _TRIES = 3
 _READY_WITHIN = 180.0
 """Seconds a run waits for a worker; importing torch from a cold disk takes a while."""
-_LOOK_EVERY = 0.2
-"""Seconds between looks at a journal."""
-_LOCK_EVERY = 5
-"""Looks at the journal for one at the lock."""
+_LOOK_EVERY = 0.25
+"""Seconds between looks at the journals."""
+_LOCK_EVERY = 4
+"""Looks at a journal for one at the lock."""
+_AT_ONCE = 1 << 16
+"""Bytes of a journal that are read where they are asked for: they were just written, and no disk is waited for."""
 _BACK_OFF = (0.5, 2.0, 10.0, 60.0)
 
 log = logging.getLogger(__name__)
@@ -70,10 +74,7 @@ class LocalPool:
             self._waiting.get_nowait().let_go()
 
     async def submit(self, job: Job, spec: RunSpec, slot: Slot) -> None:
-        try:
-            attempt = await asyncio.to_thread(self._prepare, job, spec)
-        except OSError as error:
-            raise ExecutorError(f"the run's folder cannot be written ({error.strerror})") from error
+        attempt = await asyncio.to_thread(self._prepare, job, spec)
         trouble = "no worker answered"
         for _ in range(_TRIES):
             standby = await self._take()
@@ -90,20 +91,28 @@ class LocalPool:
         raise ExecutorError(trouble)
 
     async def read_events(self, job: Job, offset: int, limit: int) -> bytes:
-        return await asyncio.to_thread(_read, self._attempt(job).events, offset, limit)
+        events = self._attempt(job).events
+        if _size(events) - offset <= _AT_ONCE:
+            return _read(events, offset, min(limit, _AT_ONCE))
+        return await asyncio.to_thread(_read, events, offset, limit)
 
     async def wait(self, job: Job, offset: int) -> Exit | None:
         attempt = self._attempt(job)
+        clock = asyncio.get_running_loop().time
         look = 0
         while True:
-            if _size(attempt.events) > offset:
+            size = _size(attempt.events)
+            if size > offset:
                 return None
-            if attempt.exit.exists() or (look % _LOCK_EVERY == 0 and not is_locked(attempt.lock)):
+            if size < offset and look == 0:
+                log.error(_shortened(job, size, offset))
+            if (look % _LOCK_EVERY == 0 or attempt.exit.exists()) and not is_locked(attempt.lock):
+                exit_ = await asyncio.to_thread(settle, attempt)
                 # What it wrote before it ended comes first.
-                exit_ = await asyncio.to_thread(_settle, attempt)
                 return None if _size(attempt.events) > offset else exit_
+            # All who wait look at the same moments: the process wakes once for them all.
+            await asyncio.sleep(_LOOK_EVERY - clock() % _LOOK_EVERY)
             look += 1
-            await asyncio.sleep(_LOOK_EVERY)
 
     async def control(self, job: Job, verb: Verb) -> None:
         path = self._attempt(job).control
@@ -111,6 +120,8 @@ class LocalPool:
         await asyncio.to_thread(write_control, path, verb)
 
     async def kill(self, job: Job, *, force: bool) -> None:
+        # A pid that was used again has another start time, or another boot: nobody else is ever signalled. What is
+        # left of a group whose leader has died is ended by the shim, before it says so.
         worker = read_holders(self._attempt(job).lock).get("worker")
         if worker is not None:
             signal_group(worker, SIGKILL if force else SIGTERM)
@@ -126,12 +137,21 @@ class LocalPool:
     def _prepare(self, job: Job, spec: RunSpec) -> AttemptDirectory:
         directory = self._home.run(job.run)
         attempt = directory.attempt(job.attempt)
-        attempt.path.mkdir(parents=True, exist_ok=True)
-        wanted = spec.model_dump_json(indent=2).encode()
-        if not directory.spec.exists():
-            write_atomic(directory.spec, wanted)
-        elif directory.spec.read_bytes() != wanted:
-            raise ExecutorError(f"runs/{job.run} holds another run, or its spec.json was changed")
+        wanted = attempt.path
+        try:
+            wanted.mkdir(parents=True, exist_ok=True)
+            wanted = directory.spec
+            if not wanted.exists():
+                write_atomic(wanted, spec.model_dump_json(indent=2).encode())
+            found = wanted.read_bytes()
+        except OSError as error:
+            name = wanted.relative_to(self._home.path)
+            raise ExecutorError(f"{name} cannot be used: {complaint(error)}") from error
+        if not _means(found, spec):
+            raise ExecutorError(
+                f"runs/{job.run}/spec.json was changed by hand or is another run's; "
+                f"put it back as it was, or move the folder runs/{job.run} away"
+            )
         return attempt
 
     async def _take(self) -> Standby:
@@ -175,6 +195,14 @@ def _order(attempt: AttemptDirectory, slot: Slot) -> dict[str, object]:
     return {"attempt": str(attempt.path), "threads": slot.threads, "gpu": gpu}
 
 
+def _means(data: bytes, spec: RunSpec) -> bool:
+    """Whether `data`, which another version may have written, is `spec`."""
+    try:
+        return parse_spec(data) == spec
+    except SpotterError:
+        return False
+
+
 def _size(path: Path) -> int:
     try:
         return path.stat().st_size
@@ -191,37 +219,9 @@ def _read(path: Path, offset: int, limit: int) -> bytes:
         return b""
 
 
-def _settle(attempt: AttemptDirectory) -> Exit | None:
-    """How the attempt ended, or None if it has not.
-
-    An attempt that left no record and whose lock is free is lost. That is written down while holding its lock, so
-    that a shim which is late for it finds it ended and refuses.
-    """
-    exit_ = _recorded(attempt)
-    if exit_ is not None:
-        return exit_
-    attempt.path.mkdir(parents=True, exist_ok=True)
-    lock = Lock.take(attempt.lock)
-    if lock is None:
-        return None
-    try:
-        exit_ = _recorded(attempt)
-        if exit_ is None:
-            write_atomic(attempt.exit, json.dumps({"lost": True}).encode())
-            exit_ = Exit(Ending.LOST)
-        return exit_
-    finally:
-        lock.release()
-
-
-def _recorded(attempt: AttemptDirectory) -> Exit | None:
-    try:
-        record = json.loads(attempt.exit.read_bytes())
-        signal, status = record.get("signal"), record.get("status")
-    except FileNotFoundError:
-        return None
-    except (ValueError, AttributeError):
-        return Exit(Ending.LOST)
-    if isinstance(signal, int):
-        return Exit(Ending.KILLED, signal)
-    return Exit(Ending.EXITED, status) if isinstance(status, int) else Exit(Ending.LOST)
+def _shortened(job: Job, size: int, offset: int) -> str:
+    return (
+        f"runs/{job.run}/attempts/{job.attempt}/events.jsonl has {size} bytes, and {offset} were read before: it was "
+        "changed by hand. Put it back as it was, or leave it: the training goes on, its end counts, and nothing is "
+        "counted twice, but what it tells until it is as long as before is not heard."
+    )

@@ -70,7 +70,7 @@ async def test_a_torn_line_is_not_yet_a_line(engine: Engine) -> None:
         with journal.open("ab") as file:
             file.write(whole[torn:])
         end(engine)
-        await following
+    await following
     assert len(await engine.stored(NAME)) == len(STORY)
 
 
@@ -132,6 +132,6 @@ async def test_a_long_journal_is_read_in_pieces(engine: Engine) -> None:
         with journal.open("ab") as file:
             file.write(written[len(written) // 2 :])
         end(engine)
-        await following
+    await following
     async with engine.database.snapshot() as tx:
         assert await event_rows.journal_position(tx, NAME, 1) == (len(written), len(story))
