@@ -49,7 +49,7 @@ def main() -> int:
     if not line:
         return 0
     order = json.loads(line)
-    _keep_to(order)
+    keep_to(order)
     return work(AttemptDirectory(Path(order["attempt"])))
 
 
@@ -92,7 +92,7 @@ def _load() -> None:
     gc.enable()
 
 
-def _keep_to(order: Mapping[str, object]) -> None:
+def keep_to(order: Mapping[str, object]) -> None:
     """Use the threads and the GPU that were given, and no others. An older bot says nothing of either."""
     threads, gpu = order.get("threads"), order.get("gpu")
     if isinstance(gpu, str):

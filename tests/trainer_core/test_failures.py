@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from trainer_core.errors import Code, SpotterError
-from trainer_core.failures import classify, explained
+from trainer_core.failures import classify, explained, origin
 from trainer_core.spec import Size
 
 SECRET = "/home/someone/diary.txt: my dear diary"
@@ -17,9 +17,13 @@ SECRET = "/home/someone/diary.txt: my dear diary"
     [
         (torch.OutOfMemoryError(SECRET), Code.CUDA_OOM),
         (MemoryError(SECRET), Code.TRAINING_OOM),
+        (RuntimeError(f"CUDA error: out of memory {SECRET}"), Code.CUDA_OOM),
+        (RuntimeError(f"CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling {SECRET}"), Code.CUDA_OOM),
+        (RuntimeError(f"MPS backend out of memory {SECRET}"), Code.TRAINING_OOM),
         (RuntimeError(f"[enforce fail] DefaultCPUAllocator: can't allocate memory {SECRET}"), Code.TRAINING_OOM),
         (OSError(errno.ENOSPC, "No space left on device", SECRET), Code.DISK_FULL),
         (RuntimeError(f"I/O error: No space left on device (os error 28) {SECRET}"), Code.DISK_FULL),
+        (OSError(errno.EROFS, "Read-only file system", SECRET), Code.DISK_FULL),
         (OSError(errno.EACCES, "Permission denied", SECRET), Code.WORKER_CRASHED),
         (KeyError(SECRET), Code.WORKER_CRASHED),
         (KeyboardInterrupt(), Code.WORKER_CRASHED),
@@ -33,6 +37,40 @@ def test_each_failure_has_a_code_and_gives_nothing_away(error: BaseException, co
 
 def test_an_unknown_failure_names_its_class() -> None:
     assert "ZeroDivisionError" in classify(ZeroDivisionError()).message
+
+
+def test_a_full_disk_is_told_from_a_read_only_one() -> None:
+    assert classify(OSError(errno.EDQUOT, "Quota exceeded")).message == "The disk is full."
+    assert classify(OSError(errno.EROFS, "Read-only file system")).message == "The disk is read-only."
+
+
+def fail_in_torch() -> None:
+    torch.nn.Linear(3, 5)(torch.zeros(2, 4))
+
+
+def test_an_origin_has_our_frames_and_the_last_of_others() -> None:
+    with pytest.raises(RuntimeError) as caught:
+        fail_in_torch()
+    here, ours, torchs, name = origin(caught.value).splitlines()
+    assert here.startswith("test_failures.py:") and here.endswith(
+        " in test_an_origin_has_our_frames_and_the_last_of_others"
+    )
+    assert ours.startswith("test_failures.py:") and ours.endswith(" in fail_in_torch")
+    assert torchs.startswith("torch: linear.py:") and " in forward (" in torchs and torchs.endswith(" frames)")
+    assert name == "RuntimeError"
+
+
+def test_an_origin_gives_nothing_away_and_is_short() -> None:
+    def deeper(depth: int) -> None:
+        if depth == 0:
+            raise KeyError(SECRET)
+        deeper(depth - 1)
+
+    with pytest.raises(KeyError) as caught:
+        deeper(100)
+    text = origin(caught.value)
+    assert "diary" not in text and "/" not in text
+    assert len(text.splitlines()) == 21 and text.endswith("in deeper\nKeyError")
 
 
 def test_a_failure_that_has_a_code_keeps_it() -> None:

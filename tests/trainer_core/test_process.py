@@ -20,6 +20,7 @@ from trainer_core.process import (
     is_locked,
     read_holders,
     signal_group,
+    wait_and_end_group,
 )
 
 HOLD = (
@@ -123,3 +124,31 @@ def test_a_child_ends_with_its_parent(tmp_path: Path) -> None:
     process.wait()
     assert select.select([ended], [], [], 30)[0], "it ended within 30 s"
     os.close(ended)
+
+
+LEAVE_BEHIND = """
+import os, subprocess, sys
+loader = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+print(loader.pid, flush=True)
+sys.stdin.readline()
+{end}
+"""
+
+
+@pytest.mark.parametrize(("end", "status"), [("os._exit(3)", 3), ("os.kill(os.getpid(), 9)", -9)])
+def test_nobody_of_a_group_outlives_its_leader(end: str, status: int) -> None:
+    leader = subprocess.Popen(
+        [sys.executable, "-c", LEAVE_BEHIND.format(end=end)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        process_group=0,
+    )
+    assert leader.stdin is not None and leader.stdout is not None
+    left = identify(int(leader.stdout.readline()))
+    assert left is not None and os.getpgid(left.pid) == leader.pid
+    gone = os.pidfd_open(left.pid)
+    leader.stdin.write(b"\n")
+    leader.stdin.close()
+    assert wait_and_end_group(leader) == status
+    assert select.select([gone], [], [], 30)[0] and not is_alive(left)
+    os.close(gone)

@@ -13,13 +13,16 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, GPT2LMHeadModel
 
 from tests.trainer_core.conftest import prose, run_attempt, small_spec
 from trainer_core.atomic import name_aside
+from trainer_core.control import ControlReader, Verb, write_control
 from trainer_core.data.corpus import DatasetCard, add_file
 from trainer_core.errors import Code, SpotterError
 from trainer_core.events import (
+    Event,
     JobCompleted,
     JobPaused,
     JobProgress,
     JobStarted,
+    JobStopped,
     MetricsCheckpoint,
     MetricsConfig,
     MetricsGuard,
@@ -32,6 +35,7 @@ from trainer_core.layout import Home
 from trainer_core.manifest import Manifest
 from trainer_core.models.sizes import SIZES
 from trainer_core.preflight import preflight
+from trainer_core.run import run
 from trainer_core.spec import RunSpec
 from trainer_core.training import Training
 
@@ -265,3 +269,74 @@ def test_a_saved_checkpoint_is_told_of(home: Home, card: DatasetCard) -> None:
     events = run_attempt(directory, small_spec(budget="2 steps"))
     saved = [event for event in events if isinstance(event, MetricsCheckpoint)]
     assert [(directory.path / event.path).is_dir() for event in saved] == [True]
+
+
+def test_an_attempt_that_was_replaced_touches_nothing_more(home: Home, card: DatasetCard) -> None:
+    """Another one begins while this one is between two checkpoints."""
+    directory = home.run("brisk-otter-42")
+    directory.attempt(1).path.mkdir(parents=True)
+    directory.spec.write_text(small_spec(checkpoint={"every_seconds": 1e-6}).model_dump_json())
+    events: list[Event] = []
+
+    def report(event: Event) -> None:
+        events.append(event)
+        if isinstance(event, MetricsCheckpoint) and event.step == 2:
+            directory.attempt(2).path.mkdir()
+
+    with pytest.raises(SpotterError, match="newer attempt") as caught:
+        run(directory, 1, report, ControlReader(directory.attempt(1).control))
+    assert caught.value.code is Code.WORKER_LOST
+    assert sorted(path.name for path in directory.checkpoints.iterdir()) == ["step-00000001", "step-00000002"]
+    assert [event.step for event in events if isinstance(event, MetricsProgress)] == [1, 2, 3]
+    assert not directory.export.exists()
+
+
+def test_an_attempt_that_was_replaced_exports_nothing(home: Home, card: DatasetCard) -> None:
+    directory = home.run("brisk-otter-42")
+    directory.attempt(1).path.mkdir(parents=True)
+    directory.spec.write_text(small_spec(budget="1 steps").model_dump_json())
+
+    def report(event: Event) -> None:
+        if isinstance(event, MetricsCheckpoint):
+            directory.attempt(2).path.mkdir()
+
+    with pytest.raises(SpotterError, match="newer attempt"):
+        run(directory, 1, report, ControlReader(directory.attempt(1).control))
+    assert not directory.export.exists() and not directory.manifest.exists()
+
+
+@pytest.mark.parametrize("verb", ["stop", "pause"])
+def test_a_request_is_heard_between_the_phases(home: Home, card: DatasetCard, verb: Verb) -> None:
+    directory = home.run("brisk-otter-42")
+    directory.attempt(1).path.mkdir(parents=True)
+    directory.spec.write_text(small_spec().model_dump_json())
+    events: list[Event] = []
+
+    def report(event: Event) -> None:
+        events.append(event)
+        if isinstance(event, JobProgress) and event.phase == "tokenizer":
+            write_control(directory.attempt(1).control, verb)
+
+    run(directory, 1, report, ControlReader(directory.attempt(1).control))
+    *_, before, last = events
+    assert isinstance(before, JobProgress) and before.phase == "tokenizer"
+    if verb == "pause":
+        assert isinstance(last, JobPaused) and last.step == 0
+    else:
+        assert isinstance(last, JobStopped) and last.summary.steps == 0 and not last.summary.model
+    assert not directory.checkpoints.exists()
+
+
+def test_a_resumed_run_that_is_stopped_at_once_still_gives_its_model(home: Home, card: DatasetCard) -> None:
+    directory, spec = home.run("brisk-otter-42"), small_spec()
+    run_attempt(directory, spec, pause_after=3)
+    control = directory.attempt(2).control
+    control.parent.mkdir(parents=True)
+    verbs: tuple[Verb, ...] = ("pause", "stop")
+    events: list[Event] = []
+    for verb in verbs:
+        write_control(control, verb)
+        run(directory, 2, events.append, ControlReader(control))
+    assert [event.step for event in events if isinstance(event, JobPaused)] == [3]
+    assert isinstance(events[-1], JobStopped) and events[-1].summary.steps == 3
+    assert verify(directory.export) == []

@@ -14,6 +14,7 @@ from typing import IO
 
 import pytest
 
+from trainer_core.faults import VARIABLE
 from trainer_core.layout import Home
 from trainer_core.process import identify, is_locked, read_holders
 
@@ -35,9 +36,13 @@ class Shim:
 
 
 @pytest.fixture
-def shim(tmp_path: Path) -> Shim:
+def shim(request: pytest.FixtureRequest) -> Shim:
+    """Faults that hit it are an indirect parameter."""
     starter = subprocess.Popen(
-        [sys.executable, "-m", "trainer_core.shim"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        [sys.executable, "-m", "trainer_core.shim"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={**os.environ, VARIABLE: getattr(request, "param", "")},
     )
     assert starter.wait() == 0, "it detaches at once"
     assert starter.stdin is not None and starter.stdout is not None
@@ -50,15 +55,20 @@ def attempt_of(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.parametrize("shim", ["atomic.write:1:enospc"], indirect=True)
 def test_a_run_that_cannot_be_read_fails_in_the_journal(shim: Shim, tmp_path: Path) -> None:
-    """There is no spec: the worker says so as an event, in its log, and in its exit status."""
+    """There is no spec: the worker says so as an event, in its log, and in its exit status.
+
+    That is written down although the disk refuses it at first.
+    """
     attempt = attempt_of(tmp_path)
     assert shim.answer() == {"ready": True}
     shim.take(attempt)
     assert shim.answer() == {"accepted": True}
     assert shim.answer() == {}, "its end of the pipe closes when it ends"
     record = json.loads((attempt / "exit.json").read_text())
-    assert (record["status"], record["signal"]) == (1, None)
+    assert (record["status"], record["signal"], record["oom"]) == (1, None, False)
+    assert 50 << 20 < record["peak_memory"] < 4 << 30, "bytes, of a process that has torch imported"
     assert not is_locked(attempt / "run.lock")
     (event,) = map(json.loads, (attempt / "events.jsonl").read_text().splitlines())
     assert event["type"] == "trainer.job.failed.v1" and str(tmp_path) not in event["message"]
@@ -117,7 +127,7 @@ def is_my_worker(pid: int) -> bool:
     return b"trainer_core.worker" in command and mine in environment
 
 
-def test_a_killed_worker_leaves_its_signal(shim: Shim, tmp_path: Path) -> None:
+def test_a_worker_that_stands_still_tells_where_and_when_killed_leaves_its_signal(shim: Shim, tmp_path: Path) -> None:
     """The spec is a pipe that nobody writes to, so the worker is at its run, and stays there, until it is killed."""
     attempt = attempt_of(tmp_path)
     os.mkfifo(attempt.parents[1] / "spec.json")
@@ -128,6 +138,10 @@ def test_a_killed_worker_leaves_its_signal(shim: Shim, tmp_path: Path) -> None:
     assert set(holders) == {"shim", "worker"} and is_locked(attempt / "run.lock")
     assert os.getsid(holders["shim"].pid) != os.getsid(0)
     assert os.getpgid(holders["worker"].pid) == holders["worker"].pid
+    while b" in _spec" not in (attempt / "worker.log").read_bytes():
+        os.kill(holders["worker"].pid, signal.SIGUSR1)
+        select.select([], [], [], 0.05)
+    assert identify(holders["worker"].pid) == holders["worker"], "it goes on"
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
         os.kill(holders["shim"].pid, number)
     assert identify(holders["shim"].pid) == holders["shim"]
@@ -135,3 +149,12 @@ def test_a_killed_worker_leaves_its_signal(shim: Shim, tmp_path: Path) -> None:
     assert shim.answer() == {}
     record = json.loads((attempt / "exit.json").read_text())
     assert (record["status"], record["signal"]) == (None, signal.SIGKILL)
+
+
+def test_an_attempt_whose_folder_takes_no_lock_is_refused(shim: Shim, tmp_path: Path) -> None:
+    attempt = attempt_of(tmp_path)
+    (attempt / "run.lock").mkdir()
+    assert shim.answer() == {"ready": True}
+    shim.take(attempt)
+    assert shim.answer() == {"refused": "the disk refuses it (Is a directory)"}
+    assert shim.answer() == {}
