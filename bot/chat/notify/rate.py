@@ -7,6 +7,9 @@ import time
 from collections import deque
 from collections.abc import Callable
 
+_ROUNDING = 1e-6
+"""Of a token: who waited for as long as told is not sent away for another blink."""
+
 
 class TokenBucket:
     """`rate` requests a second, and up to `burst` at once after a rest. Times are seconds of any steady clock."""
@@ -21,7 +24,7 @@ class TokenBucket:
         """Take a token if there is one and return 0.0, else the seconds until there is one."""
         self._tokens = min(self._tokens + max(now - self._at, 0.0) * self._rate, float(self._burst))
         self._at = now
-        if self._tokens >= 1:
+        if self._tokens >= 1 - _ROUNDING:
             self._tokens -= 1
             return 0.0
         return (1 - self._tokens) / self._rate

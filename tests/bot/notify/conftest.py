@@ -153,7 +153,9 @@ async def post(tmp_path: Path, discord_addresses: None, log: Log) -> AsyncIterat
     plotter = Plotter()
     async with Playground() as playground:
         point_at(playground.api_url, playground.gateway_url)
-        client = discord.Client(intents=discord.Intents.none(), max_messages=None, guild_ready_timeout=0)
+        client = discord.Client(
+            intents=discord.Intents.none(), max_messages=None, guild_ready_timeout=0, max_ratelimit_timeout=30
+        )
         async with client:
             serving = asyncio.create_task(stay_connected(client, playground.token))
             await playground.until_connected()
