@@ -35,8 +35,13 @@ _CARD_WITHIN = 60.0
 """Seconds after the end for the live card's last change; Discord lets a card change rarely."""
 _CHANGE = re.compile(r"[\d.]+ → [\d.]+")
 """A first and a last number."""
-
-
+_YOU = 1_000_000_000_000_000_001
+"""The scripted person's user id: the same in every demo, so that a run of an earlier one is still theirs."""
+_RUN_BOT = (
+    "from trainer_core.process import die_with_parent; die_with_parent();"
+    "from bot.cli import main; import sys; sys.argv[0] = 'spotter'; main()"
+)
+"""The bot, that ends with the demo even if that is killed: nobody else would ever end it."""
 _INTERRUPTED = 128 + signal.SIGINT
 
 
@@ -71,7 +76,7 @@ async def demo(home: Path, *, budget: str, size: str, port: int, grace: float = 
 async def _show(
     playground: Playground, home: Path, budget: str, size: str, grace: float, interrupted: asyncio.Event
 ) -> int:
-    console, person = Console(highlight=False), playground.person("you")
+    console, person = Console(highlight=False), playground.person("you", _YOU)
     console.print(f"[bold]Spotter demo.[/] The chat is also in your browser: [cyan]{playground.page_url}[/]\n")
     async with _bot(playground, person, home, grace) as bot:
         try:
@@ -120,7 +125,6 @@ async def _bot(playground: Playground, owner: Person, home: Path, grace: float) 
     It takes its runs along when it ends, each within `grace` seconds: here nobody would see them go on.
     """
     await asyncio.to_thread(home.mkdir, parents=True, exist_ok=True)
-    before = frozenset(Home(home).runs.glob("*"))
     log = home / "bot.log"
     environment = {
         **os.environ,
@@ -133,7 +137,7 @@ async def _bot(playground: Playground, owner: Person, home: Path, grace: float) 
     }
     with log.open("wb") as output:
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "bot", "run"),
+            *(sys.executable, "-c", _RUN_BOT, "run"),
             env=environment,
             stdout=output,
             stderr=output,
@@ -145,7 +149,7 @@ async def _bot(playground: Playground, owner: Person, home: Path, grace: float) 
         try:
             await _end(process, grace)
         finally:
-            await end_workers(Home(home), before, 0.0 if _is_hurried() else grace)
+            await end_workers(Home(home), (), 0.0 if _is_hurried() else grace)
 
 
 async def _end(process: asyncio.subprocess.Process, grace: float) -> None:
@@ -193,16 +197,11 @@ async def _main_job(
         await playground.until_connected(_CONNECT_WITHIN)
     except TimeoutError:
         raise DemoFailedError(f"the bot did not connect; its log is {bot.log}") from None
-    console.print(f"[bold cyan]you[/]  {escape(f'/trainer train data:python-docs size:{size} budget:{budget}')}\n")
-    try:
-        reply = await person.slash("trainer train", data="python-docs", size=size, budget=budget)
-    except (Refused, NoResponse, TimeoutError) as error:
-        raise DemoFailedError(str(error)) from error
-    answer = reply.message
-    if answer is None:
-        raise DemoFailedError("the bot took its answer back")
-    console.print(shown(answer.to_dict(), note="acknowledges"))
-    run = await _name_of(person, answer)
+    run = await _unfinished(person)
+    if run is None:
+        run = await _start(console, person, budget, size)
+    else:
+        console.print(f"[bold]{escape(run)}[/] was under way when the last demo was cut short: it goes on.\n")
     end = await _follow(console, person, run)
     console.print(shown(end.to_dict(), note="reports"))
     if missing := lacks(end.to_dict()):
@@ -218,8 +217,31 @@ async def _main_job(
     console.print(f"[green]✓[/] The model is in [bold]{escape(str(folder))}[/]", soft_wrap=True)
 
 
+async def _unfinished(person: Person) -> str | None:
+    """A run of an earlier demo that was killed: one that was told to end has stopped its runs."""
+    try:
+        left = await person.autocomplete("trainer stop", "run", "")
+    except (Refused, NoResponse, TimeoutError) as error:
+        raise DemoFailedError(str(error)) from error
+    return str(left[0].value) if left else None
+
+
+async def _start(console: Console, person: Person, budget: str, size: str) -> str:
+    """Train as a person does. Returns the run's name. Raises DemoFailedError."""
+    console.print(f"[bold cyan]you[/]  {escape(f'/trainer train data:python-docs size:{size} budget:{budget}')}\n")
+    try:
+        reply = await person.slash("trainer train", data="python-docs", size=size, budget=budget)
+    except (Refused, NoResponse, TimeoutError) as error:
+        raise DemoFailedError(str(error)) from error
+    answer = reply.message
+    if answer is None:
+        raise DemoFailedError("the bot took its answer back")
+    console.print(shown(answer.to_dict(), note="acknowledges"))
+    return await _name_of(person, answer)
+
+
 async def _name_of(person: Person, answer: Message) -> str:
-    """The run the answer speaks of: the person's only one that has not ended."""
+    """The run the answer speaks of."""
     offered = await person.autocomplete("trainer stop", "run", "")
     names = [str(choice.value) for choice in offered if str(choice.value) in str(answer.to_dict())]
     if not names:

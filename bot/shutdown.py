@@ -31,7 +31,7 @@ async def finish_under_way(seconds: float = _UNDER_WAY) -> None:
     if tasks:
         _, pending = await asyncio.wait(tasks, timeout=seconds)
         for task in pending:
-            log.warning("%s was not finished within %.1f s", task.get_name(), seconds)
+            log.warning("%s was not finished within %g s", task.get_name(), seconds)
 
 
 async def within(what: str, close: Callable[[], Awaitable[object]], seconds: float = _EACH) -> None:
@@ -43,7 +43,7 @@ async def within(what: str, close: Callable[[], Awaitable[object]], seconds: flo
         closing.cancel()
         raise
     if not done:
-        log.warning("the %s did not close within %.0f s; going on without", what, seconds)
+        log.warning("the %s did not close within %g s; going on without", what, seconds)
         closing.cancel()
     elif not closing.cancelled() and (error := closing.exception()):
         log.error("closing the %s failed", what, exc_info=error)
@@ -75,7 +75,7 @@ def leave_within(limit: float = LIMIT) -> None:
 
 
 def _leave(limit: float) -> None:
-    log.error("still there after %.0f s; leaving now. This is what hangs:", limit)
+    log.error("still there after %g s; leaving now. This is what hangs:", limit)
     faulthandler.dump_traceback(sys.__stderr__ or 2)
     logging.shutdown()
     os._exit(1)

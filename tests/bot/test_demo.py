@@ -22,6 +22,7 @@ from bot.demo import demo, lacks
 from tests.bot.processes import WITHIN, end, ended, eventually, interrupt, living, said, spotter, started
 from trainer_core import export
 from trainer_core.layout import Home
+from trainer_core.process import is_alive, read_holders
 
 PAGE = re.compile(r"http://127\.0\.0\.1:\d+/")
 
@@ -32,8 +33,14 @@ async def page(address: str) -> str:
         return await answer.text()
 
 
+def is_bot(process: psutil.Process) -> bool:
+    with suppress(psutil.Error):
+        return "run" in process.cmdline()[-1:]
+    return False
+
+
 def the_bot(home: Path) -> psutil.Process:
-    [bot] = [one for one in living(home) if one.cmdline()[-2:] == ["bot", "run"]]
+    [bot] = filter(is_bot, living(home))
     return bot
 
 
@@ -144,6 +151,42 @@ async def test_interrupted_in_the_middle_it_leaves_no_training_behind(tmp_path: 
         done = await ended(process)
         await eventually(lambda: living(home) == [])
     assert done.status == 130 and "Traceback" not in done.out + done.err
+
+
+async def test_after_everything_was_killed_the_next_demo_finishes_the_run(tmp_path: Path) -> None:
+    """Playground, bot, shim and worker go at once, and the chat with its messages; the old budget stays."""
+    home = tmp_path / "home"
+    async with started("demo", "--budget", "12 steps", "--port", "0", home=home) as process:
+        await eventually(lambda: b"metrics.progress" in reported(home / "demo"))
+        # The demo last, or it would tell the others to end.
+        for one in [*(one for one in living(home) if one.pid != process.pid), psutil.Process(process.pid)]:
+            one.kill()
+        await ended(process)
+    [name] = Home(home / "demo").run_names()
+    assert not Home(home / "demo").run(name).export.exists()
+    done = await spotter("demo", "--budget", "1h", "--port", "0", home=home)
+    assert (done.status, done.err) == (0, ""), done.out
+    assert f"{name} was under way" in done.out and "acknowledges" not in done.out
+    assert model(done.out) == Home(home / "demo").run(name).export and export.verify(model(done.out)) == []
+    await eventually(lambda: living(home) == [])
+
+
+async def test_a_demo_that_is_killed_alone_leaves_nothing_in_the_next_ones_way(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    async with started("demo", "--budget", "1h", "--port", "0", home=home) as process:
+        await eventually(lambda: b"metrics.progress" in reported(home / "demo"))
+        worker = read_holders(next((home / "demo").glob("runs/*/attempts/1/run.lock")))["worker"]
+        process.kill()
+        await ended(process)
+        await eventually(lambda: not any(is_bot(one) for one in living(home)))
+        assert is_alive(worker), "the bot ends with the demo, training does not"
+        async with started("demo", "--port", "0", home=home) as second:
+            await said(second.stdout, "was under way")
+            await said(second.stdout, "card, change")
+            assert is_alive(worker)
+            interrupt(second)
+            assert (await ended(second)).status == 130
+        await eventually(lambda: living(home) == [])
 
 
 @asynccontextmanager
