@@ -31,6 +31,8 @@ _CHUNK = 1 << 20
 """Bytes read at once."""
 _AT_ONCE = 1 << 14
 """Bytes whose lines are taken apart where they are read; more would hold everybody else up."""
+_ENOUGH = 1 << 18
+"""Bytes of progress that are worth a commit."""
 _HOLD = 5.0
 """Seconds that progress may wait to be stored."""
 
@@ -68,7 +70,7 @@ class Journal:
         scanner = await self._resume(job)
         due: float | None = None
         while True:
-            exit_, behind = None, False
+            exit_ = None
             try:
                 async with asyncio.timeout_at(due) as patience:
                     exit_ = await self._executor.wait(job, scanner.offset)
@@ -76,14 +78,15 @@ class Journal:
                 if not patience.expired():
                     raise
             else:
-                behind = exit_ is None and await self._read(job, scanner)
-            if scanner.held and due is None:
-                due = clock() + self._hold
-            if scanner.held and (exit_ or behind or not scanner.can_wait or (due is not None and clock() >= due)):
-                due = None
-                if not await self._store(job, scanner.take()):
-                    scanner = await self._resume(job)
-                    continue
+                if exit_ is None:
+                    await self._read(job, scanner)
+            if scanner.held:
+                due = due or clock() + self._hold
+                if exit_ or not scanner.can_wait or scanner.held >= _ENOUGH or clock() >= due:
+                    due = None
+                    if not await self._store(job, scanner.take()):
+                        scanner = await self._resume(job)
+                        continue
             if exit_ is not None:
                 if scanner.in_line:
                     log.warning("%s ends within a line, which is left out", _file(job))
@@ -95,8 +98,8 @@ class Journal:
             offset, seq = await event_rows.journal_position(tx, job.run, job.attempt)
             return Scanner(job, offset, seq, await event_rows.quarantined(tx, job.run, job.attempt))
 
-    async def _read(self, job: Job, scanner: Scanner) -> bool:
-        """Feed the scanner what is there. Returns whether there may be more."""
+    async def _read(self, job: Job, scanner: Scanner) -> None:
+        """Feed the scanner what is there."""
         data = await self._executor.read_events(job, scanner.offset, _CHUNK)
         reach("journal.read")
         if len(data) <= _AT_ONCE:
@@ -105,7 +108,6 @@ class Journal:
             events = await asyncio.to_thread(scanner.feed, data)
         if events:
             self._heard(job, events)
-        return len(data) == _CHUNK
 
     async def _store(self, job: Job, batch: Batch) -> bool:
         """Store what was read and what it makes of the run.

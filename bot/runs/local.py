@@ -99,13 +99,14 @@ class LocalPool:
     async def wait(self, job: Job, offset: int) -> Exit | None:
         attempt = self._attempt(job)
         clock = asyncio.get_running_loop().time
-        look = 0
+        look, told = 0, False
         while True:
             size = _size(attempt.events)
             if size > offset:
                 return None
-            if size < offset and look == 0:
+            if size < offset and not told:
                 log.error(_shortened(job, size, offset))
+                told = True
             if (look % _LOCK_EVERY == 0 or attempt.exit.exists()) and not is_locked(attempt.lock):
                 exit_ = await asyncio.to_thread(settle, attempt)
                 # What it wrote before it ended comes first.
