@@ -11,6 +11,7 @@ from bot.chat.client import SpotterClient
 from bot.chat.outgoing import Outgoing
 from bot.chat.render.message import Act, Button
 from bot.chat.render.message import Message as Said
+from bot.chat.ui.buttons import RunButton
 from bot.runs.model import RunState
 from playground.messages import Message
 from tests.bot.chat import stories
@@ -18,6 +19,17 @@ from tests.bot.chat.conftest import Chat, Running
 from trainer_core.events import JobCompleted, JobPaused
 
 ACTS = tuple(Act)
+
+
+def test_what_a_button_in_an_old_message_means_never_changes() -> None:
+    """Each value is written into messages that people still have."""
+    assert {RunButton(Button("swans", act)).custom_id for act in Act} == {
+        f"run:swans:{word}"
+        for word in (
+            *("stop", "stop_now", "keep", "status", "watch", "unwatch"),
+            *("pause", "resume", "wait", "restart"),
+        )
+    }
 
 
 async def trained(chat: Chat) -> Message:
