@@ -16,6 +16,8 @@ COMMANDS: list[tuple[str, dict[str, str]]] = [
     ("trainer runs", {}),
     ("trainer watch", {"run": "song"}),
     ("trainer unwatch", {"run": "song"}),
+    ("trainer pause", {"run": "song"}),
+    ("trainer resume", {"run": "song"}),
     ("trainer stop", {"run": "song"}),
     ("trainer help", {}),
 ]
@@ -31,7 +33,10 @@ async def test_a_stranger_is_refused_everywhere(
             reply = await stranger.slash(command, file=None, **options)
             assert reply.ephemeral and "for its owner only" in reply.text, command
             assert "song" not in str(reply.message.to_dict() if reply.message else ""), command
-        completed = [("train", "data"), *((command, "run") for command in ("status", "watch", "unwatch", "stop"))]
+        completed = [
+            ("train", "data"),
+            *((command, "run") for command in ("status", "watch", "unwatch", "pause", "resume", "stop")),
+        ]
         for command, option in completed:
             assert await stranger.autocomplete(f"trainer {command}", option, "") == []
         for row in card.components:
@@ -47,7 +52,7 @@ async def test_a_stranger_is_refused_everywhere(
     assert stranger.notifications() == []
 
 
-@pytest.mark.parametrize("command", ["status", "watch", "unwatch", "stop"])
+@pytest.mark.parametrize("command", ["status", "watch", "unwatch", "pause", "resume", "stop"])
 async def test_a_run_that_is_not_yours_is_as_one_that_does_not_exist(
     bots: Bots, owner: Person, friend: Person, command: str
 ) -> None:

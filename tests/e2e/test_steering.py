@@ -1,10 +1,12 @@
-"""Status, runs, watch, unwatch, stop and help, and the buttons that do the same."""
+"""Status, runs, watch, unwatch, pause, resume, stop and help, and the buttons that do the same."""
 
 from __future__ import annotations
 
 from playground.people import Person
-from tests.e2e.conftest import TEXT, Bots, ending, fields, is_report, live, reports, title
+from tests.bot.storing import events_of
+from tests.e2e.conftest import TEXT, WITHIN, Bots, ending, fields, is_report, live, reports, title
 from trainer_core import export
+from trainer_core.events import JobStarted
 
 
 async def test_status_and_runs_show_a_run_in_progress(bots: Bots, owner: Person) -> None:
@@ -53,6 +55,27 @@ async def test_a_queued_run_is_stopped_at_once(bots: Bots, owner: Person) -> Non
         await owner.slash("trainer stop", run="first")
         await ending(owner, "first", "stopped")
     assert not bots.home.run("second").path.exists()
+
+
+async def test_a_paused_run_gives_its_slot_away_and_goes_on_where_it_was(bots: Bots, owner: Person) -> None:
+    async with bots.running() as parts:
+        await owner.slash("trainer train", file=("bottles.txt", TEXT), budget="10m", name="song")
+        card = await live(owner, "song", lambda m: "Loss" in fields(m))
+        await owner.click(card, "Pause")
+        notice = await owner.until(lambda m: is_report(m, "song") and "is paused at step" in m.content, WITHIN)
+        assert [choice.value for choice in await owner.autocomplete("trainer resume", "run", "")] == ["song"]
+        await owner.slash("trainer train", file=("bottles.txt", TEXT), budget="1 steps", name="next")
+        await ending(owner, "next", "finished")
+        await owner.click(notice, "Resume")
+        await owner.until(lambda m: m.id == notice.id and "again" in m.content and not m.components, WITHIN)
+        await live(owner, "song", lambda m: "training" in title(m) and "attempt 2" in str(m.to_dict()))
+        await owner.slash("trainer stop", run="song")
+        await ending(owner, "song", "stopped")
+        async with parts.database.snapshot() as tx:
+            starts = [event for event in await events_of(tx, "song") if isinstance(event, JobStarted)]
+    assert starts[0].resumed_step == 0 < starts[1].resumed_step
+    assert [m.id for m in reports(owner, "song") if m.silent] == [card.id, notice.id]
+    assert len(owner.notifications()) == 2, "only the two ends made a sound"
 
 
 async def test_who_stops_watching_hears_no_more(bots: Bots, owner: Person) -> None:
