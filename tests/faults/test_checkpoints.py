@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -39,8 +40,8 @@ def whole(home: Home) -> bytes:
 
 
 @pytest.fixture
-def run(home: Home, request: pytest.FixtureRequest) -> Attempts:
-    return Attempts(home, f"run-{abs(hash(request.node.name))}")
+def run(home: Home) -> Attempts:
+    return Attempts(home, f"run-{len(home.run_names())}")
 
 
 KILLS = [  # where each attempt is killed, and from which step the next one goes on
@@ -185,7 +186,7 @@ def test_a_real_disk_that_takes_nothing_more(
     with small_disk(run.directory.checkpoints, before) as remount:
         run.start()
         while not any(event.step == 5 for event in run.all_of(MetricsGuard)):
-            os.sched_yield()
+            time.sleep(0.02)
         remount(after)
         assert zygote.ended() == 0, run.log
         reasons = [event.reason for event in run.all_of(MetricsGuard)]

@@ -138,7 +138,8 @@ def test_a_worker_that_stands_still_tells_where_and_when_killed_leaves_its_signa
     assert set(holders) == {"shim", "worker"} and is_locked(attempt / "run.lock")
     assert os.getsid(holders["shim"].pid) != os.getsid(0)
     assert os.getpgid(holders["worker"].pid) == holders["worker"].pid
-    while b" in _spec" not in (attempt / "worker.log").read_bytes():
+    log = attempt / "worker.log"
+    while not log.exists() or b" in _spec" not in log.read_bytes():
         os.kill(holders["worker"].pid, signal.SIGUSR1)
         select.select([], [], [], 0.05)
     assert identify(holders["worker"].pid) == holders["worker"], "it goes on"
