@@ -33,6 +33,8 @@ log = logging.getLogger(__name__)
 
 _PATIENCE = 90.0
 """Seconds for one request, in which the library tries again by itself and waits as long as Discord tells it to."""
+_EDIT_PATIENCE = 10.0
+"""The same for an edit, which can be made later, and must not hold up word of how the run ended."""
 
 DMS_CLOSED = "direct messages are closed"
 """What the dead letters of somebody who takes no direct messages died of."""
@@ -130,7 +132,7 @@ class Delivery:
     async def _edit(self, letter: Letter, outgoing: Outgoing) -> None:
         assert letter.channel_id is not None and letter.message_id is not None, "there is something to edit"
         await self._turn(letter)
-        async with asyncio.timeout(_PATIENCE):
+        async with asyncio.timeout(_EDIT_PATIENCE):
             message = self._messageable(letter.channel_id).get_partial_message(letter.message_id)
             await message.edit(**outgoing.for_edit())
 

@@ -22,8 +22,9 @@ _LONGEST_PROBE = 30.0
 class Pace:
     """What every letter waits for.
 
-    Trouble on the way to a person holds up all their letters, so that they arrive in order; trouble with one letter
-    holds up that one; and while Discord does not answer at all, one letter at a time finds out whether it is back.
+    A message that may have arrived holds up the person's others, so that they arrive in order; an edit in trouble
+    holds up the edits in its channel, and a letter that cannot be made itself alone. While Discord does not answer at
+    all, one letter at a time finds out whether it is back.
     """
 
     _pauses: dict[int, float] = field(default_factory=dict)
@@ -52,16 +53,23 @@ class Pace:
         self._pauses.pop(letter_id, None)
         self._letters.pop(letter_id, None)
 
-    def letter_failed(self, letter_id: int, now: float, tries: int) -> None:
-        """It is the letter: others may pass."""
+    def letter_failed(self, letter_id: int, now: float, tries: int, at_least: float = 0.0) -> None:
+        """It is the letter: others may pass. Whoever limits us says for how long `at_least`."""
         self._letters = {key: until for key, until in self._letters.items() if until > now}
-        self._letters[letter_id] = now + policy.pause_after_failure(tries)
+        self._letters[letter_id] = now + max(policy.pause_after_failure(tries), at_least)
+
+    def edit_failed(self, letter_id: int, user_id: int, now: float, tries: int, at_least: float = 0.0) -> None:
+        """No card in the person's channel is edited for a while; what is new may go there all the same."""
+        self.letter_failed(letter_id, now, tries, at_least)
+        self._channels[user_id] = self._letters[letter_id]
 
     def person_failed(self, user_id: int, now: float, tries: int, at_least: float = 0.0) -> None:
-        """It is the way to the person, or Discord as a whole; whoever limits us says for how long `at_least`."""
+        """Whether it arrived is not known: what comes after it waits, so that they arrive in order."""
         self._people = {key: until for key, until in self._people.items() if until > now}
-        pause = max(policy.pause_after_failure(tries), at_least)
-        self._people[user_id] = now + pause
+        self._people[user_id] = now + max(policy.pause_after_failure(tries), at_least)
+
+    def unanswered(self, now: float) -> None:
+        """Discord did not say a word, or not a sensible one."""
         self._unanswered += 1
         if self.is_out:
             self._probe_at = now + min(2.0 ** (self._unanswered - _SURE), _LONGEST_PROBE)

@@ -67,6 +67,8 @@ class Sender:
         """By person."""
         self._cards: set[int] = set()
         """Who of them is shown a card."""
+        self._trouble: Exception | None = None
+        """What ended a letter's way: the store fails, and nothing can be noted down."""
 
     async def run(self) -> None:
         """Deliver until cancelled. What is under way then is delivered again later, as the same message."""
@@ -89,7 +91,10 @@ class Sender:
             await asyncio.gather(*self._under_way.values(), return_exceptions=True)
 
     async def _start_what_is_due(self) -> float | None:
-        """Returns when the next letter is due by time alone, on the steady clock."""
+        """Returns when the next letter is due by time alone, on the steady clock. Raises what the store raised."""
+        if trouble := self._trouble:
+            self._trouble = None
+            raise trouble
         async with self._database.snapshot() as tx:
             waiting = await outbox.waiting(tx)
         await self._bury([letter for letter in waiting if letter.held and Kind(letter.kind).lasts])
@@ -120,10 +125,8 @@ class Sender:
                 letter = await outbox.find(tx, waiting.id)
             if letter:
                 await self._deliver(letter)
-        except Exception:
-            # The store fails; nothing more of this person's is tried meanwhile.
-            log.exception("the outbox cannot be worked off; trying again in %.0f s", self._retry_pause)
-            await asyncio.sleep(self._retry_pause)
+        except Exception as error:
+            self._trouble = error
         finally:
             del self._under_way[waiting.user_id]
             self._cards.discard(waiting.user_id)
@@ -135,10 +138,11 @@ class Sender:
         except discord.HTTPException as error:
             await self._refused(letter, error)
         except discord.RateLimited as error:
-            await self._not_reached(letter, "rate limited", error.retry_after)
+            await self._not_taken(letter, "rate limited", error.retry_after)
         except (aiohttp.ClientError, OSError) as error:
             # discord.py lets connection errors through as they are.
-            await self._not_reached(letter, type(error).__name__)
+            self._pace.unanswered(self._steady())
+            await self._not_taken(letter, type(error).__name__)
         except sqlite3.Error:
             raise
         except Exception as error:
@@ -158,12 +162,14 @@ class Sender:
         """Discord answered, but did not take it."""
         why = f"HTTP {error.status}, code {error.code}"
         if not error.code or error.status >= 429:
-            # No word of Discord's about this message: it has trouble itself, a proxy speaks for it, or our token is
-            # not taken any more, which ends the bot, and the next one with a good token goes on.
-            await self._not_reached(letter, why)
+            # No word of Discord's about this message: we are too fast, it has trouble itself, a proxy speaks for it, or
+            # our token is not taken any more, which ends the bot, and the next one with a good token goes on.
+            if error.status != 429:
+                self._pace.unanswered(self._steady())
+            await self._not_taken(letter, why)
             return
         self._pace.answered()
-        if error.code in _DMS_CLOSED:
+        if error.code in _DMS_CLOSED and letter.message_id is None:
             await self._closed(letter)
             return
         if error.code in (_UNKNOWN_CHANNEL, _UNKNOWN_MESSAGE):
@@ -185,8 +191,8 @@ class Sender:
         log.warning("%s: the person takes no direct messages", letter.key)
         async with self._database.transaction() as tx:
             await people.close_dms(tx, letter.user_id, self._now())
-            if Kind(letter.kind).lasts or letter.message_id is not None:
-                await outbox.drop(tx, letter.id, DMS_CLOSED, dead=Kind(letter.kind).lasts)
+            if Kind(letter.kind).lasts:
+                await outbox.drop(tx, letter.id, DMS_CLOSED, dead=True)
 
     async def _bury(self, letters: list[Waiting]) -> None:
         """They should have arrived, and cannot: the person is told when they turn to Spotter again."""
@@ -195,9 +201,12 @@ class Sender:
                 for letter in letters:
                     await outbox.drop(tx, letter.id, DMS_CLOSED, dead=True)
 
-    async def _not_reached(self, letter: Letter, error: str, at_least: float = 0.0) -> None:
-        """It may or may not have arrived; the person's other letters wait for it, so that they arrive in order."""
-        self._pace.person_failed(letter.user_id, self._steady(), letter.tries, at_least)
+    async def _not_taken(self, letter: Letter, error: str, at_least: float = 0.0) -> None:
+        """It is tried again, for as long as it takes, but not before `at_least` seconds."""
+        if letter.message_id is None:
+            self._pace.person_failed(letter.user_id, self._steady(), letter.tries, at_least)
+        else:
+            self._pace.edit_failed(letter.id, letter.user_id, self._steady(), letter.tries, at_least)
         await self._failed(letter, error)
 
     async def _failed(self, letter: Letter, error: str) -> None:

@@ -41,13 +41,17 @@ def test_one_letter_a_person_the_most_important_first(letters: list[Waiting], bu
 def test_whatever_happened_the_next_time_is_when_something_is_due(letters: list[Waiting], data: st.DataObject) -> None:
     pace, now = Pace(), 0.0
     for each in letters:
-        match data.draw(st.sampled_from(["shown", "letter", "person", "answered"])):
+        match data.draw(st.sampled_from(["shown", "letter", "person", "edit", "unanswered", "answered"])):
             case "shown":
                 pace.shown(each.id, each.user_id, now, data.draw(st.floats(0, 10_000)))
             case "letter":
                 pace.letter_failed(each.id, now, data.draw(st.integers(0, 20)))
             case "person":
                 pace.person_failed(each.user_id, now, data.draw(st.integers(0, 20)))
+            case "edit":
+                pace.edit_failed(each.id, each.user_id, now, data.draw(st.integers(0, 20)))
+            case "unanswered":
+                pace.unanswered(now)
             case _:
                 pace.answered()
         now += data.draw(st.floats(0, 10))
@@ -104,16 +108,26 @@ def test_a_letter_in_trouble_lets_others_pass_and_a_person_in_trouble_does_not()
     assert ids(pace.due([first], 139.0, ())) == [] and ids(pace.due([first], 140.0, ())) == [1]
 
 
+def test_an_edit_in_trouble_holds_up_edits_and_no_notice() -> None:
+    pace = Pace()
+    cards, end = [letter(1, 7, Kind.LIVE), letter(2, 7, Kind.LIVE)], letter(3, 7)
+    pace.edit_failed(1, 7, 0.0, tries=0, at_least=60.0)
+    assert ids(pace.due([*cards, end], 59.0, ())) == [3] and ids(pace.due(cards, 59.0, ())) == []
+    assert ids(pace.due(cards, 60.0, ())) == [1]
+
+
 def test_during_an_outage_one_letter_after_the_other_looks_whether_it_is_over() -> None:
     pace, letters, now, probes = Pace(), [letter(user, user) for user in range(5)], 0.0, []
     for each in letters[:3]:
         pace.person_failed(each.user_id, now, tries=0)
+        pace.unanswered(now)
     assert pace.is_out
     while now < 600:
         now = pace.next_time(letters, now) or now
         (probe,) = pace.due(letters, now, ())
         probes.append(probe.id)
         pace.person_failed(probe.user_id, now, tries=len(probes))
+        pace.unanswered(now)
     assert len(probes) < 30, "ten minutes are no reason to ask again and again"
     assert set(probes) == {0, 1, 2, 3, 4}, "it may be one letter that is the trouble"
     pace.answered()
@@ -124,5 +138,6 @@ def test_a_stumble_is_no_outage() -> None:
     pace = Pace()
     for user in range(9):
         pace.person_failed(user, 0.0, tries=0)
+        pace.unanswered(0.0)
         pace.answered()
     assert not pace.is_out and ids(pace.due([letter(1, 1)], 0.5, ())) == []
