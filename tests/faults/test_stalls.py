@@ -35,7 +35,7 @@ async def test_a_worker_that_stands_still_is_told_of_and_goes_on(stage: Stage, u
         alert = await stage.owner.until(lambda m: m.author.bot and not m.silent, 60)
         await stage.rest(bot)
     assert "song" in alert.content and alert.components
-    assert [note.message.id for note in stage.owner.notifications()][0] == alert.id
+    assert stage.owner.notifications()[0].message.id == alert.id
     assert ["finished" in title(note.message) for note in stage.owner.notifications()] == [False, True]
     (shown,) = [message for message in stage.owner.inbox() if message.id == alert.id]
     assert not shown.components, "it is over, and nothing is left to press"
