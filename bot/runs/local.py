@@ -29,9 +29,9 @@ from trainer_core.spec import RunSpec, parse_spec
 _TRIES = 3
 _READY_WITHIN = 180.0
 """Seconds a run waits for a worker; importing torch from a cold disk takes a while."""
-_LOOK_EVERY = 0.25
+_LOOK_EVERY = 0.5
 """Seconds between looks at the journals."""
-_LOCK_EVERY = 4
+_LOCK_EVERY = 2
 """Looks at a journal for one at the lock."""
 _AT_ONCE = 1 << 16
 """Bytes of a journal that are read where they are asked for: they were just written, and no disk is waited for."""
@@ -98,19 +98,20 @@ class LocalPool:
 
     async def wait(self, job: Job, offset: int) -> Exit | None:
         attempt = self._attempt(job)
+        events, exit_file = attempt.events, attempt.exit
         clock = asyncio.get_running_loop().time
         look, told = 0, False
         while True:
-            size = _size(attempt.events)
+            size = _size(events)
             if size > offset:
                 return None
             if size < offset and not told:
                 log.error(_shortened(job, size, offset))
                 told = True
-            if (look % _LOCK_EVERY == 0 or attempt.exit.exists()) and not is_locked(attempt.lock):
+            if (look % _LOCK_EVERY == 0 or exit_file.exists()) and not is_locked(attempt.lock):
                 exit_ = await asyncio.to_thread(settle, attempt)
                 # What it wrote before it ended comes first.
-                return None if _size(attempt.events) > offset else exit_
+                return None if _size(events) > offset else exit_
             # All who wait look at the same moments: the process wakes once for them all.
             await asyncio.sleep(_LOOK_EVERY - clock() % _LOOK_EVERY)
             look += 1

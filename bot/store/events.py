@@ -62,10 +62,11 @@ async def append(tx: Transaction, run: str, number: int, batch: Batch, at: float
         "INSERT INTO events (run, attempt, seq, type, payload) VALUES (?, ?, ?, ?, ?)",
         ((run, number, entry.event.seq, entry.event.type, entry.line) for entry in batch.entries),
     )
-    await tx.execute_many(
-        "INSERT INTO quarantine (run, attempt, offset, length, reason, beginning, at) VALUES (?, ?, ?, ?, ?, ?, ?)",
-        ((run, number, line.offset, line.length, line.reason, line.beginning, at) for line in batch.misfits),
-    )
+    if batch.misfits:
+        await tx.execute_many(
+            "INSERT INTO quarantine (run, attempt, offset, length, reason, beginning, at) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            ((run, number, line.offset, line.length, line.reason, line.beginning, at) for line in batch.misfits),
+        )
     last = batch.entries[-1].event.seq if batch.entries else None
     await tx.execute(
         "UPDATE attempts SET offset = ?, seq = coalesce(?, seq) WHERE run = ? AND number = ?",
