@@ -1,10 +1,14 @@
 # Everything here works on a fresh clone: it makes .venv from constraints.txt first.
 
 PYTHON ?= python3
+# Of `make chaos`: how many iterations, of which campaign; ONLY=17 does that one alone.
+N ?= 20
+SEED ?= 1
+ONLY ?=
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help install install-dev demo test lint format types coverage pictures clean
+.PHONY: help install install-dev demo test faults chaos bench lint format types coverage pictures clean
 
 help:  ## What can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -28,6 +32,16 @@ demo: $(VENV)/installed  ## Train a model in a Discord-like chat on this machine
 
 test: $(VENV)/installed-dev  ## Run all tests
 	$(BIN)/python -m pytest -n 2
+
+faults: $(VENV)/installed-dev  ## Run the fault tests only
+	$(BIN)/python -m pytest -n 2 tests/faults
+
+chaos: $(VENV)/installed-dev  ## Kill processes at random and look whether anything is lost: N=200 SEED=1
+	$(BIN)/python -m tests.faults.campaign -n $(N) --seed $(SEED) $(if $(ONLY),--only $(ONLY))
+
+bench: $(VENV)/installed-dev  ## Measure how fast journals are read and messages are sent
+	$(BIN)/python benchmarks/journal.py
+	$(BIN)/python benchmarks/fleet.py
 
 lint: $(VENV)/installed-dev  ## Check style and formatting
 	$(BIN)/ruff check .
