@@ -69,39 +69,13 @@ class RunService:
         """
         if request_key is not None and (earlier := await self._by_request(request_key)):
             return earlier
-        draft, priority = intake.draft(submission), intake.priority(person, submission)
-        self._check_device(draft)
-        async with self._database.snapshot() as tx:
-            await self._check_cap(tx, person)
-            taken = await rows.all_names(tx)
-        taken |= await asyncio.to_thread(self._home.run_names)
-        if draft.name in taken:
-            raise _taken(draft.name)
-        card = await asyncio.to_thread(intake.take_in, self._home, person, submission, self._upload_limit)
-        name = draft.name or new_name(taken, self._random)
-        now = self._now()
-        run = Run(
-            name=name,
-            owner_id=person.id,
-            state=RunState.QUEUED,
-            attempt=0,
-            spec=intake.complete(draft, card, name),
-            created_at=now,
-            queued_at=now,
-            priority=priority,
-        )
-        async with self._database.transaction() as tx:
-            # Somebody may have been quicker while the data set was taken in.
-            if request_key is not None and (before := await rows.find_by_request(tx, request_key)):
-                return await self._submitted(tx, before, card)
-            if await rows.find(tx, name):
-                raise _taken(name)
-            await self._check_cap(tx, person)
-            await rows.insert(tx, run, request_key)
-            await rows.add_watcher(tx, run.name, person.id, now)
-            await self._announce(tx, Change(run, run))
-            tx.after_commit["dispatch"] = self._dispatch.wake
-            return await self._submitted(tx, run, card)
+        try:
+            return await self._accept(person, submission, request_key)
+        except SpotterError:
+            # The same request, made twice at once, may have been accepted meanwhile: its name is taken then.
+            if request_key is not None and (earlier := await self._by_request(request_key)):
+                return earlier
+            raise
 
     async def stop(self, person: Person, name: str) -> Run:
         """End a run, keeping what it learned. Raises SpotterError if it is not the person's, or has ended."""
@@ -235,6 +209,41 @@ class RunService:
     async def datasets(self, person: Person) -> list[DatasetCard]:
         """The data sets the person may train on: built-in ones and their own."""
         return await asyncio.to_thread(intake.usable, self._home, person)
+
+    async def _accept(self, person: Person, submission: Submission, request_key: str | None) -> Submitted:
+        draft, priority = intake.draft(submission), intake.priority(person, submission)
+        self._check_device(draft)
+        async with self._database.snapshot() as tx:
+            await self._check_cap(tx, person)
+            taken = await rows.all_names(tx)
+        taken |= await asyncio.to_thread(self._home.run_names)
+        if draft.name in taken:
+            raise _taken(draft.name)
+        card = await asyncio.to_thread(intake.take_in, self._home, person, submission, self._upload_limit)
+        name = draft.name or new_name(taken, self._random)
+        now = self._now()
+        run = Run(
+            name=name,
+            owner_id=person.id,
+            state=RunState.QUEUED,
+            attempt=0,
+            spec=intake.complete(draft, card, name),
+            created_at=now,
+            queued_at=now,
+            priority=priority,
+        )
+        async with self._database.transaction() as tx:
+            # Somebody may have been quicker while the data set was taken in.
+            if request_key is not None and (before := await rows.find_by_request(tx, request_key)):
+                return await self._submitted(tx, before, card)
+            if await rows.find(tx, name):
+                raise _taken(name)
+            await self._check_cap(tx, person)
+            await rows.insert(tx, run, request_key)
+            await rows.add_watcher(tx, run.name, person.id, now)
+            await self._announce(tx, Change(run, run))
+            tx.after_commit["dispatch"] = self._dispatch.wake
+            return await self._submitted(tx, run, card)
 
     def _check_device(self, spec: RunSpec) -> None:
         """Raises SpotterError if nothing here is what the spec asks to run on: it would wait for ever."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field, replace
 
 import pytest
@@ -135,6 +136,13 @@ async def test_more_runs_than_may_wait_are_refused_before_anything_is_taken_in(
     assert refused.value.code is Code.QUOTA_EXCEEDED
     assert not engine.home.datasets.exists()
     assert (await service.submit(ADA, Submission(data="python-docs", budget="5 steps"))).run.state is RunState.QUEUED
+
+
+async def test_one_request_made_twice_at_once_is_one_run(engine: Engine, service: RunService) -> None:
+    song = Submission(data="python-docs", name="song")
+    first, second = await asyncio.gather(service.submit(ADA, song, "request"), service.submit(ADA, song, "request"))
+    assert first.run == second.run
+    assert [status.run.name for status in await service.runs(ADA)] == ["song"]
 
 
 async def test_only_the_owner_may_go_first(service: RunService) -> None:
