@@ -32,6 +32,10 @@ _MAKE_ROOM = "Free some space on the machine that trains, then try again."
 _UNLOCK = "Make SPOTTER_HOME writable again on the machine that trains, then try again."
 
 
+class DiskError(SpotterError, sqlite3.OperationalError):
+    """The disk takes nothing more: DISK_FULL for who asked, an error of the database for who waits until it is over."""
+
+
 class Transaction:
     """The store inside one transaction: what is written here is kept or lost together."""
 
@@ -114,7 +118,7 @@ class Database:
     async def transaction(self) -> AsyncIterator[Transaction]:
         """Write: everything inside is committed at the end, or rolled back if anything is raised or cancelled.
 
-        Raises SpotterError (DISK_FULL) if the disk takes nothing more.
+        Raises DiskError if the disk takes nothing more, other sqlite3.Error.
         """
         async with self._lock:
             transaction = Transaction(self._writer)
@@ -174,7 +178,7 @@ def _remedy(path: Path) -> str:
     return f"go back to the newest good backup ({good.made:%Y-%m-%d %H:%M} UTC) with `spotter restore {good.path.name}`"
 
 
-def _refusal_of_disk(error: BaseException) -> SpotterError | None:
+def _refusal_of_disk(error: BaseException) -> DiskError | None:
     """What to say if `error` means that the disk does not take what is written."""
     if isinstance(error, OSError):
         full, locked = error.errno in (errno.ENOSPC, errno.EDQUOT), error.errno == errno.EROFS
@@ -185,9 +189,9 @@ def _refusal_of_disk(error: BaseException) -> SpotterError | None:
     else:
         return None
     if full:
-        return SpotterError(Code.DISK_FULL, "The disk is full: nothing can be noted down.", next_step=_MAKE_ROOM)
+        return DiskError(Code.DISK_FULL, "The disk is full: nothing can be noted down.", next_step=_MAKE_ROOM)
     if locked:
-        return SpotterError(Code.DISK_FULL, "The disk can only be read: nothing can be noted down.", next_step=_UNLOCK)
+        return DiskError(Code.DISK_FULL, "The disk can only be read: nothing can be noted down.", next_step=_UNLOCK)
     return None
 
 

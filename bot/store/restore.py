@@ -95,6 +95,10 @@ def _compare(home: Home, database: Path, made: datetime) -> tuple[tuple[str, ...
                 )
             if newest > known:
                 connection.execute(
+                    "INSERT INTO transitions (run, attempt, from_state, to_state, at) VALUES (?, ?, ?, ?, ?)",
+                    (name, newest, runs[name][0], RunState.STARTING, made.timestamp()),
+                )
+                connection.execute(
                     "UPDATE runs SET state = ?, attempt = ? WHERE name = ?", (RunState.STARTING, newest, name)
                 )
         connection.execute("COMMIT")

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 import discord
+import psutil
 import pytest
 
 from bot.app import Spotter, spotter
@@ -22,6 +23,9 @@ from playground.server import Playground
 from tests.bot.processes import WITHIN, Done, ended, said, started
 from tests.bot.processes import spotter as run_spotter
 from trainer_core.layout import Home
+
+IDLE = 90e6
+"""Bytes that an idle bot may have in memory."""
 
 
 @pytest.fixture
@@ -101,8 +105,8 @@ async def test_a_file_that_is_no_database_is_named(playground: Playground, tmp_p
     home.database.write_bytes(b"not a database, " * 400)
     said = await refusal(settings(playground, home.path))
     assert said == (
-        "SPOTTER_HOME: spotter.db is damaged (file is not a database); nothing was changed. To go on, put a good copy in"
-        " its place, or set another SPOTTER_HOME: there is no good backup."
+        "SPOTTER_HOME: spotter.db is damaged (file is not a database); nothing was changed. To go on, put a good copy"
+        " in its place, or set another SPOTTER_HOME: there is no good backup."
     )
     assert home.database.read_bytes() == b"not a database, " * 400
 
@@ -162,6 +166,14 @@ async def test_spotter_run_serves_until_it_is_told_to_end(
         done = await ended(process)
     assert done.status == 0 and "runs go on" in done.err
     assert playground.token not in done.err
+
+
+async def test_a_bot_with_nothing_to_do_is_small(playground: Playground, tmp_path: Path) -> None:
+    """Connected, its database open, and its first backup still to come."""
+    async with started("run", home=tmp_path / "home", **variables(playground)) as process:
+        await said(process.stderr, "connected as")
+        resident = psutil.Process(process.pid).memory_info().rss
+    assert resident < IDLE, f"{resident / 2**20:.0f} MiB"
 
 
 @pytest.fixture

@@ -152,7 +152,7 @@ async def test_a_full_disk_is_told_as_such_and_leaves_nothing_behind(database: D
         async with database.transaction() as tx:
             await tx.execute(INSERT, ("a", "x" * 100_000))
     assert (full.value.code, database.works) == (Code.DISK_FULL, False)
-    assert isinstance(full.value.__cause__, sqlite3.OperationalError)
+    assert isinstance(full.value, sqlite3.OperationalError), "whoever waits such errors out waits this one out"
     async with database.transaction() as tx:
         await tx.all("PRAGMA max_page_count=1000000")
     await marks.write(database, "a", "x" * 100_000)
