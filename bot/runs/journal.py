@@ -24,7 +24,7 @@ from bot.store import events as event_rows
 from bot.store import runs as rows
 from bot.store.db import Database
 from bot.store.events import Batch
-from trainer_core.events import Event, MetricsProgress
+from trainer_core.events import Event, JobProgress, MetricsProgress
 from trainer_core.faults import reach
 
 _CHUNK = 1 << 20
@@ -131,11 +131,19 @@ class Journal:
             if events:
                 await self._announce(tx, Change(before, run, events))
         reach("journal.ingested")
+        self._tell(job, batch)
+        return True
+
+    def _tell(self, job: Job, batch: Batch) -> None:
+        """Tell whoever looks after the bot what is not in the store."""
+        reports = (entry.event for entry in batch.entries)
+        dropped = sum(event.dropped for event in reports if isinstance(event, JobProgress | MetricsProgress))
+        if dropped:
+            log.warning("the disk did not take %d events into %s; the training went on", dropped, _file(job))
         if batch.misfits:
             first = batch.misfits[0]
             told = (_file(job), batch.lines_set_aside, first.offset, first.reason)
             log.warning("lines of %s that are no events were set aside: %d; the first is at byte %d (%s)", *told)
-        return True
 
 
 def _states(run: Run, events: Sequence[Event], at: float) -> Iterator[Run]:

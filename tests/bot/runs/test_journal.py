@@ -268,6 +268,20 @@ async def test_a_journal_that_was_cut_short_is_named_and_nothing_is_read_twice(
     assert (await engine.read(NAME)).state is (RunState.SUCCEEDED if grows else RunState.RUNNING)
 
 
+async def test_what_a_full_disk_did_not_take_is_told_and_the_run_goes_on(
+    engine: Engine, caplog: pytest.LogCaptureFixture
+) -> None:
+    await engine.add(RunState.STARTING, attempt=1)
+    late = progress(9).model_copy(update={"dropped": 7})
+    story: list[Event] = [JobStarted(pid=1, host="h", device="CPU"), progress(1), late, JobCompleted(summary=summary())]
+    engine.attempt(NAME).events.write_bytes(lines(NAME, 1, story))
+    end(engine)
+    await follow(engine)
+    assert [event.seq for event in await engine.stored(NAME)] == [1, 2, 3, 4]
+    assert (await engine.read(NAME)).state is RunState.SUCCEEDED
+    assert f"did not take 7 events into runs/{NAME}/attempts/1/events.jsonl" in caplog.text
+
+
 async def test_a_long_journal_is_read_in_pieces(engine: Engine) -> None:
     """Several chunks long, written while it is read."""
     await engine.add(RunState.STARTING, attempt=1)
