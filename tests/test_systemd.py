@@ -41,7 +41,10 @@ def test_only_the_bot_ends_with_the_service(service: dict[str, str]) -> None:
     assert service["KillMode"] == "process"
     assert service["OOMPolicy"] == "continue"
     assert service["Restart"] == "on-failure"
-    assert not {"PrivateTmp", "PrivateDevices", "RuntimeDirectory", "MemoryDenyWriteExecute"} & service.keys()
+    assert (
+        not {"PrivateTmp", "PrivateDevices", "RuntimeDirectory", "MemoryDenyWriteExecute", "ProtectHome"}
+        & service.keys()
+    )
 
 
 def test_the_bot_is_given_the_time_it_needs_to_end(service: dict[str, str]) -> None:
