@@ -21,7 +21,7 @@ async def test_a_worker_killed_in_a_step_is_replaced(stage: Stage, undisturbed: 
 
 async def test_a_bot_killed_again_and_again_finds_the_same_worker(stage: Stage, undisturbed: bytes) -> None:
     """It is back at once the first time, and the second time only when the worker has gone far ahead."""
-    await stage.submit(budget="24 steps")
+    await stage.submit()
     async with stage.bot() as bot:
         await stage.stepped(steps=2)
         await bot.kill()
@@ -29,7 +29,7 @@ async def test_a_bot_killed_again_and_again_finds_the_same_worker(stage: Stage, 
         await bot.start()
         await stage.connected()
         await bot.kill()
-        await stage.stepped(steps=20)
+        await stage.stepped(steps=12)
         assert worker is not None and stage.holder("worker") == worker
         await bot.start()
         await stage.rest(bot)
