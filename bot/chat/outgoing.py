@@ -10,6 +10,7 @@ from typing import NotRequired, TypedDict
 import discord
 
 from bot.chat.plot import PlotError, Plotter
+from bot.chat.render.curve import PlotRequest
 from bot.chat.render.message import Message
 from bot.chat.ui.buttons import buttons_view
 
@@ -89,11 +90,14 @@ class Outgoing:
 
 
 async def compose(message: Message, plotter: Plotter) -> Outgoing:
-    """Draw what is to be drawn. A picture that fails is logged, and the message goes without it."""
-    if message.plot is None:
-        return Outgoing(message)
+    """Draw what is to be drawn. Without its picture, if that fails, the message goes all the same."""
+    return Outgoing(message, await picture(message.plot, plotter) if message.plot else None)
+
+
+async def picture(plot: PlotRequest, plotter: Plotter) -> bytes | None:
+    """The PNG. One that fails is logged, and None."""
     try:
-        return Outgoing(message, await plotter.draw(message.plot))
+        return await plotter.draw(plot)
     except PlotError:
-        _log.exception("no picture for %s", message.plot.title)
-        return Outgoing(message)
+        _log.exception("no picture for %s", plot.title)
+        return None

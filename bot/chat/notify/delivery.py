@@ -80,14 +80,20 @@ class Delivery:
         if message is None:
             await self.drop(letter, "no longer worth sending", dead=False)
             return None
-        if there.message_id is None:
-            there = await self._send(there, await self._drawn(there, message, last=last))
-        elif there is letter or not is_final(Kind(letter.kind)):
-            await self._edit(there, await self._drawn(there, message, last=last))
+        if there is not letter and is_final(Kind(letter.kind)):
+            late = False
+        else:
+            outgoing, late = await self._drawn(there, message, last=last)
+            if there.message_id is None:
+                there = await self._send(there, outgoing)
+            elif late:
+                return there
+            else:
+                await self._edit(there, outgoing)
         reach("sender.sent")
-        await self._note(there, is_new=letter.message_id is None, last=last)
+        await self._note(there, is_new=letter.message_id is None, last=last, late=late)
         reach("sender.noted")
-        return None if last else there
+        return None if last and not late else there
 
     async def drop(self, letter: Letter, why: str, *, dead: bool) -> None:
         """Never send it, again."""
@@ -95,11 +101,11 @@ class Delivery:
             await outbox.drop(tx, letter.id, why, dead=dead)
         self._pictures.forget(letter.id)
 
-    async def _drawn(self, letter: Letter, message: Message, *, last: bool) -> Outgoing:
-        is_edit = letter.message_id is not None
-        return await self._pictures.compose(
-            message, letter.id, is_card=letter.kind == Kind.LIVE and not last, is_edit=is_edit
-        )
+    async def _drawn(self, letter: Letter, message: Message, *, last: bool) -> tuple[Outgoing, bool]:
+        """The message with its picture, and whether that is late."""
+        if last:
+            return await self._pictures.for_last(message)
+        return await self._pictures.for_card(message, letter.id, is_edit=letter.message_id is not None), False
 
     async def _look_up(self, letter: Letter, status: RunStatus) -> Letter:
         """The letter with the message that Discord has of an earlier try; without it, if it has none."""
@@ -155,10 +161,12 @@ class Delivery:
     async def _turn(self, letter: Letter) -> None:
         await self._rate.turn(first=Kind(letter.kind).lasts)
 
-    async def _note(self, letter: Letter, *, is_new: bool, last: bool) -> None:
+    async def _note(self, letter: Letter, *, is_new: bool, last: bool, late: bool) -> None:
+        """A message whose picture is late stays due for an edit."""
         assert letter.channel_id is not None and letter.message_id is not None, "Discord has it"
+        shown = replace(letter, revision=letter.revision - late)
         async with self._database.transaction() as tx:
-            await outbox.delivered(tx, letter, letter.message_id, letter.channel_id, self._now(), last=last)
+            await outbox.delivered(tx, shown, letter.message_id, letter.channel_id, self._now(), last=last and not late)
             if is_new:
                 # Direct messages arrive: what did not while they were closed goes out now.
                 await people.open_dms(tx, letter.user_id)

@@ -100,8 +100,11 @@ class Pace:
             time = max(time, self._pauses.get(letter.id, 0.0), self._channels.get(letter.user_id, 0.0))
         return time
 
-    def _rank(self, letter: Waiting) -> tuple[float, int, bool, float, int]:
-        """Of cards the one goes first that was shown the longest ago, so that all have their share."""
+    def _rank(self, letter: Waiting) -> tuple[float, int, bool, bool, float, int]:
+        """What is not there yet goes before what only changes.
+
+        Of cards the one goes first that was shown the longest ago, so that all have their share.
+        """
         failed = self._people.get(letter.user_id, 0.0) if self.is_out else 0.0
         shown = self._pauses.get(letter.id, 0.0)
-        return failed, letter.priority, not letter.urgent, 0.0 if letter.urgent else shown, letter.id
+        return failed, letter.priority, not letter.is_new, not letter.urgent, 0.0 if letter.urgent else shown, letter.id

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from collections import OrderedDict
 from collections.abc import Callable
 
-from bot.chat.outgoing import Outgoing, compose
+from bot.chat.outgoing import Outgoing, picture
 from bot.chat.plot import Plotter
 from bot.chat.render.curve import PlotRequest
 from bot.chat.render.message import Message
 
 _VISIBLE = 0.02
 """Of the picture's width: what a curve grows by before it is drawn again."""
-_LINE = 2
-"""So many pictures may wait to be drawn before a message goes without its own, or keeps the one it has."""
+_PATIENCE = 1.0
+"""Seconds that word of an end waits for its picture. What is drawn later comes with an edit."""
+_KEPT = 8
+"""Pictures kept: how a run ended is drawn once for the notices to all who watch it, and for their cards."""
 _CARD_PAUSE = 1.0
 """Seconds between two pictures of cards, whoever's: the processor is for training, and notices need pictures, too."""
 
@@ -39,27 +43,41 @@ class Pictures:
         self._next_card = 0.0
         self._shown: dict[int, PlotRequest] = {}
         """By letter: the newest picture, its training curve only to its end."""
+        self._drawn: OrderedDict[PlotRequest, asyncio.Task[bytes | None]] = OrderedDict()
 
-    async def compose(self, message: Message, letter_id: int, *, is_card: bool, is_edit: bool) -> Outgoing:
-        """The message with its picture. A card has a new one if nobody else wants any; other messages wait in line."""
+    async def for_card(self, message: Message, letter_id: int, *, is_edit: bool) -> Outgoing:
+        """A card that will change again. It has a new picture if nobody else waits for any."""
         plot = message.plot
         if plot is None:
             return Outgoing(message)
-        if not (self._may_draw_card(letter_id, plot) if is_card else self._plotter.line <= _LINE):
+        if not self._may_draw_card(letter_id, plot):
             return Outgoing(message, keeps=is_edit)
-        if is_card:
-            self._next_card = self._steady() + _CARD_PAUSE
-        outgoing = await compose(message, self._plotter)
-        if outgoing.png is None:
+        self._next_card = self._steady() + _CARD_PAUSE
+        png = await picture(plot, self._plotter)
+        if png is None:
             return Outgoing(message, keeps=is_edit)
-        if is_card:
-            self._shown[letter_id] = PlotRequest(plot.title, plot.train[-1:], plot.validation, plot.steps_total)
-        return outgoing
+        self._shown[letter_id] = PlotRequest(plot.title, plot.train[-1:], plot.validation, plot.steps_total)
+        return Outgoing(message, png)
+
+    async def for_last(self, message: Message) -> tuple[Outgoing, bool]:
+        """A message in its last state, and whether its picture is still being drawn: ask again for the same then."""
+        if message.plot is None:
+            return Outgoing(message), False
+        drawing = self._drawing(message.plot)
+        done, _ = await asyncio.wait({drawing}, timeout=_PATIENCE)
+        return (Outgoing(message, drawing.result()), False) if done else (Outgoing(message), True)
+
+    def forget(self, letter_id: int) -> None:
+        """The message never changes again."""
+        self._shown.pop(letter_id, None)
 
     def _may_draw_card(self, letter_id: int, plot: PlotRequest) -> bool:
         free = not self._plotter.line and self._steady() >= self._next_card
         return free and looks_new(self._shown.get(letter_id), plot)
 
-    def forget(self, letter_id: int) -> None:
-        """The message never changes again."""
-        self._shown.pop(letter_id, None)
+    def _drawing(self, plot: PlotRequest) -> asyncio.Task[bytes | None]:
+        if plot not in self._drawn:
+            self._drawn[plot] = asyncio.create_task(picture(plot, self._plotter), name=f"picture of {plot.title}")
+            for old in [known for known, task in self._drawn.items() if task.done()][:-_KEPT]:
+                del self._drawn[old]
+        return self._drawn[plot]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from collections.abc import AsyncIterator
 
 import pytest
@@ -57,7 +59,7 @@ async def test_a_card_keeps_its_picture_until_it_would_look_different(plotter: P
 
     async def edit(step: int, letter_id: int = 1) -> Outgoing:
         time.now += 5
-        return await pictures.compose(card(step), letter_id, is_card=True, is_edit=True)
+        return await pictures.for_card(card(step), letter_id, is_edit=True)
 
     assert (await edit(200)).png is not None
     assert (kept := await edit(210)).png is None and "attachments" not in kept.for_edit()
@@ -68,13 +70,36 @@ async def test_a_card_keeps_its_picture_until_it_would_look_different(plotter: P
     assert (await edit(300, letter_id=2)).png is not None
 
 
-async def test_a_notice_waits_in_a_short_line_only_and_a_card_in_none(plotter: Plotter) -> None:
+async def test_a_card_has_no_new_picture_while_others_wait_for_theirs(plotter: Plotter) -> None:
     pictures = Pictures(plotter)
-    message = card(200)
-    drawn = [asyncio.create_task(pictures.compose(message, n, is_card=False, is_edit=False)) for n in range(5)]
+    drawing = asyncio.create_task(plotter.draw(curve(9)))
     await asyncio.sleep(0)
-    edited = await pictures.compose(message, 9, is_card=True, is_edit=True)
-    sent = await pictures.compose(message, 10, is_card=False, is_edit=False)
+    edited = await pictures.for_card(card(200), 1, is_edit=True)
+    sent = await pictures.for_card(card(200), 2, is_edit=False)
     assert edited.png is None and edited.keeps
     assert sent.png is None and not sent.keeps and "files" not in sent.for_send()
-    assert [outgoing.png is not None for outgoing in await asyncio.gather(*drawn)] == [True, True, True, False, False]
+    await drawing
+
+
+async def test_a_notice_does_not_wait_long_and_its_picture_follows(plotter: Plotter) -> None:
+    """The process is frozen until the message has gone without."""
+    await plotter.draw(curve(9))
+    assert plotter.process_id is not None
+    os.kill(plotter.process_id, signal.SIGSTOP)
+    pictures = Pictures(plotter)
+    sent, late = await pictures.for_last(card(200))
+    assert sent.png is None and late
+    os.kill(plotter.process_id, signal.SIGCONT)
+    while late:
+        sent, late = await pictures.for_last(card(200))
+    assert sent.png is not None
+
+
+async def test_the_same_picture_is_drawn_once(plotter: Plotter) -> None:
+    pictures = Pictures(plotter)
+    late = True
+    while late:
+        first, late = await pictures.for_last(card(200))
+    await plotter.close()
+    assert (await pictures.for_last(card(200)))[0].png == first.png is not None
+    assert (await pictures.for_last(card(300))) == (Outgoing(card(300)), False), "without, as it cannot be drawn"

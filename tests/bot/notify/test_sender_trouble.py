@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from dataclasses import replace
 
 import pytest
 
 from bot.chat.notify import delivery, policy
 from bot.chat.notify.kinds import Kind
+from bot.chat.render.curve import PlotRequest
 from bot.runs.model import Run, RunState
 from playground.people import Person
+from tests.bot.chat import stories
 from tests.bot.notify.conftest import MESSAGE, MESSAGES, Post
 from trainer_core.faults import Faults, Rule
 
@@ -201,3 +205,24 @@ async def test_a_dropped_gateway_holds_up_nothing(post: Post) -> None:
         await end_all(post, "swans")
         await post.ada.until(lambda m: "swans" in m.content)
         await post.playground.until_connected()
+
+
+async def test_the_end_is_told_before_its_picture_is_drawn(post: Post) -> None:
+    """The plotting process hangs; the picture comes with an edit when it goes on."""
+    await post.plotter.draw(PlotRequest("warm", ((1, 1.0), (2, 1.0)), ()))
+    assert post.plotter.process_id is not None
+    os.kill(post.plotter.process_id, signal.SIGSTOP)
+    run = await post.run("swans")
+    for step in (100, 200, 300):
+        await post.report(run, stories.progress(step))
+    async with post.sending():
+        await post.moved(run, RunState.FAILED)
+        told = await post.ada.until(lambda m: "failed" in m.content)
+        assert "image" not in told.embeds[0]
+        os.kill(post.plotter.process_id, signal.SIGCONT)
+        await post.noted(lambda row: row["message_id"] == told.id)
+        while not any("image" in embed for m in post.ada.inbox() if m.id == told.id for embed in m.embeds):
+            await post.later(1)
+            await asyncio.sleep(0.1)
+        await post.noted(lambda row: row["message_id"] == told.id and row["state"] == "closed")
+    assert names(post.ada) == ["swans"]
