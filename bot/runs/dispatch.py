@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from bot.runs.model import Run
@@ -15,6 +15,11 @@ class Dispatch(Protocol):
     @property
     def slots(self) -> Sequence[Slot]:
         """What runs can be given to run on."""
+        ...
+
+    @property
+    def held(self) -> Mapping[str, float]:
+        """Seconds for which each run that failed waits before it is tried again, by name."""
         ...
 
     def wake(self) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 
 from bot.runs import lifecycle, queue
 from bot.runs.announce import Announce, Change
@@ -70,6 +70,11 @@ class Dispatcher:
     @property
     def slots(self) -> Sequence[Slot]:
         return self._executor.slots
+
+    @property
+    def held(self) -> Mapping[str, float]:
+        now = asyncio.get_running_loop().time()
+        return {name: max(handle.when() - now, 0.0) for name, handle in self._held.items()}
 
     async def start(self) -> None:
         """Take up what an earlier bot left, then start what is queued."""

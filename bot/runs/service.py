@@ -166,7 +166,7 @@ class RunService:
         """
         async with self._database.snapshot() as tx:
             if name is not None:
-                return await views.load_status(tx, await self._find(tx, person, name), self._dispatch.slots)
+                return await self._status(tx, await self._find(tx, person, name))
             own = await rows.owned_by(tx, person.id, limit=50)
             if not own:
                 raise SpotterError(
@@ -176,13 +176,13 @@ class RunService:
                     next_step="Start one with `/trainer train`.",
                 )
             chosen = next((run for run in own if not run.state.is_terminal), own[0])
-            return await views.load_status(tx, chosen, self._dispatch.slots)
+            return await self._status(tx, chosen)
 
     async def status_for_view(self, name: str) -> RunStatus | None:
         """A run as it stands, for the reports Spotter sends by itself; None if there is no such run."""
         async with self._database.snapshot() as tx:
             run = await rows.find(tx, name)
-            return await views.load_status(tx, run, self._dispatch.slots) if run else None
+            return await self._status(tx, run) if run else None
 
     async def runs(self, person: Person, limit: int = 20) -> list[RunStatus]:
         """The person's runs, newest first; for the owner everybody's that have not ended, too."""
@@ -192,7 +192,7 @@ class RunService:
                 known = {run.name for run in found}
                 found += [run for run in await rows.in_states(tx, GOING) if run.name not in known]
                 found.sort(key=lambda run: run.created_at, reverse=True)
-            waiting = await views.load_waiting(tx, self._dispatch.slots)
+            waiting = await views.load_waiting(tx, self._dispatch.slots, self._dispatch.held)
             return [await views.status_with(tx, run, waiting, points=1) for run in found[:limit]]
 
     async def run_names(
@@ -245,6 +245,9 @@ class RunService:
             tx.after_commit["dispatch"] = self._dispatch.wake
             return await self._submitted(tx, run, card)
 
+    async def _status(self, tx: Transaction, run: Run) -> RunStatus:
+        return await views.load_status(tx, run, self._dispatch.slots, self._dispatch.held)
+
     def _check_device(self, spec: RunSpec) -> None:
         """Raises SpotterError if nothing here is what the spec asks to run on: it would wait for ever."""
         slots = self._dispatch.slots
@@ -269,7 +272,7 @@ class RunService:
             return await self._submitted(tx, run, card)
 
     async def _submitted(self, tx: Transaction, run: Run, card: DatasetCard) -> Submitted:
-        waiting = await views.load_waiting(tx, self._dispatch.slots)
+        waiting = await views.load_waiting(tx, self._dispatch.slots, self._dispatch.held)
         return Submitted(run, card, waiting.positions.get(run.name), waiting.starts_in.get(run.name))
 
     async def _move(self, tx: Transaction, run: Run, to: RunState) -> Run:

@@ -12,6 +12,8 @@ from bot.store import attempts, events
 from bot.store import runs as rows
 from bot.store.db import Transaction
 
+_NOBODY: Mapping[str, float] = {}
+
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
@@ -23,7 +25,8 @@ class Waiting:
     """Seconds until each is expected to start; without those of which nobody can tell."""
 
 
-async def load_waiting(tx: Transaction, slots: Sequence[Slot]) -> Waiting:
+async def load_waiting(tx: Transaction, slots: Sequence[Slot], held: Mapping[str, float] = _NOBODY) -> Waiting:
+    """The queue on these slots; `held`: seconds for which a run that failed waits before it is tried again."""
     queued = await rows.in_states(tx, [RunState.QUEUED])
     if not queued:
         return Waiting({}, {})
@@ -34,12 +37,15 @@ async def load_waiting(tx: Transaction, slots: Sequence[Slot]) -> Waiting:
         for attempt in await attempts.unended(tx)
     }
     positions = {run.name: place for place, run in enumerate(queue.order(queued, running), start=1)}
-    return Waiting(positions, queue.forecast(queued, running, busy, slots, _length))
+    starts_in = queue.forecast(queued, running, busy, slots, _length)
+    return Waiting(positions, {run: max(seconds, held.get(run, 0.0)) for run, seconds in starts_in.items()})
 
 
-async def load_status(tx: Transaction, run: Run, slots: Sequence[Slot], points: int = 1000) -> RunStatus:
+async def load_status(
+    tx: Transaction, run: Run, slots: Sequence[Slot], held: Mapping[str, float] = _NOBODY, points: int = 1000
+) -> RunStatus:
     """Read everything a view of `run` shows, with about `points` points of its curve."""
-    waiting = await load_waiting(tx, slots) if run.state is RunState.QUEUED else Waiting({}, {})
+    waiting = await load_waiting(tx, slots, held) if run.state is RunState.QUEUED else Waiting({}, {})
     return await status_with(tx, run, waiting, points)
 
 

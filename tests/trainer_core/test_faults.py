@@ -17,12 +17,12 @@ from trainer_core.faults import ONCE, POINTS, VARIABLE, Faults, InjectedError, R
 ROOT = Path(__file__).parents[2]
 
 
-def reaching(rules: str, times: int = 1, **environment: str) -> subprocess.CompletedProcess[str]:
+def reaching(rules: str, times: int = 1, once: Path | None = None) -> subprocess.CompletedProcess[str]:
     """A process that reaches a point so many times."""
     code = f"from trainer_core.faults import reach\nfor _ in range({times}): reach('worker.step')\nprint('through')"
     return subprocess.run(
         [sys.executable, "-c", code],
-        env={**os.environ, VARIABLE: rules, **environment},
+        env={**os.environ, VARIABLE: rules, **({ONCE: str(once)} if once else {})},
         capture_output=True,
         text=True,
         check=False,
@@ -37,7 +37,7 @@ def test_a_process_is_killed_the_time_it_was_asked_for() -> None:
 
 
 def test_a_rule_comes_true_once_over_all_processes(tmp_path: Path) -> None:
-    first, second = (reaching("worker.step:1:kill", **{ONCE: str(tmp_path)}) for _ in range(2))
+    first, second = (reaching("worker.step:1:kill", once=tmp_path) for _ in range(2))
     assert first.returncode == -signal.SIGKILL
     assert second.returncode == 0
 

@@ -44,6 +44,10 @@ class Recorded:
     restarted: list[str] = field(default_factory=list)
     waited: list[str] = field(default_factory=list)
 
+    @property
+    def held(self) -> dict[str, float]:
+        return {}
+
     def wake(self) -> None:
         self.woken += 1
 

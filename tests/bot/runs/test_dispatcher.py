@@ -385,11 +385,12 @@ async def test_a_run_waits_before_it_is_tried_again(engine: Engine) -> None:
     await queue(engine, "unlucky", queued_at=1.0)
     await queue(engine, "next", queued_at=2.0)
     stage = Stage()
-    async with dispatching(engine, stage, pause=3600.0):
+    async with dispatching(engine, stage, pause=3600.0) as dispatcher:
         await stage.until_submitted(1)
         await stage.says(Job("unlucky", 1), STARTED)
         await stage.ends(Job("unlucky", 1), Exit(Ending.KILLED, 9))
         await stage.until_submitted(2)
+        assert 3500 < dispatcher.held["unlucky"] <= 3600
     assert stage.submitted == [Job("unlucky", 1), Job("next", 1)], "the slot is not held meanwhile"
 
 

@@ -27,6 +27,7 @@ class Asked:
     """Whoever starts and tends runs: a port of its own, which notes what it is asked."""
 
     slots: tuple[Slot, ...] = share(1, 2, ())
+    held: dict[str, float] = field(default_factory=dict)
     calls: list[tuple[str, str]] = field(default_factory=list)
 
     def wake(self) -> None:
@@ -159,6 +160,14 @@ async def test_a_card_that_is_not_there_is_not_waited_for(service: RunService) -
     with pytest.raises(SpotterError) as refused:
         await service.submit(ADA, Submission(data="python-docs", overrides={"device": "cuda"}))
     assert (refused.value.code, refused.value.field) == (Code.CUDA_NOT_AVAILABLE, "device")
+
+
+async def test_a_run_that_failed_is_told_when_it_is_tried_again(
+    engine: Engine, service: RunService, asked: Asked
+) -> None:
+    await engine.add(RunState.QUEUED, attempt=1)
+    asked.held[NAME] = 60.0
+    assert (await service.status(ADA)).starts_in == 60.0
 
 
 async def test_who_waits_is_told_when_it_starts(engine: Engine, service: RunService) -> None:
