@@ -7,8 +7,8 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from uuid import uuid4
 
@@ -171,8 +171,9 @@ def group() -> Iterator[MemoryGroup]:
     except OSError as error:
         pytest.skip(f"this process may not limit memory with cgroups: {error.strerror}")
     yield group
-    with suppress(OSError):
-        group.folder.rmdir()
+    while group.processes.read_text():  # the shim has said its last word, and is about to end
+        time.sleep(0.02)
+    group.folder.rmdir()
 
 
 def test_a_worker_over_the_memory_limit_is_told_from_one_that_was_killed(home: Home, group: MemoryGroup) -> None:

@@ -149,7 +149,7 @@ def test_a_worker_that_stands_still_tells_where_and_when_killed_leaves_its_signa
     os.kill(holders["worker"].pid, signal.SIGKILL)
     assert shim.answer() == {}
     record = json.loads((attempt / "exit.json").read_text())
-    assert (record["status"], record["signal"]) == (None, signal.SIGKILL)
+    assert (record["status"], record["signal"], record["oom"]) == (None, signal.SIGKILL, False)
 
 
 def test_an_attempt_whose_folder_takes_no_lock_is_refused(shim: Shim, tmp_path: Path) -> None:
