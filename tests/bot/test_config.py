@@ -18,6 +18,11 @@ GOOD: list[tuple[str, str, str, object]] = [
     ("SPOTTER_ALLOWED_USER_IDS", "allowed_user_ids", "12, 34,,56 ", frozenset({12, 34, 56})),
     ("SPOTTER_HOME", "home", "elsewhere", Path("elsewhere")),
     ("SPOTTER_SLOTS", "slots", "3", 3),
+    ("SPOTTER_CPU_THREADS", "cpu_threads", "8", 8),
+    ("SPOTTER_GPUS", "gpus", "none", "none"),
+    ("SPOTTER_RUNNING_PER_PERSON", "running_per_person", "2", 2),
+    ("SPOTTER_QUEUED_PER_PERSON", "queued_per_person", "5", 5),
+    ("SPOTTER_STALL_MINUTES", "stall_minutes", "0.5", 0.5),
     ("SPOTTER_STANDBY", "standby", "0", 0),
     ("SPOTTER_HEARTBEAT_MINUTES", "heartbeat_minutes", "2.5", 2.5),
     ("SPOTTER_ATTACHMENT_MB", "attachment_mb", "25", 25.0),
@@ -33,6 +38,11 @@ IN_TOML = {
     "allowed_user_ids": "[12, 34, 56]",
     "home": '"elsewhere"',
     "slots": "3",
+    "cpu_threads": "8",
+    "gpus": '"none"',
+    "running_per_person": "2",
+    "queued_per_person": "5",
+    "stall_minutes": "0.5",
     "standby": "0",
     "heartbeat_minutes": "2.5",
     "attachment_mb": "25",
@@ -52,6 +62,11 @@ BAD: list[tuple[str, str]] = [
     ("SPOTTER_SLOTS", "0"),
     ("SPOTTER_SLOTS", "65"),
     ("SPOTTER_SLOTS", "many"),
+    ("SPOTTER_CPU_THREADS", "-1"),
+    ("SPOTTER_RUNNING_PER_PERSON", "-1"),
+    ("SPOTTER_QUEUED_PER_PERSON", "0"),
+    ("SPOTTER_STALL_MINUTES", "0"),
+    ("SPOTTER_STALL_MINUTES", "nan"),
     ("SPOTTER_STANDBY", "-1"),
     ("SPOTTER_STANDBY", "9"),
     ("SPOTTER_HEARTBEAT_MINUTES", "-1"),
@@ -254,3 +269,12 @@ def test_a_wrong_token_is_not_repeated_not_even_in_a_traceback(written: str) -> 
         load_settings()
     shown = "".join(traceback.format_exception(raised.value))
     assert "NjIy" not in shown and "19862249" not in shown
+
+
+def test_faults_that_tests_ask_for_are_no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPOTTER_FAULT", "worker.step:1:kill")
+    monkeypatch.setenv("SPOTTER_FAULT_ONCE", "somewhere")
+    load_settings()
+    monkeypatch.setenv("SPOTTER_FAULTS", "worker.step:1:kill")
+    with pytest.raises(SettingsError, match="SPOTTER_FAULTS: there is no such setting"):
+        load_settings()
