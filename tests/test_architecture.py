@@ -12,7 +12,9 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 HEAVY = {"torch", "transformers", "datasets", "tokenizers", "numpy", "matplotlib", "safetensors"}
-TORCHLESS = ["spec", "events", "errors", "state", "schedule", "guard", "shim", "layout", "atomic", "control", "process"]
+TORCHLESS = """
+    spec events errors state schedule guard shim layout atomic control process faults disk memory
+""".split()
 
 
 def modules(package: str) -> Iterator[tuple[str, Path]]:
