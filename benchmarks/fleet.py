@@ -13,6 +13,7 @@ import asyncio
 import contextlib
 import json
 import math
+import os
 import random
 import statistics
 import sys
@@ -225,6 +226,7 @@ class Result:
             ("the bot's memory", f"{self.resident:.0f} MiB"),
             ("the bot's processor time", f"{self.busy:.0%} of a core"),
             ("the playground's", f"{self.other_side_busy:.0%} of a core"),
+            ("processes that wanted to run", f"{os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"),
         ]
         return "\n".join(f"{name:34}{value}" for name, value in lines)
 

@@ -98,6 +98,6 @@ async def picture(plot: PlotRequest, plotter: Plotter) -> bytes | None:
     """The PNG. One that fails is logged, and None."""
     try:
         return await plotter.draw(plot)
-    except PlotError:
-        _log.exception("no picture for %s", plot.title)
+    except PlotError as error:
+        _log.warning("no picture for %s: %s", plot.title, error)
         return None

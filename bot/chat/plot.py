@@ -74,7 +74,9 @@ class Plotter:
                     png = await self._ask(request)
             except (OSError, EOFError) as error:
                 await self._end()
-                raise PlotError(f"the plotting process gave no picture: {error or type(error).__name__}") from error
+                raise PlotError(
+                    f"the plotting process gave no picture: {str(error) or type(error).__name__}"
+                ) from error
             except BaseException:
                 # Cancelled, too: the answer on its way would be taken for the next question's.
                 await self._end()

@@ -14,7 +14,7 @@ from bot.chat.render.message import Message
 
 _VISIBLE = 0.02
 """Of the picture's width: what a curve grows by before it is drawn again."""
-_PATIENCE = 1.0
+_PATIENCE = 0.5
 """Seconds that word of an end waits for its picture. What is drawn later comes with an edit."""
 _KEPT = 8
 """Pictures kept: how a run ended is drawn once for the notices to all who watch it, and for their cards."""

@@ -33,8 +33,8 @@ class TokenBucket:
 class Rate:
     """Lets requests out one by one. Those that matter more go first; the others have what is left."""
 
-    def __init__(self, per_second: float = 40.0, burst: int = 3, *, now: Callable[[], float] = time.monotonic) -> None:
-        """Below Discord's own limit, so that a request that was held up on the way does not break it."""
+    def __init__(self, per_second: float = 36.0, burst: int = 2, *, now: Callable[[], float] = time.monotonic) -> None:
+        """So far below Discord's limit that a dozen requests which were held up on the way do not break it."""
         self._bucket = TokenBucket(per_second, burst, now())
         self._now = now
         self._first: deque[asyncio.Future[None]] = deque()

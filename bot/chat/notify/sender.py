@@ -29,8 +29,8 @@ _DMS_CLOSED = frozenset({50007, 50278})
 _UNKNOWN_CHANNEL, _UNKNOWN_MESSAGE = 10003, 10008
 _TRIES = 5
 """After so many a message that Discord refuses as such is given up; outages are waited out."""
-_AT_ONCE, _CARDS_AT_ONCE = 48, 24
-"""Letters under way: at a third of a second each, a dozen take up Discord's whole rate."""
+_AT_ONCE, _CARDS_AT_ONCE = 48, 12
+"""Letters under way. A dozen, at a third of a second each, take up the rate; more would only wait for each other."""
 _BREATH = 0.05
 """Seconds between two looks into the outbox, so that a thousand changes are one look."""
 
