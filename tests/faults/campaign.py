@@ -53,11 +53,12 @@ class Outcome:
     def row(self) -> str:
         hits = "; ".join(map(str, self.plan.hits))
         back = "at once" if self.plan.back_at_once else "after its worker"
+        back += " + standby" if self.plan.standby else ""
         outcome = "LOST" if self.losses else "kept"
         return _ROW.format(self.iteration, hits, back, self.attempts, self.bots, outcome, f"{self.seconds:.1f}")
 
 
-_ROW = "{:>5}  {:75}  {:16}  {:>8}  {:>4}  {:4}  {:>7}"
+_ROW = "{:>5}  {:75}  {:26}  {:>8}  {:>4}  {:4}  {:>7}"
 HEADING = _ROW.format("", "killed", "bot comes back", "attempts", "bots", "run", "seconds")
 
 
@@ -69,7 +70,7 @@ async def iterate(folder: Path, iteration: int, what: Plan, undisturbed: bytes) 
         await stage.submit()
         losses = []
         struck = 0
-        async with stage.bot(what.faults) as bot:
+        async with stage.bot(what.faults, SPOTTER_STANDBY=str(int(what.standby))) as bot:
             strikes = [asyncio.create_task(_strike(stage, hit)) for hit in what.hits if isinstance(hit, AtMoment)]
             try:
                 await stage.rest(bot, None if what.back_at_once else lambda: _worker_gone(stage))
@@ -112,9 +113,9 @@ def _told(stage: Stage) -> int:
 
 
 def _kill(stage: Stage, victims: Sequence[Role]) -> bool:
-    """Kill every such process of the stage, also one that still starts. False if there is none."""
-    there = {_role(process): process for process in living(stage.home.path)}
-    found = [there[victim] for victim in victims if victim in there]
+    """Kill every such process of the stage, also one that still starts or waits. False if there is none."""
+    there = [(_role(process), process) for process in living(stage.home.path)]
+    found = [process for victim in victims for role, process in there if role is victim]
     for process in found:
         with suppress(psutil.Error):
             process.kill()

@@ -83,6 +83,8 @@ class Plan:
     hits: tuple[AtPoint | AtMoment, ...]
     back_at_once: bool
     """Whether a killed bot is started again at once, or only when its worker has ended."""
+    standby: bool = False
+    """Whether a second worker waits meanwhile, for which there is no run."""
 
     @property
     def faults(self) -> str:
@@ -93,7 +95,7 @@ class Plan:
 def plan(seed: int, iteration: int) -> Plan:
     random = Random(f"{seed}:{iteration}")
     hits = tuple(_hit(random) for _ in range(random.choice((1, 1, 2))))
-    return Plan(hits, back_at_once=random.random() < 0.7)
+    return Plan(hits, back_at_once=random.random() < 0.7, standby=random.random() < 0.2)
 
 
 def _hit(random: Random) -> AtPoint | AtMoment:

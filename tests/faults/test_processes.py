@@ -94,3 +94,15 @@ async def test_killed_while_a_worker_is_being_started(
     assert len(ask(stage.home, "SELECT * FROM attempts")) == attempts
     assert sum(attempt.events.exists() for attempt in stage.attempts()) == 1, "one worker trained"
     assert broken(stage, undisturbed) == []
+
+
+async def test_runs_that_wait_for_one_slot_never_share_it(stage: Stage, undisturbed: bytes) -> None:
+    """A worker dies at its work, and the bot as it gives the slot on."""
+    await stage.submit("first")
+    await stage.submit("second", person=stage.playground.person("Grace"))
+    async with stage.bot("dispatcher.claimed:2:kill,worker.step:12:kill") as bot:
+        await stage.rest(bot)
+    slots = ask(stage.home, "SELECT run, slot FROM attempts ORDER BY started_at")
+    assert {row["slot"] for row in slots} == {"cpu-0"} and slots[0]["run"] == "first" and slots[-1]["run"] == "second"
+    assert len(stage.playground.person("Grace").notifications()) == len(stage.owner.notifications()) == 1
+    assert broken(stage, undisturbed) == []
