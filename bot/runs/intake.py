@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from trainer_core import disk
 from trainer_core.data import corpus
 from trainer_core.data.corpus import DatasetCard
 from trainer_core.errors import Code, SpotterError
@@ -83,6 +84,16 @@ def usable(home: Home, person: Person) -> list[DatasetCard]:
 
 def take_in(home: Home, person: Person, submission: Submission, limit: int) -> DatasetCard:
     """The data set to train on, taken in first if it comes as a file of at most `limit` bytes. Raises SpotterError."""
+    try:
+        return _data_of(home, person, submission, limit)
+    except OSError as error:
+        if not disk.takes_nothing(error):
+            raise
+        said = disk.complaint(error)
+        raise SpotterError(Code.DISK_FULL, f"{said[:1].upper()}{said[1:]}: nothing was taken in.") from error
+
+
+def _data_of(home: Home, person: Person, submission: Submission, limit: int) -> DatasetCard:
     if submission.file is not None and submission.data is not None:
         raise SpotterError(Code.CONFIG_INVALID, "give a data set's name or a file, not both", field="data")
     if submission.file is not None:

@@ -17,6 +17,7 @@ from tests.bot.chat.stories import progress, spec
 from tests.bot.runs.conftest import Engine
 from tests.bot.storing import append_events
 from trainer_core.errors import Code, SpotterError
+from trainer_core.faults import Faults, Rule
 
 ADA, GRACE = Person(7, is_owner=True), Person(8, is_owner=False)
 NAME = "brisk-otter-42"
@@ -137,6 +138,16 @@ async def test_more_runs_than_may_wait_are_refused_before_anything_is_taken_in(
     assert refused.value.code is Code.QUOTA_EXCEEDED
     assert not engine.home.datasets.exists()
     assert (await service.submit(ADA, Submission(data="python-docs", budget="5 steps"))).run.state is RunState.QUEUED
+
+
+async def test_a_disk_that_takes_nothing_is_said_to_be_one(
+    engine: Engine, service: RunService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("trainer_core.folders.reach", Faults([Rule.parse("folder.sync:1:enospc")]).reach)
+    with pytest.raises(SpotterError, match="The disk is full: nothing was taken in") as refused:
+        await service.submit(ADA, Submission(data="python-docs"))
+    assert refused.value.code is Code.DISK_FULL
+    assert await service.runs(ADA) == []
 
 
 async def test_one_request_made_twice_at_once_is_one_run(engine: Engine, service: RunService) -> None:
