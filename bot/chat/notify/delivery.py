@@ -80,9 +80,9 @@ class Delivery:
         if message is None:
             await self.drop(letter, "no longer worth sending", dead=False)
             return None
-        if there is not letter and is_final(Kind(letter.kind)):
-            late = False
-        else:
+        late = False
+        found_as_it_is = there.message_id != letter.message_id and is_final(Kind(letter.kind))
+        if not found_as_it_is:
             outgoing, late = await self._drawn(there, message, last=last)
             if there.message_id is None:
                 there = await self._send(there, outgoing)
