@@ -92,8 +92,7 @@ class Bot:
 
     async def kill(self) -> None:
         """End it as a power cut would."""
-        with suppress(ProcessLookupError):
-            self._running.kill()
+        self._signal(signal.SIGKILL)
         await self._running.wait()
 
     async def ended(self) -> int:
@@ -102,9 +101,14 @@ class Bot:
 
     async def stop(self) -> int:
         """End it as systemd does. Returns its exit status."""
-        with suppress(ProcessLookupError):
-            self._running.terminate()
+        self._signal(signal.SIGTERM)
         return await self.ended()
+
+    def _signal(self, number: signal.Signals) -> None:
+        # `Process.send_signal` would look first whether it has ended, and lose the status to asyncio if it just has.
+        if self._running.returncode is None:
+            with suppress(ProcessLookupError):
+                os.kill(self._running.pid, number)
 
     async def keep_running(self, down: Callable[[], Awaitable[None]] | None = None) -> None:
         """Start it again whenever it is killed, as systemd does, after `down`. Ends only if the bot gives up itself."""
@@ -190,12 +194,12 @@ class Stage:
         await self.playground.until_connected(WITHIN)
 
     async def rest(self, bot: Bot, down: Callable[[], Awaitable[None]] | None = None) -> None:
-        """Until every run has ended, every worker is gone, and everybody was told. The bot is kept running till then.
+        """Until every run has ended, every worker is gone, everybody was told, and the bot, kept running, is connected.
 
         Raises TimeoutError, AssertionError if the bot gives up.
         """
         running = asyncio.create_task(bot.keep_running(down))
-        quiet = asyncio.create_task(self.eventually(lambda: is_at_rest(self.home), "the stage comes to rest"))
+        quiet = asyncio.create_task(self._quiet())
         try:
             await asyncio.wait({running, quiet}, return_when=asyncio.FIRST_COMPLETED)
             if running.done():
@@ -205,6 +209,10 @@ class Stage:
             for task in (running, quiet):
                 task.cancel()
             await asyncio.gather(running, quiet, return_exceptions=True)
+
+    async def _quiet(self) -> None:
+        await self.eventually(lambda: is_at_rest(self.home), "the stage comes to rest")
+        await self.connected()
 
     async def ended(self, run: str = "song") -> str:
         """The state in which the run ended, once it has."""
