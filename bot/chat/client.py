@@ -22,6 +22,7 @@ from bot.chat.tree import SpotterTree
 from bot.chat.ui.buttons import RunButton
 from bot.chat.ui.presses import press
 from bot.runs.service import RunService
+from trainer_core.errors import SpotterError
 
 _log = logging.getLogger(__name__)
 
@@ -116,6 +117,8 @@ class SpotterClient(discord.Client):
             await self.sync_commands()
         except (discord.HTTPException, discord.RateLimited):
             _log.exception("Discord did not take the commands; those it knows stay until the next start")
+        except SpotterError:
+            _log.exception("it could not be noted which commands Discord has; the next start registers them again")
 
     async def on_ready(self) -> None:
         """Comes again after each new session; nothing is set up here."""

@@ -9,6 +9,7 @@ import pytest
 
 from bot.chat.client import SpotterClient
 from tests.bot.chat.conftest import Chat, Running
+from trainer_core.errors import Code, SpotterError
 
 
 async def test_commands_are_registered_once(chat: Chat) -> None:
@@ -70,6 +71,20 @@ async def test_a_discord_that_wants_no_commands_for_an_hour_does_not_keep_the_bo
 ) -> None:
     chat.playground.faults.rate_limited("PUT", COMMANDS, retry_after=3600.0)
     await connects_without_commands(chat, caplog)
+
+
+class FullDisk(dict[str, str]):
+    """Remembers nothing."""
+
+    def __setitem__(self, key: str, value: str) -> None:
+        raise SpotterError(Code.DISK_FULL)
+
+
+async def test_a_disk_that_is_full_does_not_keep_the_bot_away(chat: Chat, caplog: pytest.LogCaptureFixture) -> None:
+    chat.marks = FullDisk()
+    async with Running(chat.client(), chat.playground.token) as client:
+        assert client.health().ready
+    assert "the next start registers them again" in caplog.text
 
 
 async def test_health_before_and_after_the_connection(chat: Chat) -> None:
