@@ -70,18 +70,18 @@ async def iterate(folder: Path, iteration: int, what: Plan, undisturbed: bytes) 
         stage = Stage(folder, playground)
         await stage.submit()
         losses = []
-        struck = 0
         async with stage.bot(what.faults, SPOTTER_STANDBY=str(int(what.standby))) as bot:
             strikes = [asyncio.create_task(_strike(stage, hit)) for hit in what.hits if isinstance(hit, AtMoment)]
             try:
                 await stage.rest(bot, None if what.back_at_once else lambda: _worker_gone(stage))
                 await _end(stage, bot)
-            except (AssertionError, TimeoutError) as error:
-                losses.append(str(error))
+            except Exception as error:
+                losses.append(f"{type(error).__name__}: {error}")
             finally:
                 for task in strikes:
                     task.cancel()
-                struck += sum(result is None for result in await asyncio.gather(*strikes, return_exceptions=True))
+                ends = await asyncio.gather(*strikes, return_exceptions=True)
+        struck = sum(end is None for end in ends)
         struck += sum(stage.happened(hit.rule) for hit in what.hits if isinstance(hit, AtPoint))
         if not losses:
             losses = broken(stage, undisturbed)
