@@ -113,6 +113,11 @@ class Run:
     stall: Stall | None = None
     """Set while its worker lives and does not advance."""
 
+    @property
+    def undecided(self) -> Stall | None:
+        """The stall that needs a decision; there is none of a run that is being ended already."""
+        return self.stall if self.state in (RunState.STARTING, RunState.RUNNING) else None
+
     def moved(
         self,
         to: RunState,

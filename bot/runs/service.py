@@ -109,7 +109,7 @@ class RunService:
     async def resume(self, person: Person, name: str) -> Run:
         """Queue a paused run again: it goes on from its newest checkpoint. One that waits or trains is left alone.
 
-        Raises SpotterError if it is not the person's, has ended, or is on its way out.
+        Raises SpotterError if it is not the person's, has ended, or is on its way out, or if too many wait already.
         """
         async with self._database.transaction() as tx:
             run = await self._find_going(tx, person, name)
@@ -117,6 +117,7 @@ class RunService:
                 raise _wrong_state(run, f"is still {run.state}; try again in a moment")
             if run.state is not RunState.PAUSED:
                 return run
+            await self._check_cap(tx, run.owner_id)
             queued = await self._move(tx, run, RunState.QUEUED)
             tx.after_commit["dispatch"] = self._dispatch.wake
             return queued
@@ -128,11 +129,11 @@ class RunService:
         """
         async with self._database.transaction() as tx:
             run = await self._find(tx, person, name)
-            if run.stall is None:
+            if run.undecided is None:
                 return run, False
             now = self._now()
             if choice is Choice.RESTART:
-                after = replace(run, stall=replace(run.stall, restarts_at=now))
+                after = replace(run, stall=replace(run.undecided, restarts_at=now))
                 tx.after_commit["restart"] = lambda: self._dispatch.restart(after)
             else:
                 after = replace(run, stall=None)
@@ -214,7 +215,7 @@ class RunService:
         draft, priority = intake.draft(submission), intake.priority(person, submission)
         self._check_device(draft)
         async with self._database.snapshot() as tx:
-            await self._check_cap(tx, person)
+            await self._check_cap(tx, person.id)
             taken = await rows.all_names(tx)
         taken |= await asyncio.to_thread(self._home.run_names)
         if draft.name in taken:
@@ -238,7 +239,7 @@ class RunService:
                 return await self._submitted(tx, before, card)
             if await rows.find(tx, name):
                 raise _taken(name)
-            await self._check_cap(tx, person)
+            await self._check_cap(tx, person.id)
             await rows.insert(tx, run, request_key)
             await rows.add_watcher(tx, run.name, person.id, now)
             await self._announce(tx, Change(run, run))
@@ -254,12 +255,12 @@ class RunService:
         if not any(fits(slot, spec.device, slots) for slot in slots):
             raise SpotterError(Code.CUDA_NOT_AVAILABLE, field="device")
 
-    async def _check_cap(self, tx: Transaction, person: Person) -> None:
+    async def _check_cap(self, tx: Transaction, owner_id: int) -> None:
         queued = await rows.in_states(tx, [RunState.QUEUED])
-        if sum(run.owner_id == person.id for run in queued) >= self._queued_cap:
+        if sum(run.owner_id == owner_id for run in queued) >= self._queued_cap:
             raise SpotterError(
                 Code.QUOTA_EXCEEDED,
-                f"You have {self._queued_cap} runs waiting already, the most one person may have.",
+                f"{self._queued_cap} runs are waiting already, the most one person may have.",
                 next_step="Take one out of the queue with `/trainer stop`, or wait until one starts.",
             )
 

@@ -43,7 +43,7 @@ def notices(change: Change, watches: Mapping[int, float]) -> list[Notice]:
     """
     run = change.after
     found = []
-    if (stall := _asks(run)) and stall != _asks(change.before):
+    if (stall := run.undecided) and stall != change.before.undecided:
         found += [stalled(run.name, user_id, stall) for user_id in watches]
     if _is_told_paused(run) and not _is_told_paused(change.before):
         found += [paused(run.name, user_id, run.attempt) for user_id in watches]
@@ -57,7 +57,7 @@ def notices(change: Change, watches: Mapping[int, float]) -> list[Notice]:
 
 def passed(change: Change) -> list[Kind]:
     """The kinds of messages whose matter is over with `change`, whoever has them."""
-    before, after = _asks(change.before), _asks(change.after)
+    before, after = change.before.undecided, change.after.undecided
     found = []
     if before and (after is None or after.noticed_at != before.noticed_at):
         found.append(Kind.STALLED)
@@ -70,14 +70,9 @@ def stands(notice: Notice, run: Run) -> bool:
     """Whether what a notice of a kind that passes told is still so."""
     user_id = notice.user_id
     if notice.kind is Kind.STALLED:
-        stall = _asks(run)
+        stall = run.undecided
         return stall is not None and notice.key == stalled(run.name, user_id, stall).key
     return _is_told_paused(run) and notice.key == paused(run.name, user_id, run.attempt).key
-
-
-def _asks(run: Run) -> Stall | None:
-    """The stall that needs a decision; there is none of a run that is being ended already."""
-    return run.stall if run.state in (RunState.STARTING, RunState.RUNNING) else None
 
 
 def _disk_full(change: Change) -> list[MetricsGuard]:

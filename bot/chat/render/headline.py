@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bot.chat.render import text
-from bot.chat.render.progress import fraction, is_stalled, steps
+from bot.chat.render.progress import fraction, steps
 from bot.chat.render.queue import has_room, place
 from bot.chat.render.stalls import what_happens
 from bot.runs.model import RunError, RunState, RunStatus
@@ -32,7 +32,7 @@ def _state(status: RunStatus, now: float) -> list[str]:
     run, begun = status.run, status.progress is not None
     said = []
     match run.state:
-        case _ if is_stalled(run):
+        case _ if run.undecided:
             said = [what_happens(run, now)]
         case RunState.QUEUED:
             said = _waiting(status)
@@ -58,7 +58,7 @@ def _how_far(status: RunStatus) -> list[str]:
     if status.progress is None:
         return []
     share, at = fraction(status), steps(status)
-    if _trains(status) and not is_stalled(status.run):
+    if _trains(status) and status.run.undecided is None:
         at += f" · {text.duration(status.progress.remaining)} left"
     return [f"{text.bar(share)} **{text.percent(share)}**", at]
 

@@ -33,12 +33,7 @@ _STALLED = Look("🟠", "stalled", Colour.WAITING)
 
 def look(run: Run) -> Look:
     """The run's state at a glance."""
-    return _STALLED if is_stalled(run) else _LOOKS[run.state]
-
-
-def is_stalled(run: Run) -> bool:
-    """Whether the run does not advance, and nobody has asked it to end yet."""
-    return run.stall is not None and run.state in (RunState.STARTING, RunState.RUNNING)
+    return _STALLED if run.undecided else _LOOKS[run.state]
 
 
 def fraction(status: RunStatus) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bot.chat.render import stalls, text
 from bot.chat.render.message import Act, Message, buttons
-from bot.chat.render.progress import is_stalled, look
+from bot.chat.render.progress import look
 from bot.chat.render.queue import place
 from bot.runs.model import Run, RunState, RunStatus
 
@@ -15,7 +15,7 @@ def acts(run: Run) -> tuple[Act, ...]:
     """What may be done to the run now."""
     if run.state.is_terminal or run.state is RunState.STOPPING:
         return ()
-    if is_stalled(run):
+    if run.undecided:
         return stalls.CHOICES
     if run.state in PAUSABLE:
         return (Act.PAUSE, Act.STOP)

@@ -133,7 +133,7 @@ async def test_more_runs_than_may_wait_are_refused_before_anything_is_taken_in(
 ) -> None:
     for number in range(2):
         await engine.add(RunState.QUEUED, attempt=0, name=f"run-{number}", owner_id=GRACE.id)
-    with pytest.raises(SpotterError, match="2 runs waiting") as refused:
+    with pytest.raises(SpotterError, match="2 runs are waiting") as refused:
         await service.submit(GRACE, Submission(data="python-docs", budget="5 steps"))
     assert refused.value.code is Code.QUOTA_EXCEEDED
     assert not engine.home.datasets.exists()
@@ -155,6 +155,26 @@ async def test_one_request_made_twice_at_once_is_one_run(engine: Engine, service
     first, second = await asyncio.gather(service.submit(ADA, song, "request"), service.submit(ADA, song, "request"))
     assert first.run == second.run
     assert [status.run.name for status in await service.runs(ADA)] == ["song"]
+
+
+async def test_a_paused_run_does_not_get_past_the_cap(engine: Engine, service: RunService) -> None:
+    await engine.add(RunState.PAUSED, attempt=1)
+    for number in range(2):
+        await engine.add(RunState.QUEUED, attempt=0, name=f"run-{number}")
+    with pytest.raises(SpotterError, match="2 runs are waiting"):
+        await service.resume(ADA, NAME)
+    assert (await engine.read(NAME)).state is RunState.PAUSED
+
+
+@pytest.mark.parametrize("state", [RunState.STOPPING, RunState.PAUSING])
+async def test_a_run_that_is_being_ended_needs_no_decision(
+    engine: Engine, service: RunService, asked: Asked, state: RunState
+) -> None:
+    ending = await engine.add(state, attempt=1)
+    async with engine.database.transaction() as tx:
+        await rows.update(tx, ending, replace(ending, stall=Stall(1.0, 2.0, 3, 4.0)), 2.0)
+    assert (await service.decide(ADA, NAME, Choice.RESTART))[1] is False
+    assert asked.calls == []
 
 
 async def test_only_the_owner_may_go_first(service: RunService) -> None:

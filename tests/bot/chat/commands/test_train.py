@@ -120,7 +120,7 @@ async def test_whoever_has_too_many_waiting_is_told_so_and_what_to_do(chat: Chat
         await chat.friend.slash("trainer train", data="python-docs", name=name)
     reply = await chat.friend.slash("trainer train", data="python-docs")
     assert reply.text == (
-        "⚠️ You have 2 runs waiting already, the most one person may have.\n"
+        "⚠️ 2 runs are waiting already, the most one person may have.\n"
         "➡️ Take one out of the queue with `/trainer stop`, or wait until one starts."
     )
     assert len(await chat.runs()) == 2
