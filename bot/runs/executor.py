@@ -9,6 +9,7 @@ from typing import Protocol
 
 from bot.runs.slots import Slot
 from trainer_core.control import Verb
+from trainer_core.errors import Code
 from trainer_core.spec import RunSpec
 
 
@@ -46,7 +47,13 @@ class Exit:
 
 
 class ExecutorError(Exception):
-    """The executor could not do what was asked; the message says why."""
+    """The executor could not do what was asked; the message says why, as half a sentence."""
+
+    def __init__(self, message: str, code: Code = Code.WORKER_LOST, next_step: str | None = None) -> None:
+        """`code` says whether trying again could help."""
+        super().__init__(message)
+        self.code = code
+        self.next_step = next_step or code.next_step
 
 
 class Executor(Protocol):
