@@ -29,6 +29,9 @@ from trainer_core.process import Identity, Lock, detach, identify, wait_and_end_
 
 WORKER = "trainer_core.worker"
 
+_RENEWED_EVERY = 15.0
+"""Seconds. Kills for memory are counted against the worker if they came at most twice as long before its end."""
+
 
 def main() -> int:
     detach()
@@ -63,19 +66,23 @@ def main() -> int:
         worker.wait()
         return 1
     reach("shim.locked")
-    started, kills = time.time(), memory.out_of_memory_kills()
+    started, kills = time.time(), memory.KillWatch()
     worker.stdin.write(order)
     worker.stdin.close()
     _say(accepted=True)
     reach("shim.accepted")
 
+    # The alarm interrupts the wait for a moment: there is no second thread to do it.
+    signal.signal(signal.SIGALRM, lambda *_: kills.renew())
+    signal.setitimer(signal.ITIMER_REAL, _RENEWED_EVERY, _RENEWED_EVERY)
     status = wait_and_end_group(worker)
+    signal.setitimer(signal.ITIMER_REAL, 0)
     exit_ = {
         "status": status if status >= 0 else None,
         "signal": -status if status < 0 else None,
         "started": started,
         "ended": time.time(),
-        "oom": status == -signal.SIGKILL and (memory.out_of_memory_kills() or 0) > (kills or 0),
+        "oom": status == -signal.SIGKILL and kills.has_risen(),
         "peak_memory": memory.peak_of_children(),
     }
     reach("shim.exit")

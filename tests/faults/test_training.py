@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
@@ -18,10 +19,14 @@ from tests.faults.attempts import Attempts
 from trainer_core.data.corpus import read_card
 from trainer_core.errors import Code
 from trainer_core.events import JobCompleted, JobFailed, MetricsGuard, MetricsProgress
-from trainer_core.layout import Home
+from trainer_core.layout import AttemptDirectory, Home
+from trainer_core.process import read_holders
 
 HUGE = {"tokens_per_step": 2**20, "micro_batch": 8192}
 """A batch whose first tensors take gigabytes."""
+
+ROOM = 128 << 20
+"""Bytes that a group may take beyond what it holds once its worker is ready."""
 
 LIMITED = """
 import re, resource
@@ -176,9 +181,9 @@ def group() -> Iterator[MemoryGroup]:
     group.folder.rmdir()
 
 
-def test_a_worker_over_the_memory_limit_is_told_from_one_that_was_killed(home: Home, group: MemoryGroup) -> None:
-    run = Attempts(home, "song", batch=HUGE)
-    attempt = run.directory.attempt(1)
+@contextmanager
+def worker_in(group: MemoryGroup, attempt: AttemptDirectory) -> Iterator[None]:
+    """A shim in the group, and its worker, which is ordered to make the attempt; in the end they have ended."""
     attempt.path.mkdir(parents=True)
     order_read, order_write = os.pipe()
     with subprocess.Popen(
@@ -188,13 +193,53 @@ def test_a_worker_over_the_memory_limit_is_told_from_one_that_was_killed(home: H
     ) as starter:
         assert starter.stdout is not None
         assert json.loads(starter.stdout.readline()) == {"ready": True}
-        limit = group.held + (128 << 20)
-        group.allow(limit)
+        group.allow(group.held + ROOM)
         os.write(order_write, json.dumps({"attempt": str(attempt.path), "threads": 1, "gpu": ""}).encode() + b"\n")
         assert json.loads(starter.stdout.readline()) == {"accepted": True}
+        yield
         assert starter.stdout.readline() == b"", "the shim ends with its worker"
     os.close(order_read)
     os.close(order_write)
+
+
+def test_a_worker_over_the_memory_limit_is_told_from_one_that_was_killed(home: Home, group: MemoryGroup) -> None:
+    attempt = Attempts(home, "song", batch=HUGE).directory.attempt(1)
+    with worker_in(group, attempt):
+        allowed = group.held + ROOM
     record = json.loads(attempt.exit.read_bytes())
     assert (record["status"], record["signal"], record["oom"]) == (None, signal.SIGKILL, True)
-    assert 64 << 20 < record["peak_memory"] < limit + (256 << 20)
+    assert 64 << 20 < record["peak_memory"] < allowed + (256 << 20)
+
+
+def pass_an_alarm_of(pid: int) -> None:
+    """The process's alarm goes off, and it has gone back to its wait."""
+
+    def waits() -> int:
+        status = Path(f"/proc/{pid}/status").read_text()
+        return int(status.partition("\nvoluntary_ctxt_switches:")[2].split()[0])
+
+    before = waits()
+    os.kill(pid, signal.SIGALRM)
+    while waits() == before:
+        time.sleep(0.01)
+
+
+def test_memory_that_ran_out_for_somebody_else_is_not_held_against_a_worker_killed_later(
+    home: Home, group: MemoryGroup
+) -> None:
+    """The spec is a pipe that nobody writes to, so the worker stays at its run until it is killed."""
+    directory = home.run("song")
+    directory.path.mkdir(parents=True)
+    os.mkfifo(directory.spec)
+    attempt = directory.attempt(1)
+    with worker_in(group, attempt):
+        join = 'echo $$ > "$0" && echo 1000 > /proc/self/oom_score_adj && exec "$@"'
+        greedy = [sys.executable, "-c", f"bytearray({8 * ROOM})"]
+        somebody = subprocess.run(["sh", "-c", join, group.processes, *greedy], check=False)
+        holders = read_holders(attempt.lock)
+        for _ in range(2):
+            pass_an_alarm_of(holders["shim"].pid)
+        os.kill(holders["worker"].pid, signal.SIGKILL)
+    assert somebody.returncode == -signal.SIGKILL
+    record = json.loads(attempt.exit.read_bytes())
+    assert (record["signal"], record["oom"]) == (signal.SIGKILL, False)
