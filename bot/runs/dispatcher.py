@@ -63,6 +63,8 @@ class Dispatcher:
         self._now = now
         self._due = asyncio.Event()
         self._tending: dict[Job, asyncio.Task[None]] = {}
+        self._ending: dict[Job, asyncio.Task[None]] = {}
+        """Who asks a job to end, until it has."""
         self._others: set[asyncio.Task[None]] = set()
         self._held: dict[str, asyncio.TimerHandle] = {}
         """Runs that wait before they are tried again, by name."""
@@ -83,12 +85,16 @@ class Dispatcher:
             runs = {run.name: run for run in await rows.in_states(tx, WITH_WORKER)}
         for attempt in left:
             log.info("taking up %s-%d", attempt.run, attempt.number)
-            self._tend(Job(attempt.run, attempt.number))
-            match runs.get(attempt.run):
-                case Run(state=RunState.STOPPING) as run:
-                    self.stop(run)
-                case Run(state=RunState.PAUSING) as run:
-                    self.pause(run)
+            job, run = Job(attempt.run, attempt.number), runs.get(attempt.run)
+            self._tend(job)
+            if run is None:
+                continue
+            if run.state is RunState.STOPPING:
+                self.stop(run)
+            elif run.state is RunState.PAUSING:
+                self.pause(run)
+            elif run.undecided:
+                self._watchdog.recall(job, run.undecided)
         self._due.set()
         self._spawn(self._watchdog.run())
         self._spawn(self._run())
@@ -97,7 +103,7 @@ class Dispatcher:
         """Let go. Workers go on."""
         for handle in self._held.values():
             handle.cancel()
-        tasks = [*self._tending.values(), *self._others]
+        tasks = [*self._tending.values(), *self._ending.values(), *self._others]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -106,16 +112,30 @@ class Dispatcher:
         self._due.set()
 
     def stop(self, run: Run) -> None:
-        self._spawn(self._end(run, "stop"))
+        self._ask_to_end(run, "stop")
 
     def pause(self, run: Run) -> None:
-        self._spawn(self._end(run, "pause"))
+        self._ask_to_end(run, "pause")
 
     def restart(self, run: Run) -> None:
         self._spawn(self._executor.kill(Job(run.name, run.attempt), force=True))
 
     def wait(self, run: Run) -> None:
         self._watchdog.wait(Job(run.name, run.attempt))
+
+    def _ask_to_end(self, run: Run, verb: Verb) -> None:
+        """The newest request is the one that counts: a stop is not cut short by the pause before it."""
+        job = Job(run.name, run.attempt)
+        if earlier := self._ending.pop(job, None):
+            earlier.cancel()
+        task = self._ending[job] = asyncio.create_task(self._end(job, verb, self._grace_of(run)))
+        task.add_done_callback(lambda done: self._ending.pop(job) if self._ending.get(job) is done else None)
+
+    def _grace_of(self, run: Run) -> float:
+        """Seconds for a step and a save: slow steps take longer, and a worker that has stalled hears nothing."""
+        if run.stall is not None:
+            return min(self._grace, _STALLED_GRACE)
+        return max(self._grace, self._watchdog.slow_step(Job(run.name, run.attempt)))
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.ensure_future(work)
@@ -187,12 +207,12 @@ class Dispatcher:
                 log.exception("tending %s failed; trying again in %.0f s", job, self._retry_pause)
                 await asyncio.sleep(self._retry_pause)
 
-    async def _submit(self, job: Job, run: Run, slot: Slot) -> str | None:
+    async def _submit(self, job: Job, run: Run, slot: Slot) -> ExecutorError | None:
         """Start the job. Returns why it did not start, None if it did or may have."""
         try:
             await self._executor.submit(job, run.spec, slot)
         except ExecutorError as error:
-            return str(error)
+            return error
         except Exception:
             # It may have started all the same; following it finds out.
             log.exception("submitting %s failed; looking whether it runs", job)
@@ -201,18 +221,26 @@ class Dispatcher:
 
     async def _exited(self, job: Job, exit_: Exit) -> None:
         log.info("%s ended: %s", job, exit_)
-        await self._ended(job, repr(exit_), lambda run, at, history: lifecycle.after_exit(run, exit_, at, history))
+        await self._ended(
+            job, exit_.ending, repr(exit_), lambda run, at, history: lifecycle.after_exit(run, exit_, at, history)
+        )
 
-    async def _refused(self, job: Job, reason: str) -> None:
-        log.warning("%s was not started: %s", job, reason)
-        how = f"{attempts.REFUSED}: {reason}"
-        await self._ended(job, how, lambda run, at, history: lifecycle.after_refusal(run, reason, at, history))
+    async def _refused(self, job: Job, refusal: ExecutorError) -> None:
+        log.warning("%s was not started: %s", job, refusal)
+        await self._ended(
+            job,
+            attempts.REFUSED,
+            str(refusal),
+            lambda run, at, history: lifecycle.after_refusal(run, refusal, at, history),
+        )
 
-    async def _ended(self, job: Job, how: str, states: Callable[[Run, float, History], tuple[Run, ...]]) -> None:
+    async def _ended(
+        self, job: Job, ending: str, how: str, states: Callable[[Run, float, History], tuple[Run, ...]]
+    ) -> None:
         """Record that the attempt is over, and pass the run through the states that follow from it."""
         async with self._database.transaction() as tx:
             now = self._now()
-            await attempts.end(tx, job.run, job.attempt, now, how)
+            await attempts.end(tx, job.run, job.attempt, now, ending, how)
             run = await rows.find(tx, job.run)
             if run is None or run.attempt != job.attempt:
                 return
@@ -235,10 +263,8 @@ class Dispatcher:
         del self._held[name]
         self._due.set()
 
-    async def _end(self, run: Run, verb: Verb) -> None:
-        """Ask the run's worker to end, then tell it to, then make it."""
-        job = Job(run.name, run.attempt)
-        grace = self._grace if run.stall is None else min(self._grace, _STALLED_GRACE)
+    async def _end(self, job: Job, verb: Verb, grace: float) -> None:
+        """Ask the worker to end, then tell it to, then make it."""
         for force in (None, False, True):
             try:
                 if force is None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import takewhile
 
-from bot.runs.executor import Ending, Exit
+from bot.runs.executor import Ending, ExecutorError, Exit
 from bot.runs.model import NEXT, Run, RunError, RunState
 from trainer_core.errors import Code, Failure
 from trainer_core.events import (
@@ -31,10 +31,10 @@ POISON = 3
 class Tried:
     """One attempt that is over, as far as it tells whether another makes sense."""
 
-    began: bool
-    """Whether it reported anything. One that nobody began, because the bot was restarted meanwhile, says nothing."""
-    refused: bool = False
-    """Whether no worker could be started for it."""
+    telling: bool
+    """Whether it says something of the run: one that nobody began, as the bot was restarted meanwhile, does not."""
+    paused: bool = False
+    """Whether it ended because somebody asked it to rest."""
     saved: int | None = None
     """Step of its newest checkpoint."""
     failure: JobFailed | None = None
@@ -54,9 +54,11 @@ class History:
         """How many attempts in a row, the last one included, got no further than those before."""
         count, furthest = 0, -1
         for attempt in self.attempts:
-            if attempt.saved is not None and attempt.saved > furthest:
-                count, furthest = 0, attempt.saved
-            elif attempt.began or attempt.refused:
+            further = attempt.saved is not None and attempt.saved > furthest
+            furthest = max(furthest, attempt.saved or 0)
+            if further or attempt.paused:
+                count = 0
+            elif attempt.telling:
                 count += 1
         return count
 
@@ -71,8 +73,8 @@ class History:
         last = self.failure
         if last is None or last.code is not Code.WORKER_CRASHED:
             return 0
-        began = [attempt.failure for attempt in reversed(self.attempts) if attempt.began]
-        alike = takewhile(lambda failure: failure and (failure.code, failure.step) == (last.code, last.step), began)
+        failures = [attempt.failure for attempt in reversed(self.attempts) if attempt.telling]
+        alike = takewhile(lambda failure: failure and (failure.code, failure.step) == (last.code, last.step), failures)
         return sum(1 for _ in alike)
 
 
@@ -110,7 +112,7 @@ def after_exit(run: Run, exit_: Exit, at: float, history: History) -> tuple[Run,
         return ()
     if run.state is RunState.STOPPING:
         return (run.moved(RunState.STOPPED, at),)
-    if exit_.ending is Ending.OUT_OF_MEMORY:
+    if exit_.ending is Ending.OUT_OF_MEMORY and run.stall is None:
         return (run.moved(RunState.FAILED, at, error=_out_of_memory(run, exit_, history.config)),)
     if history.failure is not None:
         error = _reported(history.failure)
@@ -122,14 +124,15 @@ def after_exit(run: Run, exit_: Exit, at: float, history: History) -> tuple[Run,
     return _without_worker(run, error, at, history)
 
 
-def after_refusal(run: Run, reason: str, at: float, history: History) -> tuple[Run, ...]:
+def after_refusal(run: Run, refusal: ExecutorError, at: float, history: History) -> tuple[Run, ...]:
     """The states the run passes through when no worker could be started for it."""
     if not run.state.has_worker:
         return ()
     if run.state is RunState.STOPPING:
         return (run.moved(RunState.STOPPED, at),)
-    sentence = f"No worker could be started: {reason}."
-    error = RunError(Code.WORKER_LOST, sentence, "Run `spotter doctor` and try again.")
+    error = RunError(refusal.code, f"No worker could be started: {refusal}.", refusal.next_step)
+    if refusal.code.failure is not Failure.TRANSIENT:
+        return (run.moved(RunState.FAILED, at, error=error),)
     return _without_worker(run, error, at, history)
 
 

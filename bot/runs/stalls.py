@@ -7,7 +7,15 @@ from collections.abc import Sequence
 from enum import StrEnum
 from statistics import median
 
-from trainer_core.events import Event, JobProgress, MetricsProgress
+from trainer_core.events import (
+    Event,
+    JobCompleted,
+    JobFailed,
+    JobPaused,
+    JobProgress,
+    JobStopped,
+    MetricsProgress,
+)
 
 _TIMES_MEDIAN = 10.0
 _STEPS = 128
@@ -35,7 +43,7 @@ class Activity:
         self._since = at
         self._steps: deque[float] = deque(maxlen=_STEPS)
         self._last: MetricsProgress | None = None
-        self._training = False
+        self._training = self._over = False
         self._patience = 1.0
 
     @property
@@ -46,9 +54,14 @@ class Activity:
     @property
     def limit(self) -> float:
         """Seconds of silence after which it counts as stalled: ten times its median step, at least the floor."""
-        if not self._training:
+        if not self._training and not self._over:
             return self._patience * self._floor * _PATIENCE
-        return self._patience * max(self._floor, _TIMES_MEDIAN * median(self._steps) if self._steps else 0.0)
+        return self._patience * max(self._floor, self.slow_step)
+
+    @property
+    def slow_step(self) -> float:
+        """Seconds that a step may well take: ten times the median; 0 while nothing is known."""
+        return _TIMES_MEDIAN * median(self._steps) if self._steps else 0.0
 
     def silent(self, at: float) -> float:
         """Seconds since it was last heard, or since somebody chose to wait."""
@@ -67,11 +80,15 @@ class Activity:
         for event in events:
             match event:
                 case MetricsProgress():
+                    self._patience = 1.0
                     if self._last is not None and event.step > self._last.step:
                         self._steps.append((event.elapsed - self._last.elapsed) / (event.step - self._last.step))
                     self._last, self._training = event, True
                 case JobProgress():
                     self._training = False
+                case JobCompleted() | JobFailed() | JobStopped() | JobPaused():
+                    # Nothing is left to do but to leave.
+                    self._over = True
                 case _:
                     pass
 

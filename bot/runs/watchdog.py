@@ -15,10 +15,10 @@ from dataclasses import dataclass, replace
 
 from bot.runs.announce import Announce, Change
 from bot.runs.executor import Executor, Job
-from bot.runs.model import RunState, Stall
+from bot.runs.model import Run, RunState, Stall
 from bot.runs.stalls import Activity
 from bot.store import runs as rows
-from bot.store.db import Database
+from bot.store.db import Database, Transaction
 from trainer_core.events import Event, JobStalled
 
 _SLACK = 2.0
@@ -58,6 +58,17 @@ class Watchdog:
     def follow(self, job: Job) -> None:
         """The job's worker may be at work from now on."""
         self._watched[job] = _Watched(Activity(self._floor, self._monotonic()))
+
+    def recall(self, job: Job, stall: Stall) -> None:
+        """An earlier bot told people of this stall, and when it would act: that stands unless the worker advances."""
+        if watched := self._watched.get(job):
+            left = min(max(stall.restarts_at - self._now(), 0.0), watched.activity.limit)
+            watched.acts_at = self._monotonic() + left
+
+    def slow_step(self, job: Job) -> float:
+        """Seconds that a step of the job may well take; 0 while nothing is known."""
+        watched = self._watched.get(job)
+        return watched.activity.slow_step if watched else 0.0
 
     def forget(self, job: Job) -> None:
         """The job's worker is gone."""
@@ -105,20 +116,29 @@ class Watchdog:
                 watched.acts_at = now + watched.activity.limit
 
     async def _stalled(self, job: Job, watched: _Watched) -> None:
-        monotonic, now = self._monotonic(), self._now()
         activity = watched.activity
-        quiet, limit = activity.quiet(monotonic), activity.limit
+        noticed, limit = self._monotonic(), activity.limit
+        quiet = activity.quiet(noticed)
         log.warning("%s has not advanced for %.0f s at step %d; its stacks go into its log", job, quiet, activity.step)
         await self._executor.dump(job)
         async with self._database.transaction() as tx:
             run = await rows.find(tx, job.run)
-            if run is None or run.attempt != job.attempt or run.state not in (RunState.STARTING, RunState.RUNNING):
-                # It is being ended already, or has ended.
-                activity.wait(monotonic)
-                return
-            stall = Stall(since=now - quiet, noticed_at=now, step=activity.step, restarts_at=now + limit)
-            after = replace(run, stall=stall)
-            await rows.update(tx, run, after, now)
-            event = JobStalled(run=job.run, attempt=job.attempt, time=now, step=stall.step, seconds=quiet)
-            await self._announce(tx, Change(run, after, (event,)))
-        watched.acts_at = monotonic + limit
+            if run and run.attempt == job.attempt and run.state in (RunState.STARTING, RunState.RUNNING):
+                await self._ask(tx, run, activity.step, quiet, limit)
+        if run is None or run.attempt != job.attempt or not run.state.has_worker:
+            log.warning("%s has told all there was and does not leave: it is killed", job)
+            await self._executor.kill(job, force=True)
+            activity.wait(noticed)
+        elif run.state in (RunState.PAUSING, RunState.STOPPING):
+            # Whoever asked it to end sees that through.
+            activity.wait(noticed)
+        elif activity.is_stalled(self._monotonic()):
+            watched.acts_at = noticed + limit
+
+    async def _ask(self, tx: Transaction, run: Run, step: int, quiet: float, limit: float) -> None:
+        """Tell people of the stall, and what comes of it unless they choose."""
+        now = self._now()
+        after = replace(run, stall=Stall(since=now - quiet, noticed_at=now, step=step, restarts_at=now + limit))
+        await rows.update(tx, run, after, now)
+        event = JobStalled(run=run.name, attempt=run.attempt, time=now, step=step, seconds=quiet)
+        await self._announce(tx, Change(run, after, (event,)))

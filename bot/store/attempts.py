@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bot.runs.executor import Ending
 from bot.runs.lifecycle import History, Tried
 from bot.store.db import Transaction
-from trainer_core.events import JobFailed, MetricsCheckpoint, MetricsConfig
+from trainer_core.events import JobFailed, JobPaused, MetricsCheckpoint, MetricsConfig
 
 _CHECKPOINT = MetricsCheckpoint.model_fields["type"].default
 _CONFIG = MetricsConfig.model_fields["type"].default
 _FAILED = JobFailed.model_fields["type"].default
 
+_PAUSED = JobPaused.model_fields["type"].default
+
 REFUSED = "refused"
-"""What the record of an attempt begins with that no worker took."""
+"""The ending of an attempt that no worker took."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,22 +39,25 @@ async def unended(tx: Transaction) -> list[Open]:
     return [Open(row["run"], row["number"], row["slot"]) for row in found]
 
 
-async def end(tx: Transaction, run: str, number: int, at: float, exit_: str) -> None:
+async def end(tx: Transaction, run: str, number: int, at: float, ending: str, exit_: str) -> None:
+    """`ending` is one of `Ending`, or REFUSED; `exit_` says it for people."""
     await tx.execute(
-        "UPDATE attempts SET ended_at = ?, exit = ? WHERE run = ? AND number = ?", (at, exit_, run, number)
+        "UPDATE attempts SET ended_at = ?, ending = ?, exit = ? WHERE run = ? AND number = ?",
+        (at, ending, exit_, run, number),
     )
 
 
 async def history(tx: Transaction, run: str) -> History:
     """What all attempts of the run came to."""
     found = await tx.all(
-        "SELECT exit LIKE :refused AS refused,"
-        " EXISTS (SELECT 1 FROM events WHERE run = a.run AND attempt = a.number) AS began,"
+        "SELECT coalesce(ending <> :lost, FALSE)"
+        " OR EXISTS (SELECT 1 FROM events WHERE run = a.run AND attempt = a.number) AS telling,"
+        " EXISTS (SELECT 1 FROM events WHERE run = a.run AND type = :paused AND attempt = a.number) AS paused,"
         " (SELECT max(json_extract(payload, '$.step')) FROM events"
         "  WHERE run = a.run AND type = :checkpoint AND attempt = a.number) AS saved,"
         " (SELECT payload FROM events WHERE run = a.run AND type = :failed AND attempt = a.number) AS failure"
         " FROM attempts AS a WHERE run = :run ORDER BY number",
-        {"run": run, "refused": f"{REFUSED}%", "checkpoint": _CHECKPOINT, "failed": _FAILED},
+        {"run": run, "lost": Ending.LOST, "paused": _PAUSED, "checkpoint": _CHECKPOINT, "failed": _FAILED},
     )
     config = await tx.one(
         "SELECT payload FROM events WHERE run = ? AND type = ? ORDER BY attempt DESC, seq DESC LIMIT 1", (run, _CONFIG)
@@ -59,8 +65,8 @@ async def history(tx: Transaction, run: str) -> History:
     return History(
         [
             Tried(
-                began=bool(row["began"]),
-                refused=bool(row["refused"]),
+                telling=bool(row["telling"]),
+                paused=bool(row["paused"]),
                 saved=row["saved"],
                 failure=JobFailed.model_validate_json(row["failure"]) if row["failure"] else None,
             )

@@ -1,6 +1,10 @@
 -- Which slot an attempt holds, from its row until `ended_at`. There was one kind before.
 ALTER TABLE attempts ADD COLUMN slot TEXT NOT NULL DEFAULT 'cpu-0';
 
+-- How an attempt ended, in one word, as `exit` says it for people; NULL for those of before.
+ALTER TABLE attempts ADD COLUMN ending TEXT;
+UPDATE attempts SET ending = 'refused' WHERE exit LIKE 'refused%';
+
 -- Set while the run's worker lives and does not advance: when that was noticed and what will be done about it, as JSON.
 ALTER TABLE runs ADD COLUMN stall TEXT;
 

@@ -45,7 +45,7 @@ class Engine:
             for number in range(1, attempt + 1):
                 await attempts.insert(tx, made.name, number, "cpu-0", 0.0)
                 if number < attempt or not state.has_worker:
-                    await attempts.end(tx, made.name, number, 1.0, "ended")
+                    await attempts.end(tx, made.name, number, 1.0, "lost", "gone")
         return made
 
     async def read(self, name: str) -> Run:

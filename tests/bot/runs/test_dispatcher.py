@@ -82,7 +82,7 @@ class Stage:
                 await self._changed.wait()
 
     async def control(self, job: Job, verb: Verb) -> None:
-        self.asked.append((job, verb))
+        await self._note(job, verb)
         if self.deaf:
             return
         if verb == "stop":
@@ -93,12 +93,21 @@ class Stage:
             await self.ends(job, Exit(Ending.EXITED, 0))
 
     async def kill(self, job: Job, *, force: bool) -> None:
-        self.asked.append((job, "kill" if force else "terminate"))
+        await self._note(job, "kill" if force else "terminate")
         if force:
             await self.ends(job, Exit(Ending.KILLED, 9))
 
     async def dump(self, job: Job) -> None:
-        self.asked.append((job, "dump"))
+        await self._note(job, "dump")
+
+    async def _note(self, job: Job, what: str) -> None:
+        async with self._changed:
+            self.asked.append((job, what))
+            self._changed.notify_all()
+
+    async def until_asked(self, count: int) -> None:
+        async with asyncio.timeout(10), self._changed:
+            await self._changed.wait_for(lambda: len(self.asked) >= count)
 
     async def says(self, job: Job, event: Event) -> None:
         async with self._changed:
@@ -449,6 +458,32 @@ async def test_nobody_has_more_runs_going_than_the_cap(engine: Engine) -> None:
         await stage.ends(Job("mine-0", 1), Exit(Ending.LOST))
         await stage.until_submitted(3)
         assert [job.run for job in stage.submitted].count("yours") == 1
+
+
+async def test_a_worker_that_dies_before_a_word_is_not_tried_without_end(engine: Engine) -> None:
+    await queue(engine, "mute")
+    stage = Stage()
+    async with dispatching(engine, stage):
+        for attempt in (1, 2, 3, 4):
+            await stage.until_submitted(attempt)
+            await stage.ends(Job("mute", attempt), Exit(Ending.KILLED, 11))
+        await until(engine, "mute", lambda run: run.state is RunState.FAILED)
+
+
+async def test_a_stop_is_not_cut_short_by_the_pause_before_it(engine: Engine) -> None:
+    running = await engine.add(RunState.RUNNING, attempt=1, name="deaf", spec=spec("deaf"))
+    stage = Stage()
+    stage.deaf = True
+    async with dispatching(engine, stage) as dispatcher:
+        pausing = await move(engine, running, RunState.PAUSING)
+        dispatcher.pause(pausing)
+        await stage.until_asked(1)
+        dispatcher.stop(await move(engine, pausing, RunState.STOPPING))
+        await stage.until_asked(2)
+        pauses = [task for task in asyncio.all_tasks() if "_end" in repr(task.get_coro())]
+        assert len(pauses) == 1, "one asks, with all the time there is"
+        await stage.ends(Job("deaf", 1), Exit(Ending.EXITED, 0))
+        await until(engine, "deaf", lambda run: run.state is RunState.STOPPED)
 
 
 async def test_the_pool_is_an_executor(engine: Engine) -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.runs import lifecycle
-from bot.runs.executor import Ending, Exit
+from bot.runs.executor import Ending, ExecutorError, Exit
 from bot.runs.lifecycle import PAUSES, POISON, History, Tried
 from bot.runs.model import NEXT, Run, RunState, Stall
 from tests.bot.chat.stories import run, summary
@@ -32,20 +32,20 @@ EXITS = [
     Exit(Ending.OUT_OF_MEMORY, 9),
     Exit(Ending.LOST),
 ]
-BEGAN, NEVER, REFUSED = Tried(began=True), Tried(began=False), Tried(began=False, refused=True)
+BEGAN, NEVER, PAUSED = Tried(telling=True), Tried(telling=False), Tried(telling=True, paused=True)
 
 
 def saved(step: int) -> Tried:
-    return Tried(began=True, saved=step)
+    return Tried(telling=True, saved=step)
 
 
 def crashed(step: int, code: Code = Code.WORKER_CRASHED, reached: int | None = None) -> Tried:
     failure = JobFailed(code=code, message="It broke.", next_step="Look.", step=step, traceback="loop.py:1 in train")
-    return Tried(began=True, saved=reached, failure=failure)
+    return Tried(telling=True, saved=reached, failure=failure)
 
 
 tries = st.one_of(
-    st.sampled_from([BEGAN, NEVER, REFUSED]),
+    st.sampled_from([BEGAN, NEVER, PAUSED]),
     st.builds(saved, st.integers(0, 50)),
     st.builds(crashed, st.integers(0, 3), st.sampled_from([Code.WORKER_CRASHED, Code.DISK_FULL])),
 )
@@ -99,8 +99,10 @@ def test_only_what_got_further_is_tried_without_end(history: History) -> None:
         ([saved(5), saved(5), saved(4)], 2),
         ([saved(5), BEGAN, saved(6)], 0),
         ([NEVER, NEVER, NEVER], 0),
-        ([REFUSED, NEVER, REFUSED], 2),
-        ([BEGAN, saved(5), REFUSED, BEGAN], 2),
+        ([BEGAN, NEVER, BEGAN], 2),
+        ([BEGAN, saved(5), BEGAN, BEGAN], 2),
+        ([PAUSED, PAUSED, PAUSED, PAUSED, BEGAN], 1),
+        ([saved(5), Tried(telling=True, saved=7, paused=True), saved(6)], 1),
     ],
 )
 def test_attempts_that_got_no_further_are_counted(attempts: list[Tried], fruitless: int) -> None:
@@ -180,6 +182,12 @@ def test_a_stalled_worker_that_was_killed_is_told_of_as_such() -> None:
     assert again.error is not None and again.error.code is Code.TRAINING_STALLED and "1,234" in again.error.message
 
 
+def test_a_stalled_worker_is_not_out_of_memory_because_somebody_else_was() -> None:
+    stalled = replace(run(RunState.RUNNING), stall=Stall(1.0, 2.0, 3, 4.0))
+    *_, again = lifecycle.after_exit(stalled, Exit(Ending.OUT_OF_MEMORY, 9), 5.0, History([BEGAN]))
+    assert again.state is RunState.QUEUED
+
+
 def test_out_of_memory_is_final_and_says_what_would_fit() -> None:
     (failed,) = lifecycle.after_exit(
         run(RunState.PAUSING), Exit(Ending.OUT_OF_MEMORY, 9, peak_memory=2**31), 0.0, History([BEGAN])
@@ -196,8 +204,16 @@ def test_who_pauses_or_stops_has_what_they_asked_for_when_the_worker_dies() -> N
 
 
 def test_a_run_that_cannot_be_started_says_why() -> None:
-    *_, failed = lifecycle.after_refusal(run(RunState.STARTING), "no worker got ready", 5.0, History([REFUSED] * 4))
+    refusal = ExecutorError("no worker got ready")
+    *_, failed = lifecycle.after_refusal(run(RunState.STARTING), refusal, 5.0, History([BEGAN] * 4))
     assert failed.error is not None and "no worker got ready" in failed.error.message
-    (stopped,) = lifecycle.after_refusal(run(RunState.STOPPING), "no worker got ready", 5.0, History([REFUSED]))
+    (stopped,) = lifecycle.after_refusal(run(RunState.STOPPING), refusal, 5.0, History([BEGAN]))
     assert stopped.state is RunState.STOPPED
-    assert lifecycle.after_refusal(run(RunState.PAUSED), "no worker got ready", 5.0, History([REFUSED])) == ()
+    assert lifecycle.after_refusal(run(RunState.PAUSED), refusal, 5.0, History([BEGAN])) == ()
+
+
+def test_a_refusal_that_stays_one_is_final() -> None:
+    refusal = ExecutorError("spec.json was changed", Code.CONFIG_INVALID, "Put it back.")
+    (failed,) = lifecycle.after_refusal(run(RunState.STARTING), refusal, 5.0, History([BEGAN]))
+    assert failed.state is RunState.FAILED and failed.error is not None
+    assert (failed.error.code, failed.error.next_step) == (Code.CONFIG_INVALID, "Put it back.")

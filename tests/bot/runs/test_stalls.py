@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.runs.stalls import Activity
-from tests.bot.chat.stories import progress
-from trainer_core.events import Event, JobProgress, MetricsEval, MetricsProgress
+from tests.bot.chat.stories import progress, summary
+from trainer_core.events import Event, JobCompleted, JobProgress, MetricsEval, MetricsProgress
 
 FLOOR = 300.0
 
@@ -67,6 +67,19 @@ def test_who_waits_is_asked_again_after_twice_the_time() -> None:
     assert not activity.is_stalled(301.0 + 2 * FLOOR)
     assert activity.is_stalled(302.0 + 2 * FLOOR)
     assert activity.quiet(400.0) == 400.0, "it was silent all the same"
+
+
+def test_who_goes_on_is_watched_as_before() -> None:
+    activity = training(0.1)
+    activity.wait(301.0)
+    activity.heard([at_step(21, 2.1)], 400.0)
+    assert activity.limit == FLOOR
+
+
+def test_who_has_told_the_end_is_expected_to_leave() -> None:
+    activity = training(0.1)
+    activity.heard([JobProgress(phase="saving"), JobCompleted(summary=summary())], 0.0)
+    assert activity.limit == FLOOR
 
 
 def test_silence_that_nobody_listened_to_does_not_count() -> None:

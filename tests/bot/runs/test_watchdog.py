@@ -8,14 +8,14 @@ import pytest
 
 from bot.runs.announce import Change
 from bot.runs.executor import Job
-from bot.runs.model import RunState
+from bot.runs.model import RunState, Stall
 from bot.runs.watchdog import Watchdog
 from bot.store import runs as rows
 from bot.store.db import Transaction
 from tests.bot.chat.stories import progress
 from tests.bot.runs.conftest import Engine
 from tests.bot.runs.test_dispatcher import Stage
-from trainer_core.events import JobStalled
+from trainer_core.events import JobPaused, JobStalled
 
 FLOOR = 300.0
 JOB = Job("brisk-otter-42", 1)
@@ -116,6 +116,48 @@ async def test_a_run_that_is_being_ended_is_nobodys_decision(
     for clock.time in (1.1 * FLOOR, 1.2 * FLOOR):
         await watchdog.look()
     assert engine.changes == [] and (JOB, "kill") not in stage.asked
+
+
+@pytest.mark.parametrize("over", [RunState.SUCCEEDED, RunState.PAUSED])
+async def test_a_worker_that_does_not_leave_is_killed(
+    engine: Engine, stage: Stage, watchdog: Watchdog, clock: Clock, over: RunState
+) -> None:
+    """It holds its slot until it is gone, and nobody else sees to that."""
+    now = await engine.read(JOB.run)
+    async with engine.database.transaction() as tx:
+        for state in (RunState.PAUSING, over):
+            await rows.update(tx, now, now := now.moved(state, 0.0), 0.0)
+    watchdog.heard(JOB, [JobPaused(control_seq=1, step=20)])
+    clock.time = 1.1 * FLOOR
+    await watchdog.look()
+    assert stage.asked == [(JOB, "dump"), (JOB, "kill")] and engine.changes == []
+
+
+async def test_what_an_earlier_bot_promised_stands(engine: Engine, stage: Stage, clock: Clock) -> None:
+    watchdog = Watchdog(engine.database, stage, engine.announce, floor=FLOOR, monotonic=clock, now=lambda: 1000.0)
+    await engine.add(RunState.RUNNING, attempt=1)
+    watchdog.follow(JOB)
+    watchdog.recall(JOB, Stall(since=500.0, noticed_at=800.0, step=20, restarts_at=1100.0))
+    clock.time = 99.0
+    await watchdog.look()
+    assert stage.asked == []
+    clock.time = 101.0
+    await watchdog.look()
+    assert stage.asked == [(JOB, "kill")] and engine.changes == []
+
+
+async def test_one_that_is_heard_while_it_is_told_of_is_not_killed(engine: Engine, stage: Stage, clock: Clock) -> None:
+    async def announce(tx: Transaction, change: Change) -> None:
+        dog.heard(JOB, [progress(30)])
+        await engine.announce(tx, change)
+
+    dog = Watchdog(engine.database, stage, announce, floor=FLOOR, monotonic=clock)
+    await engine.add(RunState.RUNNING, attempt=1)
+    dog.follow(JOB)
+    dog.heard(JOB, [progress(20)])
+    for clock.time in (1.1 * FLOOR, 2.2 * FLOOR):
+        await dog.look()
+    assert (JOB, "kill") not in stage.asked
 
 
 async def test_time_in_which_the_bot_stood_still_does_not_count(stage: Stage, watchdog: Watchdog, clock: Clock) -> None:
