@@ -62,16 +62,22 @@ def backups(folder: Path) -> list[Backup]:
     """Those there are in `folder`, newest first."""
     found = []
     for path in folder.glob("*.db"):
-        with suppress(FileNotFoundError, ValueError):  # removed meanwhile; a name with a time that is none
+        with suppress(FileNotFoundError):  # removed meanwhile
             if not path.name.startswith("."):
-                found.append(Backup(_made(path), path))
+                found.append(Backup(made(path), path))
     return sorted(found, reverse=True)
 
 
-def _made(path: Path) -> datetime:
-    if named := _REGULAR.fullmatch(path.name):
-        return datetime.strptime(named[1], TIME).replace(tzinfo=UTC)
-    return datetime.fromtimestamp(path.stat().st_mtime, UTC)
+def made(path: Path) -> datetime:
+    """When the backup was made (UTC), as its name says; another file is as old as its content. Raises OSError."""
+    return _made_by_name(path) or datetime.fromtimestamp(path.stat().st_mtime, UTC)
+
+
+def _made_by_name(path: Path) -> datetime | None:
+    named = _REGULAR.fullmatch(path.name)
+    with suppress(ValueError):  # a time that is none
+        return datetime.strptime(named[1], TIME).replace(tzinfo=UTC) if named else None
+    return None
 
 
 def newest_good(folder: Path) -> Backup | None:
@@ -83,16 +89,16 @@ def newest_good(folder: Path) -> Backup | None:
     return None
 
 
-def surplus(made: Collection[datetime]) -> set[datetime]:
+def surplus(moments: Collection[datetime]) -> set[datetime]:
     """Which of the backups, known by when each was made, are no longer kept."""
-    newest_first = sorted(made, reverse=True)
+    newest_first = sorted(moments, reverse=True)
     kept: set[datetime] = set()
     for count, period in ((HOURS, "%Y%m%d%H"), (DAYS, "%Y%m%d")):
         newest: dict[str, datetime] = {}
         for moment in newest_first:
             newest.setdefault(moment.strftime(period), moment)
         kept.update(islice(newest.values(), count))
-    return set(made) - kept
+    return set(moments) - kept
 
 
 class HourlyBackup:
@@ -164,7 +170,7 @@ def copy_untouched(source: Path, target: Path) -> None:
 
 def prune(folder: Path, newest: Path) -> list[Path]:
     """Remove the regular backups that are no longer kept, `newest` never. Returns them."""
-    regular = {backup.made: backup.path for backup in backups(folder) if _REGULAR.fullmatch(backup.path.name)}
+    regular = {backup.made: backup.path for backup in backups(folder) if _made_by_name(backup.path)}
     # A clock that was set back makes the newest look old.
     removed = [path for path in map(regular.__getitem__, surplus(regular)) if path != newest]
     for path in removed:

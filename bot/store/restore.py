@@ -11,7 +11,7 @@ import shutil
 import sqlite3
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 from bot.runs.model import RunState
@@ -47,13 +47,15 @@ def restore(home: Home, source: Path, now: datetime) -> Restored:
     if lock is None:
         raise StoreError(f"a Spotter is using {home.path}; stop it first")
     try:
-        made = datetime.fromtimestamp(source.stat().st_mtime, UTC)
-        _stage(source, staged(home.database))
+        copy = staged(home.database)
+        _stage(source, copy)
         try:
-            unfinished, unknown = _compare(home, staged(home.database), made)
+            unfinished, unknown = _compare(home, copy, backup.made(source))
+            check(copy, thorough=True)
             aside = _put_in_place(home, now)
         except BaseException:
-            staged(home.database).unlink(missing_ok=True)
+            for path in (copy, *beside(copy)):
+                path.unlink(missing_ok=True)
             raise
     finally:
         lock.release()
@@ -68,6 +70,9 @@ def _stage(source: Path, target: Path) -> None:
     try:
         backup.copy_untouched(source, aside)
         check(aside, thorough=True)
+        # A restore that was killed may have left its journal, which SQLite would undo this copy by.
+        for path in beside(target):
+            path.unlink(missing_ok=True)
         aside.replace(target)
     except sqlite3.Error as error:
         raise StoreError(f"{source.name} cannot be copied ({error})") from error

@@ -186,6 +186,29 @@ async def test_a_restore_that_was_cut_short_is_finished_by_the_next(home: Home) 
     assert await read(home) == "1"
 
 
+async def test_a_journal_that_a_killed_restore_left_is_not_played_into_the_next(home: Home) -> None:
+    """Killed while it told the copy of later attempts, of which some had reached the file already."""
+    await write(home, "1")
+    source = copied(home)
+    shutil.copy(source, staged(home.database))
+    script = (
+        "import os, sqlite3, sys; c = sqlite3.connect(sys.argv[1], isolation_level=None);"
+        "c.execute('PRAGMA cache_size = 1'); c.execute('PRAGMA cache_spill = 1'); c.execute('BEGIN');"
+        "c.executemany('INSERT INTO marks VALUES (?, ?)', ((str(n), 'x' * 500) for n in range(500)));"
+        "os.kill(os.getpid(), 9)"
+    )
+    subprocess.run([sys.executable, "-c", script, str(staged(home.database))], check=False)
+    journal = staged(home.database).with_name("spotter.db-restoring-journal")
+    assert journal.stat().st_size
+    await write(home_of_another(home), "2", stories.run(RunState.SUCCEEDED, name="swans"))
+    restore(home, copied(home_of_another(home)), NOW)
+    assert await read(home) == "2" and not journal.exists()
+
+
+def home_of_another(home: Home) -> Home:
+    return Home(home.path.with_name("another"))
+
+
 async def test_a_running_bot_is_not_robbed(home: Home) -> None:
     await write(home, "1")
     source = copied(home)
@@ -213,11 +236,13 @@ async def test_runs_that_went_on_after_the_backup_are_followed_where_they_are(ho
     geese = stories.run(RunState.SUCCEEDED, name="geese")
     await write(home, "1", swans, geese)
     source = copied(home)
-    os.utime(source, (1000, 1000))
+    source = source.rename(source.with_name(backup.name_at(datetime.fromtimestamp(1000, UTC))))
+    os.utime(source, (10**9, 10**9))
     for name, attempts in (("swans", 3), ("geese", 1), ("ducks", 1)):
         for number in range(1, attempts + 1):
             home.run(name).attempt(number).path.mkdir(parents=True)
         home.run(name).spec.write_text("{}")
+        os.utime(home.run(name).spec, (2000, 2000))
     done = restore(home, source, NOW)
     assert (done.unfinished, done.unknown) == (("swans",), ("ducks",))
     database = await Database.open(home.database)
