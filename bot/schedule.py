@@ -21,7 +21,8 @@ from bot.store.db import Database
 
 _LOOK_EVERY = 15.0
 """Seconds between looks for summaries that are due, and at the clock."""
-_HOUR = 3600.0
+_BACKUP_EVERY = 300.0
+"""Seconds between looks whether a backup is due. A machine that sleeps may be awake for minutes only."""
 _SET = 60.0
 """Seconds by which the wall clock has to run away from the steady one to count as set."""
 
@@ -44,10 +45,11 @@ class _Every(BaseTrigger):  # type: ignore[misc]  # apscheduler has no types
 
 
 class Schedule:
-    """Summaries of runs, and backups each hour.
+    """Summaries of runs, and backups. What comes how often is for the work to say; here it is only asked often enough.
 
     apscheduler goes by the wall clock: were that set back a day, it would do nothing for a day. So the clock is
-    watched, and once it was set, everything is scheduled anew.
+    watched, and once it was set, everything is scheduled anew. To have slept looks the same: the steady clock stands
+    still in a machine that does.
     """
 
     def __init__(
@@ -61,7 +63,7 @@ class Schedule:
         now: Callable[[], float] = time.time,
         steady: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`back_up` is called soon, and then each hour; what it raises is logged."""
+        """`back_up` is called soon, and then every few minutes, due or not; what it raises is logged."""
         self._database = database
         self._outbox = outbox
         self._period = heartbeat_minutes * 60
@@ -74,7 +76,7 @@ class Schedule:
         self._working: set[asyncio.Task[None]] = set()
 
     def start(self) -> None:
-        self._set_up(first_backup=self._look_every)
+        self._set_up()
         self._scheduler.start()
         self._watching = asyncio.create_task(self._watch_clock())
 
@@ -87,14 +89,14 @@ class Schedule:
             self._working.add(self._watching)
         await asyncio.gather(*self._working, return_exceptions=True)
 
-    def _set_up(self, first_backup: float) -> None:
+    def _set_up(self) -> None:
         if self._period:
-            self._repeat("summaries", self.summaries, self._look_every, first=self._look_every)
-        self._repeat("backup", self.backup, _HOUR, first=first_backup)
+            self._repeat("summaries", self.summaries, self._look_every)
+        self._repeat("backup", self.backup, _BACKUP_EVERY)
 
-    def _repeat(
-        self, name: str, work: Callable[[], Coroutine[None, None, None]], seconds: float, *, first: float
-    ) -> None:
+    def _repeat(self, name: str, work: Callable[[], Coroutine[None, None, None]], seconds: float) -> None:
+        """Have `work` done soon, and then every so many seconds."""
+
         async def tracked() -> None:
             task = asyncio.create_task(work(), name=name)
             self._working.add(task)
@@ -103,13 +105,13 @@ class Schedule:
 
         self._scheduler.add_job(
             tracked,
-            _Every(seconds, first),
+            _Every(seconds, first=self._look_every),
             id=name,
             name=name,
             replace_existing=True,
             coalesce=True,
             max_instances=1,
-            misfire_grace_time=60,
+            misfire_grace_time=None,  # however late: what is due is found by looking
         )
 
     async def _watch_clock(self) -> None:
@@ -120,7 +122,7 @@ class Schedule:
             if abs(moved) > _SET:
                 log.warning("the clock was set by %+.0f s", moved)
                 apart += moved
-                self._set_up(first_backup=_HOUR)
+                self._set_up()
 
     async def summaries(self) -> None:
         """Put a summary into the outbox for whoever has watched a run for another period. Each comes once.
@@ -144,4 +146,4 @@ class Schedule:
         try:
             await self._back_up()
         except Exception:
-            log.exception("the database was not backed up; trying again in an hour")
+            log.exception("the database was not backed up; trying again in a few minutes")

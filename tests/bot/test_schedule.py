@@ -199,7 +199,26 @@ async def test_a_clock_that_is_set_neither_stops_nor_repeats_anything(
     await until(desk, 3)
     await desk.looks(10)
     assert len(await desk.summaries()) == 3
-    assert desk.backups <= 2, "one at the start, and one for the hour by which the clock may have been set"
+    assert desk.backups <= 3, "looked for at the start, because time has passed, and because the clock was set"
+    await schedule.close()
+
+
+async def test_a_machine_that_sleeps_looks_for_a_due_backup_whenever_it_wakes(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It wakes for moments only. The steady clock does not count its sleep, so each looks as if the clock was set."""
+    for module in (base, executors):
+        monkeypatch.setattr(module, "datetime", Shifted)
+    monkeypatch.setattr(Shifted, "by", 0.0)
+    schedule = desk.schedule(0, look_every=0.02)
+    schedule.start()
+    async with asyncio.timeout(20):
+        for wakes in range(4):
+            while desk.backups <= wakes:
+                desk.put.clear()
+                await desk.put.wait()
+            Shifted.by += 50 * MINUTE
+            desk.now += 50 * MINUTE
     await schedule.close()
 
 
