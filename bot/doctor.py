@@ -15,7 +15,7 @@ from typing import Literal
 import aiohttp
 
 from bot.config import Settings
-from bot.store.backup import Backup, backups, folder_of
+from bot.store.backup import Backup, backups, folder_of, newest_good
 from bot.store.integrity import check
 from bot.store.migrations import StoreError
 from trainer_core.folders import can_hold, nearest
@@ -94,11 +94,12 @@ def _disk(home: Path) -> Finding:
 
 
 def _store(home: Home) -> list[Finding]:
-    """The database and its newest backup; nothing before the first start. Reads only: a bot may be running."""
+    """The database and its backups; nothing before the first start. Reads only: a bot may be running."""
     if not home.database.exists():
         return []
-    newest = next(iter(backups(folder_of(home.database))), None)
-    how = f"`spotter restore {newest.path.name}`" if newest else "a good copy: there is no backup"
+    folder = folder_of(home.database)
+    newest, good = next(iter(backups(folder)), None), newest_good(folder)
+    how = f"`spotter restore {good.path.name}`" if good else "a good copy: there is no good backup"
     try:
         version = check(home.database, thorough=True)
         database = Finding("database", "ok", f"whole, schema {version}")
@@ -106,18 +107,19 @@ def _store(home: Home) -> list[Finding]:
         database = Finding("database", "failed", str(error), f"stop the bot and go back with {how}")
     except (sqlite3.Error, OSError) as error:
         database = Finding("database", "failed", f"cannot be read ({error})", "see to it that it can be")
-    return [database, _backup(newest)]
+    return [database, _backup(newest, good)]
 
 
-def _backup(newest: Backup | None) -> Finding:
+def _backup(newest: Backup | None, good: Backup | None) -> Finding:
     if newest is None:
         return Finding("backup", "warning", "there is none", "`spotter backup` makes one; a bot makes one each hour")
-    hours = (datetime.now(UTC) - newest.made) / timedelta(hours=1)
-    what = f"the newest, {newest.path.name}, is {hours:.0f} h old" if hours >= 1 else f"{newest.path.name}"
-    try:
-        check(newest.path)
-    except (StoreError, sqlite3.Error, OSError) as error:
-        return Finding("backup", "failed", str(error), "`spotter backup` makes a new one")
+    if good is None:
+        return Finding("backup", "failed", "none of those there are can be used", "`spotter backup` makes a new one")
+    hours = (datetime.now(UTC) - good.made) / timedelta(hours=1)
+    if newest != good:
+        what = f"{newest.path.name} cannot be used; the newest good one, {good.path.name}, is {hours:.0f} h old"
+        return Finding("backup", "failed", what, "`spotter backup` makes a new one")
+    what = f"the newest, {good.path.name}, is {hours:.0f} h old" if hours >= 1 else good.path.name
     if hours > _OLD_BACKUP:
         return Finding("backup", "warning", what, "`spotter backup` makes one; the bot's log says why it did not")
     return Finding("backup", "ok", what)

@@ -106,6 +106,17 @@ async def test_a_damaged_database_and_the_backup_to_go_back_to(kept: Home, torch
     assert (await findings(kept.path))["backup"].verdict == "failed"
 
 
+async def test_a_damaged_backup_is_not_the_one_to_go_back_to(kept: Home, torchless: None) -> None:
+    good = await back_up_beside_bot(kept, datetime.now(UTC) - timedelta(hours=2))
+    damaged = await back_up_beside_bot(kept, datetime.now(UTC))
+    damaged.write_bytes(b"damaged" * 999)
+    kept.database.write_bytes(b"damaged" * 999)
+    found = await findings(kept.path)
+    assert f"`spotter restore {good.name}`" in found["database"].mend
+    assert found["backup"].verdict == "failed"
+    assert damaged.name in found["backup"].what and f"{good.name}, is 2 h old" in found["backup"].what
+
+
 async def test_looking_changes_nothing_beside_a_running_bot(kept: Home, torchless: None) -> None:
     database = await Database.open(kept.database)
     await marks.write(database, "a", "1")
