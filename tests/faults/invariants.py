@@ -12,6 +12,8 @@ from bot.chat.notify.kinds import Kind
 from bot.chat.notify.policy import nonce
 from bot.runs.executor import Ending
 from bot.runs.model import NEXT, TERMINAL, RunState
+from tests.e2e.conftest import title
+from tests.faults.attempts import decode_all
 from tests.faults.stage import Stage, read_events, small_spec
 from tests.faults.store import ask
 from trainer_core.process import is_locked
@@ -19,6 +21,7 @@ from trainer_core.spec import parse_spec
 
 _LEFTOVER = re.compile(r"\..+-[0-9a-f]{32}")
 _ENDINGS = tuple(str(kind) for kind in (Kind.COMPLETED, Kind.STOPPED, Kind.FAILED))
+_ENDED = {RunState.SUCCEEDED: "finished", RunState.FAILED: "failed", RunState.STOPPED: "stopped"}
 
 
 def broken(stage: Stage, undisturbed: bytes) -> list[str]:
@@ -26,7 +29,7 @@ def broken(stage: Stage, undisturbed: bytes) -> list[str]:
 
     `undisturbed`: the weights of a small run that nothing happened to.
     """
-    checks = (_states, _attempts, _events, _outbox, _messages, _leftovers)
+    checks = (_states, _attempts, _lives, _events, _outbox, _messages, _cards, _leftovers)
     found = [sentence for check in checks for sentence in check(stage)]
     return found + list(_weights(stage, undisturbed))
 
@@ -63,6 +66,22 @@ def _attempts(stage: Stage) -> Iterator[str]:
     for attempt in attempts:
         if is_locked(stage.home.run(attempt["run"]).attempt(attempt["number"]).lock):
             yield f"{attempt['run']}-{attempt['number']}: something still holds its lock"
+
+
+def _lives(stage: Stage) -> Iterator[str]:
+    """Each worker lived within its attempt. The bot wrote when that was, but the journal and the shim's record did not.
+
+    As attempts do not overlap, two workers that train at once, because one of them was lost too soon, are seen here.
+    """
+    for row in ask(stage.home, "SELECT run, number, started_at, ended_at FROM attempts WHERE ended_at IS NOT NULL"):
+        attempt = stage.home.run(row["run"]).attempt(row["number"])
+        record = json.loads(attempt.exit.read_bytes()) if attempt.exit.exists() else {}
+        lived = [event.time for event in decode_all(attempt.events)]
+        lived += [record[moment] for moment in ("started", "ended") if moment in record]
+        if lived and min(lived) < row["started_at"]:
+            yield f"{row['run']}-{row['number']}: its worker lived {row['started_at'] - min(lived):.3f} s too early"
+        if lived and max(lived) > row["ended_at"]:
+            yield f"{row['run']}-{row['number']}: its worker outlived it by {max(lived) - row['ended_at']:.3f} s"
 
 
 def _events(stage: Stage) -> Iterator[str]:
@@ -113,6 +132,21 @@ def _messages(stage: Stage) -> Iterator[str]:
         for watch in ask(stage.home, "SELECT run, user_id FROM watches"):
             if told[watch["run"], watch["user_id"]] != 1:
                 yield f"{watch['run']}: its end was told {told[watch['run'], watch['user_id']]} times"
+
+
+def _cards(stage: Stage) -> Iterator[str]:
+    """Each live card says how its run ended, and has nothing left to press."""
+    query = (
+        "SELECT o.key, o.user_id, o.message_id, r.state FROM outbox AS o JOIN runs AS r ON r.name = o.run"
+        " WHERE o.kind = ? AND o.message_id IS NOT NULL"
+    )
+    for row in ask(stage.home, query, Kind.LIVE):
+        inbox = stage.playground.people[row["user_id"]].inbox()
+        for message in (message for message in inbox if message.id == row["message_id"]):
+            if message.components:
+                yield f"{row['key']}: its buttons are still there"
+            if not title(message).endswith(_ENDED.get(RunState(row["state"]), "")):
+                yield f"{row['key']}: of a run that {row['state']} it says {title(message)!r}"
 
 
 def _leftovers(stage: Stage) -> Iterator[str]:

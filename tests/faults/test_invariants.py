@@ -6,6 +6,7 @@ import sqlite3
 from contextlib import closing
 from dataclasses import replace
 
+from tests.e2e.conftest import title
 from tests.faults.invariants import broken
 from tests.faults.stage import Stage
 
@@ -18,6 +19,8 @@ _TAMPERED = {
     "INSERT INTO attempts (run, number, slot, started_at) SELECT run, 2, slot, started_at + 0.1 FROM attempts": (
         "run song: song-1 and song-2 at once"
     ),
+    "UPDATE attempts SET ended_at = started_at + 0.1": "song-1: its worker outlived it by",
+    "UPDATE attempts SET started_at = ended_at - 0.1": "song-1: its worker lived",
     "DELETE FROM events WHERE seq = 7": "song-1: its events have a gap",
     "DELETE FROM events WHERE seq > 20": "song-1: 20 events are in the store",
     "UPDATE events SET payload = replace(payload, 'trainer', 'trained') WHERE seq = 3": "or they differ",
@@ -51,7 +54,24 @@ async def test_what_does_not_hold_is_told(stage: Stage, undisturbed: bytes) -> N
     left.mkdir()
     assert broken(stage, undisturbed) == [f"runs/song/{left.name} was left behind"]
     left.rmdir()
+
+    world = stage.playground.world
+    (card,) = [message for message in stage.owner.inbox() if title(message) == "✅ song · finished" and message.silent]
+    embed, *_ = card.sent_embeds
+    for changed, sentence in (
+        (replace(card, components=({"type": 1, "components": []},)), "its buttons are still there"),
+        (
+            replace(card, sent_embeds=(embed.model_copy(update={"title": "🟢 song · training"}),)),
+            "it says '🟢 song · training'",
+        ),
+    ):
+        world.update(changed)
+        (found,) = broken(stage, undisturbed)
+        assert sentence in found
+    world.update(card)
+    assert broken(stage, undisturbed) == []
+
     told = stage.owner.inbox()[-1]
-    stage.playground.world.post(replace(told, id=stage.playground.world.snowflake()))
+    world.post(replace(told, id=world.snowflake()))
     twice = broken(stage, undisturbed)
     assert any("Ada has it 2 times" in sentence for sentence in twice), twice
