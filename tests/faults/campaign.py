@@ -69,12 +69,13 @@ async def iterate(folder: Path, iteration: int, what: Plan, undisturbed: bytes) 
     async with Playground() as playground:
         stage = Stage(folder, playground)
         await stage.submit()
-        losses = []
+        losses: list[str] = []
         async with stage.bot(what.faults, SPOTTER_STANDBY=str(int(what.standby))) as bot:
             strikes = [asyncio.create_task(_strike(stage, hit)) for hit in what.hits if isinstance(hit, AtMoment)]
             try:
                 await stage.rest(bot, None if what.back_at_once else lambda: _worker_gone(stage))
                 await _end(stage, bot)
+                losses += _judged(stage, undisturbed)
             except Exception as error:
                 losses.append(f"{type(error).__name__}: {error}")
             finally:
@@ -83,14 +84,16 @@ async def iterate(folder: Path, iteration: int, what: Plan, undisturbed: bytes) 
                 ends = await asyncio.gather(*strikes, return_exceptions=True)
         struck = sum(end is None for end in ends)
         struck += sum(stage.happened(hit.rule) for hit in what.hits if isinstance(hit, AtPoint))
-        if not losses:
-            losses = broken(stage, undisturbed)
-            states = [row["state"] for row in ask(stage.home, "SELECT state FROM runs")]
-            losses += [] if states == ["succeeded"] else [f"the run {states[0]}"]
         if losses:
             losses.append(stage.story())
         attempts = len(stage.attempts())
     return Outcome(iteration, what, attempts, bot.starts, struck, time.monotonic() - began, losses)
+
+
+def _judged(stage: Stage, undisturbed: bytes) -> list[str]:
+    """What does not hold now that all have ended. Whatever it raises is a loss, too."""
+    states = [row["state"] for row in ask(stage.home, "SELECT state FROM runs")]
+    return broken(stage, undisturbed) + [f"the run {state}" for state in states if state != "succeeded"]
 
 
 async def _end(stage: Stage, bot: Bot) -> None:

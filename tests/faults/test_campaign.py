@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 from tests.faults.campaign import iterate
 from tests.faults.plans import AtMoment, AtPoint, Plan, Role, plan
 from trainer_core.faults import POINTS, Rule
+from trainer_core.layout import Home
 
 
 def test_the_same_seed_and_number_are_the_same_plan() -> None:
@@ -37,3 +39,20 @@ async def test_an_iteration_that_loses_something_says_what(tmp_path: Path, undis
     assert outcome.losses[0] == "song: its weights are not those of an undisturbed run"
     assert (outcome.attempts, outcome.bots, outcome.struck) == (2, 2, 2)
     assert "worker 0.00 s after event 20" in outcome.row() and "LOST" in outcome.row()
+
+
+async def test_what_cannot_be_judged_is_lost(tmp_path: Path, undisturbed: bytes) -> None:
+    """Something writes into the journal what is no event, once the worker has ended."""
+    attempt = Home(tmp_path / "home").run("song").attempt(1)
+
+    async def scribble() -> None:
+        while not attempt.exit.exists():
+            await asyncio.sleep(0.01)
+        with attempt.events.open("ab") as journal:
+            journal.write(b"no event\n")
+
+    scribbling = asyncio.create_task(scribble())
+    outcome = await iterate(tmp_path, 1, Plan((), back_at_once=True), undisturbed)
+    await scribbling
+    assert "JSON" in outcome.losses[0]
+    assert "LOST" in outcome.row()
