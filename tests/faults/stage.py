@@ -15,6 +15,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
+import psutil
+
 from bot.runs.model import Run, RunState
 from bot.store import runs as rows
 from bot.store.db import Database
@@ -267,6 +269,11 @@ class Stage:
         """Signal the newest shim. False if it is gone."""
         shim = self.holder("shim", run)
         return shim is not None and signal_process(shim, number)
+
+    def stands(self, role: str, run: str = "song") -> bool:
+        """Whether the `shim` or `worker` of the run's newest attempt was stopped by a signal."""
+        found = self.holder(role, run)
+        return found is not None and psutil.Process(found.pid).status() == psutil.STATUS_STOPPED
 
     def story(self) -> str:
         """What happened, for a test that failed to show."""

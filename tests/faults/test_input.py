@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 
 from playground.people import Person
 from playground.reply import Reply
@@ -11,6 +12,9 @@ from playground.world import Event, InteractionCreated
 from tests.faults.invariants import broken
 from tests.faults.stage import Stage
 from tests.faults.store import ask
+
+_FINISH = "folder.rename:19"
+"""The finished model's: before it come a tokenizer, the tokens, and sixteen checkpoints."""
 
 
 async def twice_delivered(playground: Playground, person: Person) -> Reply:
@@ -60,12 +64,39 @@ async def test_what_is_clicked_twice_happens_once(stage: Stage, undisturbed: byt
     assert broken(stage, undisturbed) == []
 
 
-async def test_a_stop_that_meets_the_finish_leaves_one_ending(stage: Stage, undisturbed: bytes) -> None:
+async def test_a_stop_just_before_the_finish_leaves_one_ending(stage: Stage, undisturbed: bytes) -> None:
+    """The worker stands before the rename of its finished model, and will not look again whether it is to stop."""
     await stage.submit()
-    async with stage.bot() as bot:
+    async with stage.bot(f"{_FINISH}:stop") as bot:
         await stage.connected()
-        await stage.stepped(steps=15)
-        await asyncio.gather(*(stage.owner.slash("trainer stop", run="song") for _ in range(2)))
+        await stage.eventually(lambda: stage.stands("worker"), "the worker is about to finish")
+        replies = await stop_twice(stage.owner)
+        assert all("saves what it has learned and stops" in reply for reply in replies)
+        assert stage.kill_worker(number=signal.SIGCONT)
         await stage.rest(bot)
-    assert await stage.ended() in ("succeeded", "stopped")
+    moves = [row["to_state"] for row in ask(stage.home, "SELECT to_state FROM transitions ORDER BY id")]
+    assert moves == ["starting", "running", "stopping", "succeeded"]
+    assert len(stage.owner.notifications()) == 1
     assert broken(stage, undisturbed) == []
+
+
+async def test_a_stop_just_after_the_finish_leaves_one_ending(stage: Stage, undisturbed: bytes) -> None:
+    """The run has told that it is complete, and its shim stands before it records how the worker ended."""
+    await stage.submit()
+    async with stage.bot("shim.exit:1:stop") as bot:
+        await stage.connected()
+        assert await stage.ended() == "succeeded"
+        replies = await stop_twice(stage.owner)
+        assert all("already" in reply for reply in replies)
+        await stage.eventually(lambda: stage.stands("shim"), "the worker has ended")
+        assert ask(stage.home, "SELECT 1 FROM attempts WHERE ended_at IS NULL")
+        assert stage.kill_shim(number=signal.SIGCONT)
+        await stage.rest(bot)
+    assert len(stage.owner.notifications()) == 1
+    assert broken(stage, undisturbed) == []
+
+
+async def stop_twice(person: Person) -> list[str]:
+    """What is answered to two stops at once."""
+    replies = await asyncio.gather(*(person.slash("trainer stop", run="song") for _ in range(2)))
+    return [str(reply.message.to_dict()) if reply.message else "" for reply in replies]
