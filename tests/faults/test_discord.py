@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 
 from bot.chat.notify.outbox import Outbox
@@ -56,15 +57,16 @@ async def test_an_outage_of_discord_costs_no_step_and_no_message(stage: Stage, u
 
 
 async def test_a_bot_whose_token_is_revoked_leaves_the_run_alone(stage: Stage, undisturbed: bytes) -> None:
-    await stage.submit(budget="24 steps")
-    async with stage.bot() as bot:
-        await stage.stepped(steps=1)
+    await stage.submit()
+    async with stage.bot("worker.step:5:stop") as bot:
+        await stage.eventually(lambda: stage.stands("worker"), "the worker stands still")
         await stage.connected()
         worker = stage.holder("worker")
         await stage.playground.drop_gateway(4004)
         assert await bot.ended() > 0
         assert "DISCORD_TOKEN" in bot.log() and stage.playground.token not in bot.log()
         assert worker is not None and is_alive(worker)
+        assert stage.kill_worker(number=signal.SIGCONT)
         await bot.start()
         await stage.rest(bot)
     assert len(stage.attempts()) == 1 and stage.holder("worker") == worker
