@@ -60,7 +60,8 @@ class Checkpoints:
     def save(self, training: Training) -> MetricsCheckpoint:
         """Write a checkpoint of `training` and drop the oldest over the limit. Raises OSError; then none was added.
 
-        One of the same step that verifies is left as it is. Raises SpotterError if another attempt has taken over.
+        One of the same step that verifies is left as it is. What cannot be dropped stays, and is dropped after a later
+        one. Raises SpotterError if another attempt has taken over.
         """
         self._fence()
         reach("checkpoint.begin")
@@ -71,9 +72,7 @@ class Checkpoints:
                 _write(aside, training)
                 self._fence()  # writing takes a while, and this process may have been stopped for longer
             reach("checkpoint.saved")
-        others = [folder for folder in self._newest_first() if folder != target]
-        for old in others[self._keep - 1 :]:
-            _remove(old)
+        self._prune(target)
         return MetricsCheckpoint(
             step=training.state.step,
             path=f"{self._folder.name}/{target.name}",
@@ -81,8 +80,22 @@ class Checkpoints:
             seconds=time.monotonic() - started,
         )
 
+    def _prune(self, saved: Path) -> None:
+        """Drop the oldest over the limit. None newer than the one `saved`: those are another attempt's."""
+        self._fence()
+        older = [folder for folder in self._newest_first() if step_of(folder) < step_of(saved)]
+        for folder in older[self._keep - 1 :]:
+            try:
+                _remove(folder)
+            except OSError as error:
+                log.warning("checkpoint %s could not be removed: %s", folder.name, error)
+
     def make_room(self) -> int:
-        """Drop every checkpoint but the newest that verifies. Returns how many. Raises OSError."""
+        """Drop every checkpoint but the newest that verifies. Returns how many.
+
+        Raises OSError, or SpotterError if another attempt has taken over.
+        """
+        self._fence()
         newest_first = self._newest_first()
         good = next((folder for folder in newest_first if not problems_with_sums(folder)), None)
         if good is None:

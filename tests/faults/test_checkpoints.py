@@ -146,6 +146,16 @@ def test_older_checkpoints_make_way_on_a_full_disk(run: Attempts, whole: bytes) 
     assert run.weights == whole
 
 
+def test_an_old_checkpoint_that_cannot_be_removed_takes_nothing_from_the_new_one(run: Attempts, whole: bytes) -> None:
+    """One is in the way from step 3 on; by the end, three are."""
+    assert run.make(",".join(f"checkpoint.prune:{number}:enospc" for number in range(1, 7))) == 0
+    assert run.all_of(MetricsGuard) == []
+    assert [event.step for event in run.all_of(MetricsCheckpoint)] == [1, 2, 3, 4, 5]
+    assert run.checkpoints == [f"step-0000000{step}" for step in (1, 2, 3, 4, 5)]
+    assert run.log.count("could not be removed") == 6
+    assert run.weights == whole
+
+
 def test_a_run_goes_on_without_a_checkpoint_the_disk_refuses(run: Attempts, whole: bytes) -> None:
     """Once where nothing could make way for it, and at the end, where making way is not enough; but time is."""
     refused = (2, 5, 6, 7)

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -299,6 +299,40 @@ def test_corrupt_checkpoints_are_set_aside_when_a_run_goes_on(training: Make, tm
     resumed.save(making)
     names = sorted(path.name for path in folder.iterdir())
     assert names == ["corrupt-step-00000099", "step-00000007", "step-00000008"]
+
+
+def save_all(training: Training, folder: Path, steps: Iterable[int]) -> None:
+    for step in steps:
+        training.state = replace(training.state, step=step)
+        Checkpoints(folder, keep=9).save(training)
+
+
+def test_a_checkpoint_newer_than_the_one_saved_is_never_dropped(training: Make, tmp_path: Path) -> None:
+    """It is of an attempt that has taken over while this one stood still."""
+    folder = tmp_path / "checkpoints"
+    making = training(small_spec())
+    save_all(making, folder, [1, 2, 4, 5])
+    making.state = replace(making.state, step=3)
+    Checkpoints(folder, keep=2).save(making)
+    assert sorted(step_of(path) for path in folder.iterdir()) == [2, 3, 4, 5]
+
+
+def test_an_attempt_that_was_replaced_drops_no_checkpoint(training: Make, tmp_path: Path) -> None:
+    """Another one takes over when the new checkpoint is in its place, or just before room is made for it."""
+    folder = tmp_path / "checkpoints"
+    making = training(small_spec())
+    save_all(making, folder, [1, 2])
+
+    def fence() -> None:
+        if (folder / "step-00000003").exists():
+            raise SpotterError(Code.WORKER_LOST)
+
+    making.state = replace(making.state, step=3)
+    replaced = Checkpoints(folder, keep=1, fence=fence)
+    for drop in (lambda: replaced.save(making), replaced.make_room):
+        with pytest.raises(SpotterError):
+            drop()
+    assert sorted(step_of(path) for path in folder.iterdir()) == [1, 2, 3]
 
 
 def test_a_checkpoint_opens_with_transformers(training: Make, checkpoints: Checkpoints) -> None:
