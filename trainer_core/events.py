@@ -12,14 +12,17 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal, Self, TypeGuard
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic_core import from_json
 
 from trainer_core.errors import Code
 
 Phase = Literal["reading", "tokenizer", "tokens", "model", "preflight", "training", "saving"]
+Step = Annotated[int, Field(ge=0, le=10**12)]
+"""More than any run takes, and not too much for a database."""
 
 
 class _Event(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
 
     run: str = ""
     attempt: int = Field(default=0, ge=0)
@@ -43,7 +46,7 @@ class JobStarted(_Event):
     host: str
     device: str
     """For a person: `CPU (2 threads)`, `NVIDIA H100`."""
-    resumed_step: int = Field(default=0, ge=0)
+    resumed_step: Step = 0
     """The checkpoint's step this attempt goes on from; 0 for a fresh start."""
 
 
@@ -60,9 +63,9 @@ class JobProgress(_Event):
 class Summary(BaseModel):
     """What a run came to. Losses are in nats per token on the held-out text."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    steps: int = Field(ge=0)
+    steps: Step
     tokens: int = Field(ge=0)
     seconds: float = Field(ge=0)
     """From the first step to the last, with the evaluations and checkpoints between them, over all attempts."""
@@ -86,7 +89,7 @@ class JobFailed(_Event):
     code: Code
     message: str
     next_step: str
-    step: int = Field(default=0, ge=0)
+    step: Step = 0
     traceback: str = ""
     """Where an unexpected error came from: files' names, lines, functions and the error's class; never its words."""
 
@@ -101,12 +104,12 @@ class JobStopped(_Event):
 class JobPaused(_Event):
     type: Literal["trainer.job.paused.v1"] = "trainer.job.paused.v1"
     control_seq: int
-    step: int = Field(ge=0)
+    step: Step
 
 
 class JobStalled(_Event):
     type: Literal["trainer.job.stalled.v1"] = "trainer.job.stalled.v1"
-    step: int = Field(ge=0)
+    step: Step
     seconds: float
 
 
@@ -137,8 +140,8 @@ class MetricsProgress(_Event):
     """A step. Only about two a second are written: the newest, with what stood in those between folded in."""
 
     type: Literal["trainer.metrics.progress.v1"] = "trainer.metrics.progress.v1"
-    step: int = Field(ge=0)
-    steps_total: int = Field(ge=1)
+    step: Step
+    steps_total: Step = Field(ge=1)
     """Planned steps; an estimate while the budget is a time."""
     fraction: float = Field(ge=0, le=1)
     """Share of the budget used."""
@@ -160,7 +163,7 @@ class MetricsProgress(_Event):
 
 class MetricsEval(_Event):
     type: Literal["trainer.metrics.eval.v1"] = "trainer.metrics.eval.v1"
-    step: int = Field(ge=0)
+    step: Step
     loss: float
     """Nats per token on the held-out text."""
     bits_per_byte: float
@@ -168,13 +171,13 @@ class MetricsEval(_Event):
 
 class MetricsSample(_Event):
     type: Literal["trainer.metrics.sample.v1"] = "trainer.metrics.sample.v1"
-    step: int = Field(ge=0)
+    step: Step
     text: str
 
 
 class MetricsCheckpoint(_Event):
     type: Literal["trainer.metrics.checkpoint.v1"] = "trainer.metrics.checkpoint.v1"
-    step: int = Field(ge=0)
+    step: Step
     path: str
     """Relative to the run directory."""
     bytes: int
@@ -185,7 +188,7 @@ class MetricsGuard(_Event):
     """What was decided to keep the run going."""
 
     type: Literal["trainer.metrics.guard.v1"] = "trainer.metrics.guard.v1"
-    step: int = Field(ge=0)
+    step: Step
     action: Literal["skip", "rollback", "ask", "disk"]
     """`skip`: the step reached no weights. `rollback`: an older checkpoint is gone on from. `disk`: a checkpoint could
     not be saved, or took the place of older ones.
@@ -222,9 +225,12 @@ def encode(event: Event) -> bytes:
 def decode(line: bytes | str) -> Event:
     """The event in one JSON line. Raises `UnreadableEventError` naming the unknown type, field or bad value."""
     try:
-        event = _ADAPTER.validate_json(line)
+        # pydantic takes NaN where a later value of the same name hides it; SQLite takes it nowhere.
+        event = _ADAPTER.validate_python(from_json(line, allow_inf_nan=False))
     except ValidationError as error:
         raise UnreadableEventError(_why(error.errors()[0])) from error
+    except ValueError as error:
+        raise UnreadableEventError(f"Invalid JSON: {error}") from error
     if not (event.run and event.seq):
         raise UnreadableEventError(f"{event.type}: without its run or seq")
     return event

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import math
 
 import pytest
 from hypothesis import given
@@ -29,10 +30,11 @@ from trainer_core.events import (
 
 numbers = st.floats(allow_nan=False, allow_infinity=False)
 counts = st.integers(0, 2**53)
+steps = st.integers(0, 10**12)
 texts = st.text(st.characters(exclude_categories=["Cs"]))
 summaries = st.builds(
     Summary,
-    steps=counts,
+    steps=steps,
     tokens=counts,
     seconds=st.floats(0, 1e9),
     parameters=counts,
@@ -41,15 +43,15 @@ summaries = st.builds(
 )
 bodies: st.SearchStrategy[Event] = st.one_of(
     st.builds(JobQueued, position=st.integers(1, 99)),
-    st.builds(JobStarted, pid=counts, host=texts, device=texts, resumed_step=counts),
+    st.builds(JobStarted, pid=counts, host=texts, device=texts, resumed_step=steps),
     st.builds(JobProgress, phase=st.sampled_from(["reading", "saving"]), message=texts),
-    st.builds(JobFailed, code=st.sampled_from(Code), message=texts, next_step=texts, step=counts),
+    st.builds(JobFailed, code=st.sampled_from(Code), message=texts, next_step=texts, step=steps),
     st.builds(JobCompleted, summary=summaries),
     st.builds(JobStopped, control_seq=counts, summary=summaries),
-    st.builds(MetricsEval, step=counts, loss=numbers, bits_per_byte=numbers),
-    st.builds(MetricsSample, step=counts, text=texts),
-    st.builds(MetricsCheckpoint, step=counts, path=texts, bytes=counts, seconds=numbers),
-    st.builds(MetricsGuard, step=counts, action=st.sampled_from(["skip", "ask"]), reason=texts),
+    st.builds(MetricsEval, step=steps, loss=numbers, bits_per_byte=numbers),
+    st.builds(MetricsSample, step=steps, text=texts),
+    st.builds(MetricsCheckpoint, step=steps, path=texts, bytes=counts, seconds=numbers),
+    st.builds(MetricsGuard, step=steps, action=st.sampled_from(["skip", "ask"]), reason=texts),
 )
 events = st.builds(
     lambda body, seq, time: body.stamped("brisk-otter-42", 1, seq, time), bodies, st.integers(1, 2**31), numbers
@@ -81,7 +83,13 @@ def line(**changes: object) -> str:
         (line(mood="good"), "unknown field 'mood'"),
         (line(loss="low"), "loss"),
         (line(seq=0), "without its run or seq"),
-        ("[]", "should be an object"),
+        (line(loss=math.nan), "JSON"),
+        (line(time=-math.inf), "JSON"),
+        (line(loss=1.0).replace('"loss": 1.0', '"loss": NaN, "loss": 1.0'), "JSON"),
+        (line(loss=1.0).replace("1.0", "1e999"), "loss.*finite"),
+        (line(loss="NaN"), "loss.*finite"),
+        (line(step=10**30), "step.*less than or equal"),
+        ("[]", "should be a valid dictionary"),
         ("{", "Invalid JSON"),
     ],
 )
