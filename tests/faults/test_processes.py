@@ -20,7 +20,10 @@ async def test_a_worker_killed_in_a_step_is_replaced(stage: Stage, undisturbed: 
 
 
 async def test_a_bot_killed_again_and_again_finds_the_same_worker(stage: Stage, undisturbed: bytes) -> None:
-    """It is back at once the first time, and the second time only when the worker has gone far ahead."""
+    """It is back at once the first time, and the second time only when the worker has gone far ahead.
+
+    How long it is away counts in steps: of a run this small, seconds may be all or nothing.
+    """
     await stage.submit()
     async with stage.bot() as bot:
         await stage.stepped(steps=2)
