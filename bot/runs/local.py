@@ -20,8 +20,8 @@ from bot.runs.slots import Slot, SlotKind, share
 from bot.runs.standby import Standby, StandbyError
 from trainer_core.atomic import write_atomic
 from trainer_core.control import Verb, write_control
-from trainer_core.disk import complaint
-from trainer_core.errors import SpotterError
+from trainer_core.disk import complaint, takes_nothing
+from trainer_core.errors import Code, SpotterError
 from trainer_core.layout import AttemptDirectory, Home
 from trainer_core.process import is_locked, read_holders, signal_group, signal_process
 from trainer_core.spec import RunSpec, parse_spec
@@ -148,11 +148,13 @@ class LocalPool:
             found = wanted.read_bytes()
         except OSError as error:
             name = wanted.relative_to(self._home.path)
-            raise ExecutorError(f"{name} cannot be used: {complaint(error)}") from error
+            code = Code.DISK_FULL if takes_nothing(error) else Code.WORKER_LOST
+            raise ExecutorError(f"{name} cannot be used: {complaint(error)}", code) from error
         if not _means(found, spec):
             raise ExecutorError(
-                f"runs/{job.run}/spec.json was changed by hand or is another run's; "
-                f"put it back as it was, or move the folder runs/{job.run} away"
+                f"runs/{job.run}/spec.json was changed by hand or is another run's",
+                Code.CONFIG_INVALID,
+                "Put the file back as it was, or start a new run.",
             )
         return attempt
 

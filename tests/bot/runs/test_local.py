@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +15,7 @@ from bot.runs.executor import Ending, ExecutorError, Exit, Job
 from bot.runs.local import LocalPool
 from tests.e2e.conftest import end_workers
 from trainer_core.data import corpus
-from trainer_core.errors import SpotterError
+from trainer_core.errors import Code, SpotterError
 from trainer_core.layout import AttemptDirectory, Home
 from trainer_core.process import Identity, Lock, identify, is_alive, is_locked, read_holders
 from trainer_core.spec import RunSpec, parse_spec
@@ -167,8 +169,10 @@ async def test_a_spec_that_was_changed_by_hand_is_named_and_left_as_it_is(home: 
     directory.path.mkdir(parents=True)
     changed = text or spec.model_copy(update={"seed": 9}).model_dump_json(indent=2)
     directory.spec.write_text(changed)
-    with pytest.raises(ExecutorError, match=r"runs/song/spec\.json was changed by hand .* put it back"):
+    with pytest.raises(ExecutorError, match=r"runs/song/spec\.json was changed by hand") as refused:
         await pool.submit(Job("song", 1), spec, pool.slots[0])
+    assert refused.value.code is Code.CONFIG_INVALID
+    assert refused.value.next_step == "Put the file back as it was, or start a new run."
     assert directory.spec.read_text() == changed
 
 
@@ -193,9 +197,33 @@ async def test_a_home_that_cannot_be_written_is_told(home: Home) -> None:
     spec = prepared(home, "1 steps")
     pool = LocalPool(home, standby=0)
     home.runs.write_text("not a folder")
-    with pytest.raises(ExecutorError, match="runs/song/attempts/1 cannot be used"):
+    with pytest.raises(ExecutorError, match="runs/song/attempts/1 cannot be used") as refused:
         await pool.submit(Job("song", 1), spec, pool.slots[0])
+    assert (refused.value.code, refused.value.next_step) == (Code.WORKER_LOST, Code.WORKER_LOST.next_step)
     await pool.close()
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "said"),
+    [
+        (errno.ENOSPC, Code.DISK_FULL, "the disk is full"),
+        (errno.EROFS, Code.DISK_FULL, "the disk is read-only"),
+        (errno.EIO, Code.WORKER_LOST, "the disk refuses it"),
+    ],
+)
+async def test_a_disk_that_takes_nothing_is_told_as_such(
+    home: Home, monkeypatch: pytest.MonkeyPatch, number: int, code: Code, said: str
+) -> None:
+    pool, spec = LocalPool(home, standby=0), prepared(home, "1 steps")
+
+    def refuse(point: str) -> None:
+        if point == "atomic.write":
+            raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("trainer_core.atomic.reach", refuse)
+    with pytest.raises(ExecutorError, match=f"runs/song/spec.json cannot be used: {said}") as refused:
+        await pool.submit(Job("song", 1), spec, pool.slots[0])
+    assert (refused.value.code, refused.value.next_step) == (code, code.next_step)
 
 
 async def test_a_name_that_leaves_the_home_is_no_job(home: Home) -> None:
