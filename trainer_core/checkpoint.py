@@ -11,7 +11,6 @@ from pathlib import Path
 
 import torch
 from pydantic import BaseModel, ConfigDict
-from safetensors import SafetensorError
 from safetensors.torch import load_model
 
 from trainer_core import disk
@@ -181,16 +180,8 @@ def _remove(folder: Path) -> None:
     shutil.rmtree(folder.rename(name_aside(folder)))
 
 
+@disk.unwrapped()
 def _write(folder: Path, training: Training) -> None:
-    try:
-        _write_files(folder, training)
-    except (RuntimeError, SafetensorError) as error:
-        if refused := disk.refusal(error):
-            raise refused from error
-        raise
-
-
-def _write_files(folder: Path, training: Training) -> None:
     training.model.save_pretrained(folder)
     reach("checkpoint.model")
     with (folder / "optim.pt").open("wb") as file:  # by path, torch would not tell a full disk from anything else

@@ -6,7 +6,8 @@ import errno
 import logging
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 PAUSES = (1.0, 2.0, 5.0, 10.0, 20.0, 40.0, 60.0)
@@ -19,15 +20,39 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
-def patiently(write: Callable[[], T], pauses: Iterable[float] = PAUSES) -> T:
-    """What `write` returns, tried again after each of the `pauses` while it raises OSError. Raises the last one."""
-    for pause in pauses:
+def _nobody(_: OSError) -> None:
+    """Nobody wants to know."""
+
+
+def patiently(
+    write: Callable[[], T], pauses: Iterable[float] = PAUSES, refused: Callable[[OSError], None] = _nobody
+) -> T:
+    """What `write` returns, tried again after each of the `pauses` while it raises OSError. Raises the last one.
+
+    `refused` is told of the first one before it is waited for.
+    """
+    for number, pause in enumerate(pauses):
         try:
             return write()
         except OSError as error:
             log.warning("trying again in %.0f s: %s", pause, error)
+            if number == 0:
+                refused(error)
         time.sleep(pause)
     return write()
+
+
+@contextmanager
+def unwrapped() -> Iterator[None]:
+    """A disk's refusal of what the block writes leaves it as the OSError it was, whatever a library made of it."""
+    try:
+        yield
+    except OSError:
+        raise
+    except Exception as error:
+        if refused := refusal(error):
+            raise refused from error
+        raise
 
 
 def refusal(error: BaseException | None) -> OSError | None:

@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 from typing import Protocol
 
+from trainer_core import disk
 from trainer_core.folders import new_folder
 
 SUMS = "sums.json"
@@ -25,7 +26,7 @@ def write_model(folder: Path, model: Savable, tokenizer: Path) -> dict[str, str]
 
     An older `folder` is replaced. Returns the SHA-256 of each file. Raises OSError.
     """
-    with new_folder(folder, makes_way=_always) as aside:
+    with disk.unwrapped(), new_folder(folder, makes_way=_always) as aside:
         model.save_pretrained(aside)
         for file in tokenizer.iterdir():
             if file.name != SUMS:

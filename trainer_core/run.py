@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
 
 from transformers.utils import logging as transformers_logging
 
 from trainer_core import device as devices
+from trainer_core import disk
 from trainer_core.checkpoint import Checkpoints, step_of
 from trainer_core.control import ControlReader
 from trainer_core.data.corpus import read_card
@@ -48,11 +49,17 @@ _DEAD_AFTER = 86_400.0
 """Seconds after which nobody is still writing a tokenizer or a data set."""
 
 
-def run(directory: RunDirectory, attempt: int, report: Report, control: ControlReader) -> None:
+def run(
+    directory: RunDirectory,
+    attempt: int,
+    report: Report,
+    control: ControlReader,
+    pauses: Iterable[float] = disk.PAUSES,
+) -> None:
     """Do one attempt of the run in `directory`, from the newest checkpoint that verifies.
 
     The last event reported is `JobCompleted`, `JobStopped` or `JobPaused`. Raises SpotterError, or whatever broke;
-    then no ending was reported.
+    then no ending was reported. `pauses` are the seconds between the tries to write the finished model.
     """
     # What this process has loaded; the checkout may be updated while it trains.
     loaded, commit = versions(), git_commit()
@@ -97,28 +104,37 @@ def run(directory: RunDirectory, attempt: int, report: Report, control: ControlR
         report(ending)
         return
 
-    fence()
-    clock.enter("saving", "writing the model")
-    sums = write_model(directory.export, training.model, training.tokenizer.folder)
-    if problems := verify(directory.export):
-        raise SpotterError(Code.WORKER_CRASHED, f"The finished model does not verify: {problems[0]}.")
     result = summary(training, model=directory.export.name)
-    Manifest(
-        run=directory.name,
-        attempts=attempt,
-        spec=spec,
-        dataset=card,
-        tokenizer=training.tokenizer.name,
-        versions=loaded,
-        git_commit=commit,
-        system=system(),
-        device=device.name,
-        precision=device.precision,
-        decisions=decisions(config),
-        durations=clock.durations(),
-        summary=result,
-        sums=sums,
-    ).write(directory)
+
+    def finish() -> None:
+        """Each folder and file of it is whole or absent, so that all of it can be tried again."""
+        fence()
+        sums = write_model(directory.export, training.model, training.tokenizer.folder)
+        if problems := verify(directory.export):
+            raise SpotterError(Code.WORKER_CRASHED, f"The finished model does not verify: {problems[0]}.")
+        Manifest(
+            run=directory.name,
+            attempts=attempt,
+            spec=spec,
+            dataset=card,
+            tokenizer=training.tokenizer.name,
+            versions=loaded,
+            git_commit=commit,
+            system=system(),
+            device=device.name,
+            precision=device.precision,
+            decisions=decisions(config),
+            durations=clock.durations(),
+            summary=result,
+            sums=sums,
+        ).write(directory)
+
+    def tell(error: OSError) -> None:
+        reason = f"{disk.complaint(error)}: the finished model was not saved; it is tried again for some minutes"
+        report(MetricsGuard(step=result.steps, action="disk", reason=reason))
+
+    clock.enter("saving", "writing the model")
+    disk.patiently(finish, pauses, tell)
     report(MetricsCompleted(summary=result))
     report(ending.model_copy(update={"summary": result}) if ending else JobCompleted(summary=result))
 

@@ -168,6 +168,16 @@ def test_a_run_goes_on_without_a_checkpoint_the_disk_refuses(run: Attempts, whol
     assert run.weights == whole
 
 
+def test_a_finished_model_waits_for_a_full_disk(run: Attempts, whole: bytes) -> None:
+    """It is refused once, then its manifest."""
+    assert run.make("folder.rename:6:enospc,atomic.write:1:enospc") == 0
+    assert [(event.step, event.action, event.reason) for event in run.all_of(MetricsGuard)] == [
+        (5, "disk", "the disk is full: the finished model was not saved; it is tried again for some minutes")
+    ]
+    assert isinstance(run.events[-1], JobCompleted)
+    assert run.weights == whole and run.directory.card.is_file()
+
+
 @contextmanager
 def small_disk(folder: Path, options: str) -> Iterator[Callable[[str], None]]:
     """A file system of its own mounted there, and what mounts it again with other options. Skips without the right."""

@@ -107,7 +107,7 @@ def training(home: Home, card: DatasetCard) -> Callable[[RunSpec], Training]:
 def run_attempt(
     directory: RunDirectory, spec: RunSpec, attempt: int = 1, pause_after: int | None = None
 ) -> list[Event]:
-    """One attempt in this process, paused after a step if one is given; what it reported."""
+    """One attempt in this process, paused after a step if one is given; what it reported. It waits for no disk."""
     control = directory.attempt(attempt).control
     control.parent.mkdir(parents=True)
     directory.spec.write_text(spec.model_dump_json())
@@ -118,7 +118,7 @@ def run_attempt(
         if isinstance(event, MetricsProgress) and event.step == pause_after:
             write_control(control, "pause")
 
-    run(directory, attempt, report, ControlReader(control))
+    run(directory, attempt, report, ControlReader(control), pauses=())
     return events
 
 

@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from trainer_core.disk import complaint, is_full, patiently, refusal, takes_nothing
+from trainer_core.disk import complaint, is_full, patiently, refusal, takes_nothing, unwrapped
 
 
 def refused(number: int) -> OSError:
@@ -40,6 +40,16 @@ def test_a_refusal_is_found_behind_the_error_that_was_made_of_it() -> None:
     assert refusal(ValueError("shapes")) is None
 
 
+def test_what_a_library_makes_of_a_refusal_is_unmade_and_nothing_else() -> None:
+    with pytest.raises(OSError, match="space") as caught, unwrapped():
+        raise RuntimeError("I/O error: No space left on device (os error 28)")
+    assert is_full(caught.value) and isinstance(caught.value.__cause__, RuntimeError)
+    for other in (refused(errno.EIO), RuntimeError("shapes")):
+        with pytest.raises(type(other)) as unchanged, unwrapped():
+            raise other
+        assert unchanged.value is other
+
+
 def test_it_is_tried_again_until_it_works() -> None:
     answers = iter([refused(errno.ENOSPC), refused(errno.EIO), None])
 
@@ -48,8 +58,10 @@ def test_it_is_tried_again_until_it_works() -> None:
             raise error
         return "written"
 
-    assert patiently(write, [0.0] * 5) == "written"
+    told: list[OSError] = []
+    assert patiently(write, [0.0] * 5, told.append) == "written"
     assert list(answers) == []
+    assert [error.errno for error in told] == [errno.ENOSPC], "the first refusal"
 
 
 def test_patience_ends_with_the_last_refusal() -> None:

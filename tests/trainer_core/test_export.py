@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from safetensors import SafetensorError
 
 from trainer_core.export import REQUIRED, problems_with_sums, verify, write_model
 
@@ -52,6 +53,18 @@ def test_a_model_that_cannot_be_written_leaves_the_older_one(tmp_path: Path, tok
     assert verify(folder) == []
     assert (folder / "model.safetensors").read_text() == "older"
     assert list(folder.parent.iterdir()) == [folder]
+
+
+class Refused:
+    """A model whose weights a full disk refuses, as safetensors says it."""
+
+    def save_pretrained(self, save_directory: Path) -> None:
+        raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
+
+
+def test_a_model_on_a_full_disk_is_the_disk_s_refusal(tmp_path: Path, tokenizer: Path) -> None:
+    with pytest.raises(OSError, match="space"):
+        write_model(tmp_path / "run" / "export", Refused(), tokenizer)
 
 
 @pytest.mark.parametrize("sums", ["", "[]", "{}", json.dumps({"../secret": "0" * 64}), json.dumps({"x" * 300: "0"})])

@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import groupby, pairwise
 from pathlib import Path
 
@@ -211,6 +211,31 @@ def test_a_disk_that_is_in_the_way_fails_the_run(home: Home, card: DatasetCard) 
     with pytest.raises(NotADirectoryError):
         run_attempt(directory, small_spec(budget="1 steps"))
     assert any(path.name.startswith("step-") for path in directory.checkpoints.iterdir())
+
+
+def test_a_finished_model_waits_for_the_disk_which_is_told_once(home: Home, card: DatasetCard) -> None:
+    """Something is in the way of the model first, and of its card then; each time it is taken away after a while."""
+    directory = home.run("brisk-otter-42")
+    directory.attempt(1).path.mkdir(parents=True)
+    directory.spec.write_text(small_spec(budget="1 steps").model_dump_json())
+    directory.export.write_text("in the way")
+    directory.card.mkdir()
+    events: list[Event] = []
+
+    def pauses() -> Iterator[float]:
+        yield 0.0
+        assert [event.action for event in events if isinstance(event, MetricsGuard)] == ["disk"]
+        directory.export.unlink()
+        yield 0.0
+        assert verify(directory.export) == []
+        directory.card.rmdir()
+
+    run(directory, 1, events.append, ControlReader(directory.attempt(1).control), pauses())
+    [guard] = [event for event in events if isinstance(event, MetricsGuard)]
+    assert guard.reason.startswith("the disk refuses it (")
+    assert guard.reason.endswith("): the finished model was not saved; it is tried again for some minutes")
+    assert isinstance(events[-1], JobCompleted)
+    assert verify(directory.export) == [] and directory.card.is_file()
 
 
 def test_preflight_measures_and_leaves_no_trace(training: Make) -> None:
