@@ -22,6 +22,11 @@ class Dispatch(Protocol):
         """Seconds for which each run that failed waits before it is tried again, by name."""
         ...
 
+    @property
+    def running_cap(self) -> int:
+        """How many runs of one person may train at once; 0 for any number."""
+        ...
+
     def wake(self) -> None:
         """There may be something to start."""
         ...

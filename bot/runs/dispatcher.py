@@ -78,6 +78,10 @@ class Dispatcher:
         now = asyncio.get_running_loop().time()
         return {name: max(handle.when() - now, 0.0) for name, handle in self._held.items()}
 
+    @property
+    def running_cap(self) -> int:
+        return self._running_cap
+
     async def start(self) -> None:
         """Take up what an earlier bot left, then start what is queued."""
         async with self._database.snapshot() as tx:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
@@ -84,13 +85,34 @@ def usable(home: Home, person: Person) -> list[DatasetCard]:
 
 def take_in(home: Home, person: Person, submission: Submission, limit: int) -> DatasetCard:
     """The data set to train on, taken in first if it comes as a file of at most `limit` bytes. Raises SpotterError."""
-    try:
+    with full_disk_told("nothing was taken in"):
         return _data_of(home, person, submission, limit)
+
+
+def taken_in(home: Home, person: Person, run: str, spec: RunSpec) -> DatasetCard:
+    """The data set that `run` was to train on, for another run of this person's. Raises SpotterError."""
+    wanted = spec.data.dataset
+    card = next((card for card in usable(home, person) if card.name == wanted), None)
+    if card is None or spec.data.sha256 not in ("", card.sha256):
+        raise SpotterError(
+            Code.CORPUS_NOT_FOUND,
+            f"the data set `{wanted}`, on which `{run}` trained, is not among yours, or not what it was",
+            field="run",
+            next_step="Start a new run on a data set of yours with `/trainer train`.",
+        )
+    return card
+
+
+@contextmanager
+def full_disk_told(outcome: str) -> Iterator[None]:
+    """Have a disk that takes nothing more told to a person, with what came of it. Raises SpotterError."""
+    try:
+        yield
     except OSError as error:
         if not disk.takes_nothing(error):
             raise
         said = disk.complaint(error)
-        raise SpotterError(Code.DISK_FULL, f"{said[:1].upper()}{said[1:]}: nothing was taken in.") from error
+        raise SpotterError(Code.DISK_FULL, f"{said[:1].upper()}{said[1:]}: {outcome}.") from error
 
 
 def _data_of(home: Home, person: Person, submission: Submission, limit: int) -> DatasetCard:

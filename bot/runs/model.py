@@ -159,6 +159,8 @@ class RunStatus:
     """Place in the queue, from 1; None if the run does not wait."""
     starts_in: float | None = None
     """Seconds until it is expected to start; None if it does not wait, or nobody can tell."""
+    fits: bool = True
+    """False if it waits, and nothing here is what it asks to run on."""
     watchers: Mapping[int, float] = field(default_factory=dict)
     """Who watches the run, and since when, in seconds since the epoch."""
     phase: Phase | None = None
@@ -181,13 +183,14 @@ def status_of(
     *,
     position: int | None = None,
     starts_in: float | None = None,
+    fits: bool = True,
     watchers: Mapping[int, float] | None = None,
 ) -> RunStatus:
     """`run` as its events tell it, given in the order they were reported.
 
     An attempt that goes on from a checkpoint takes back what an earlier one measured after that step.
     """
-    status = RunStatus(run, position=position, starts_in=starts_in, watchers=watchers or {})
+    status = RunStatus(run, position=position, starts_in=starts_in, fits=fits, watchers=watchers or {})
     train: list[tuple[int, float]] = []
     validation: list[MetricsEval] = []
     for event in events:

@@ -8,14 +8,16 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from random import Random
 
-from bot.runs import intake, views
+from bot.runs import again, intake, views
+from bot.runs.again import Carried
 from bot.runs.announce import Announce, Change
 from bot.runs.dispatch import Dispatch
 from bot.runs.intake import Person, Submission
 from bot.runs.model import Run, RunState, RunStatus
 from bot.runs.names import new_name
-from bot.runs.slots import fits
+from bot.runs.slots import choose
 from bot.runs.stalls import Choice
+from bot.runs.views import Waiting
 from bot.store import runs as rows
 from bot.store.db import Database, Transaction
 from trainer_core.data import corpus
@@ -35,6 +37,8 @@ class Submitted:
     """Place in the queue, from 1; None if it started already."""
     starts_in: float | None = None
     """Seconds until it is expected to start; None if nobody can tell."""
+    resumes_from: int = 0
+    """Step of the checkpoint from which it goes on; 0 if it starts from the beginning."""
 
 
 class RunService:
@@ -61,6 +65,7 @@ class RunService:
         self._dispatch = dispatch
         self._now = now
         self._random = random or Random()  # noqa: S311 names are not secrets
+        self._retrying = asyncio.Lock()
 
     async def submit(self, person: Person, submission: Submission, request_key: str | None = None) -> Submitted:
         """Queue a run. The same `request_key` again is the same run, not a second one.
@@ -76,6 +81,30 @@ class RunService:
             if request_key is not None and (earlier := await self._by_request(request_key)):
                 return earlier
             raise
+
+    async def retry(self, person: Person, name: str, request_key: str | None = None) -> Submitted:
+        """Queue a new run of what one that failed or was stopped was to do, from that one's newest checkpoint.
+
+        The same `request_key` again is the same run. Raises SpotterError, with nothing changed, if the run is not the
+        person's, has not ended or has succeeded, if its data set is not the person's, or if too many wait already.
+        """
+        async with self._retrying:
+            if request_key is not None and (earlier := await self._by_request(request_key)):
+                step = await asyncio.to_thread(again.newest_step, self._home.run(earlier.run.name))
+                return replace(earlier, resumes_from=step)
+            async with self._database.snapshot() as tx:
+                old = await self._find(tx, person, name)
+                again.check(old)
+                await self._check_cap(tx, person.id)
+            self._check_device(old.spec)
+            card = await asyncio.to_thread(intake.taken_in, self._home, person, old.name, old.spec)
+            with intake.full_disk_told("the run was not tried again"):
+                carried = await asyncio.to_thread(again.carry_over, self._home.run(old.name))
+                try:
+                    return await self._go_on(person, old, card, carried, request_key)
+                except Exception:
+                    await asyncio.to_thread(carried.discard)
+                    raise
 
     async def stop(self, person: Person, name: str) -> Run:
         """End a run, keeping what it learned. Raises SpotterError if it is not the person's, or has ended."""
@@ -193,7 +222,7 @@ class RunService:
                 known = {run.name for run in found}
                 found += [run for run in await rows.in_states(tx, GOING) if run.name not in known]
                 found.sort(key=lambda run: run.created_at, reverse=True)
-            waiting = await views.load_waiting(tx, self._dispatch.slots, self._dispatch.held)
+            waiting = await self._waiting(tx)
             return [await views.status_with(tx, run, waiting, points=1) for run in found[:limit]]
 
     async def run_names(
@@ -239,20 +268,47 @@ class RunService:
                 return await self._submitted(tx, before, card)
             if await rows.find(tx, name):
                 raise _taken(name)
-            await self._check_cap(tx, person.id)
-            await rows.insert(tx, run, request_key)
-            await rows.add_watcher(tx, run.name, person.id, now)
-            await self._announce(tx, Change(run, run))
-            tx.after_commit["dispatch"] = self._dispatch.wake
-            return await self._submitted(tx, run, card)
+            return await self._queue(tx, run, card, request_key)
+
+    async def _go_on(
+        self, person: Person, old: Run, card: DatasetCard, carried: Carried, request_key: str | None
+    ) -> Submitted:
+        now = self._now()
+        async with self._database.transaction() as tx:
+            taken = await rows.all_names(tx) | await asyncio.to_thread(self._home.run_names)
+            name = again.next_name(old.name, taken)
+            run = Run(
+                name=name,
+                owner_id=person.id,
+                state=RunState.QUEUED,
+                attempt=0,
+                spec=old.spec.model_copy(update={"name": name}),
+                created_at=now,
+                queued_at=now,
+            )
+            submitted = await self._queue(tx, run, card, request_key)
+            await asyncio.to_thread(carried.become, self._home.run(name))
+            return replace(submitted, resumes_from=carried.step)
+
+    async def _queue(self, tx: Transaction, run: Run, card: DatasetCard, request_key: str | None) -> Submitted:
+        await self._check_cap(tx, run.owner_id)
+        await rows.insert(tx, run, request_key)
+        await rows.add_watcher(tx, run.name, run.owner_id, run.created_at)
+        await self._announce(tx, Change(run, run))
+        tx.after_commit["dispatch"] = self._dispatch.wake
+        return await self._submitted(tx, run, card)
 
     async def _status(self, tx: Transaction, run: Run) -> RunStatus:
-        return await views.load_status(tx, run, self._dispatch.slots, self._dispatch.held)
+        dispatch = self._dispatch
+        return await views.load_status(tx, run, dispatch.slots, dispatch.held, dispatch.running_cap)
+
+    async def _waiting(self, tx: Transaction) -> Waiting:
+        return await views.load_waiting(tx, self._dispatch.slots, self._dispatch.held, self._dispatch.running_cap)
 
     def _check_device(self, spec: RunSpec) -> None:
         """Raises SpotterError if nothing here is what the spec asks to run on: it would wait for ever."""
         slots = self._dispatch.slots
-        if not any(fits(slot, spec.device, slots) for slot in slots):
+        if choose(spec.device, slots, slots) is None:
             raise SpotterError(Code.CUDA_NOT_AVAILABLE, field="device")
 
     async def _check_cap(self, tx: Transaction, owner_id: int) -> None:
@@ -273,7 +329,7 @@ class RunService:
             return await self._submitted(tx, run, card)
 
     async def _submitted(self, tx: Transaction, run: Run, card: DatasetCard) -> Submitted:
-        waiting = await views.load_waiting(tx, self._dispatch.slots, self._dispatch.held)
+        waiting = await self._waiting(tx)
         return Submitted(run, card, waiting.positions.get(run.name), waiting.starts_in.get(run.name))
 
     async def _move(self, tx: Transaction, run: Run, to: RunState) -> Run:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from bot.runs import queue
 from bot.runs.model import WITH_WORKER, Run, RunState, RunStatus, status_of
-from bot.runs.slots import Slot
+from bot.runs.slots import Slot, choose
 from bot.store import attempts, events
 from bot.store import runs as rows
 from bot.store.db import Transaction
@@ -23,29 +24,45 @@ class Waiting:
     """Places, from 1, by run."""
     starts_in: Mapping[str, float]
     """Seconds until each is expected to start; without those of which nobody can tell."""
+    stranded: Collection[str]
+    """Runs that ask for what is not here."""
 
 
-async def load_waiting(tx: Transaction, slots: Sequence[Slot], held: Mapping[str, float] = _NOBODY) -> Waiting:
-    """The queue on these slots; `held`: seconds for which a run that failed waits before it is tried again."""
+_NONE = Waiting({}, {}, ())
+
+
+async def load_waiting(
+    tx: Transaction, slots: Sequence[Slot], held: Mapping[str, float] = _NOBODY, cap: int = 0
+) -> Waiting:
+    """The queue on these slots; `held`: seconds for which a run that failed waits before it is tried again; `cap`: how
+    many runs of one person may train at once, 0 for any number.
+    """
     queued = await rows.in_states(tx, [RunState.QUEUED])
     if not queued:
-        return Waiting({}, {})
+        return _NONE
     running = await rows.in_states(tx, WITH_WORKER)
     by_name = {run.name: run for run in running}
-    busy = {
-        attempt.slot: await _remaining(tx, by_name.get(attempt.run), attempt.run)
-        for attempt in await attempts.unended(tx)
-    }
-    positions = {run.name: place for place, run in enumerate(queue.order(queued, running), start=1)}
-    starts_in = queue.forecast(queued, running, busy, slots, _length)
-    return Waiting(positions, {run: max(seconds, held.get(run, 0.0)) for run, seconds in starts_in.items()})
+    busy = {attempt.slot: await _busy_for(tx, by_name.get(attempt.run)) for attempt in await attempts.unended(tx)}
+    left = {run.name: await _left(tx, run) for run in queued}
+    ordered = queue.order(queued, running)
+    starts_in = queue.forecast(_below(cap, ordered, running), running, busy, slots, lambda run: left[run.name])
+    return Waiting(
+        positions={run.name: place for place, run in enumerate(ordered, start=1)},
+        starts_in={run: max(seconds, held.get(run, 0.0)) for run, seconds in starts_in.items()},
+        stranded=[run.name for run in queued if choose(run.spec.device, slots, slots) is None],
+    )
 
 
 async def load_status(
-    tx: Transaction, run: Run, slots: Sequence[Slot], held: Mapping[str, float] = _NOBODY, points: int = 1000
+    tx: Transaction,
+    run: Run,
+    slots: Sequence[Slot],
+    held: Mapping[str, float] = _NOBODY,
+    cap: int = 0,
+    points: int = 1000,
 ) -> RunStatus:
     """Read everything a view of `run` shows, with about `points` points of its curve."""
-    waiting = await load_waiting(tx, slots, held) if run.state is RunState.QUEUED else Waiting({}, {})
+    waiting = await load_waiting(tx, slots, held, cap) if run.state is RunState.QUEUED else _NONE
     return await status_with(tx, run, waiting, points)
 
 
@@ -56,18 +73,34 @@ async def status_with(tx: Transaction, run: Run, waiting: Waiting, points: int) 
         await events.events_for_view(tx, run.name, points),
         position=waiting.positions.get(run.name),
         starts_in=waiting.starts_in.get(run.name),
+        fits=run.name not in waiting.stranded,
         watchers=await rows.watches(tx, run.name),
     )
 
 
-def _length(run: Run) -> float | None:
-    """Seconds the run is expected to take; None if its budget is no time."""
-    return run.spec.budget.amount if run.spec.budget.unit == "seconds" else None
+def _below(cap: int, ordered: Sequence[Run], running: Iterable[Run]) -> Sequence[Run]:
+    """Those that wait for nothing but room: the others wait until their owner has fewer runs going."""
+    if not cap:
+        return ordered
+    going = Counter(run.owner_id for run in running)
+    found = []
+    for run in ordered:
+        if going[run.owner_id] < cap:
+            going[run.owner_id] += 1
+            found.append(run)
+    return found
 
 
-async def _remaining(tx: Transaction, run: Run | None, name: str) -> float | None:
-    """Seconds for which the run's worker is expected to go on. One whose run needs none is about to leave."""
-    if run is None:
+async def _busy_for(tx: Transaction, run: Run | None) -> float | None:
+    """Seconds for which the run's worker is expected to go on; one that nobody needs any more is about to leave."""
+    if run is None or run.state in (RunState.PAUSING, RunState.STOPPING):
         return 0.0
-    progress = await events.newest_progress(tx, name)
-    return progress.remaining if progress else _length(run)
+    return await _left(tx, run)
+
+
+async def _left(tx: Transaction, run: Run) -> float | None:
+    """Seconds of training that the run is expected to need; None if nobody can tell."""
+    progress = await events.newest_progress(tx, run.name) if run.attempt else None
+    if progress is not None:
+        return progress.remaining
+    return run.spec.budget.amount if run.spec.budget.unit == "seconds" else None

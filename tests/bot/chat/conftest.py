@@ -38,6 +38,7 @@ class Recorded:
     """Whom the service tells that there is work: nobody runs anything here."""
 
     slots: Sequence[Slot] = (Slot("cpu-0", SlotKind.CPU, 1),)
+    running_cap: int = 0
     woken: int = 0
     stopped: list[str] = field(default_factory=list)
     paused: list[str] = field(default_factory=list)

@@ -29,6 +29,7 @@ class Asked:
 
     slots: tuple[Slot, ...] = share(1, 2, ())
     held: dict[str, float] = field(default_factory=dict)
+    running_cap: int = 0
     calls: list[tuple[str, str]] = field(default_factory=list)
 
     def wake(self) -> None:
@@ -218,6 +219,42 @@ async def test_who_waits_is_told_when_it_starts(engine: Engine, service: RunServ
         "run-1": (2, remaining + 60),
         "run-2": (3, None),
     }
+
+
+async def test_a_worker_that_is_being_ended_counts_as_gone(engine: Engine, service: RunService) -> None:
+    for state in (RunState.STOPPING, RunState.PAUSING):
+        await engine.add(state, attempt=1, name=str(state), spec=spec(budget="60s"))
+    await engine.add(RunState.QUEUED, attempt=0)
+    assert (await service.status(ADA, NAME)).starts_in == 0.0
+
+
+async def test_a_run_that_goes_on_needs_only_what_is_left_of_it(engine: Engine, service: RunService) -> None:
+    await engine.add(RunState.QUEUED, attempt=1, name="nearly", spec=spec(budget="3h"), queued_at=1.0)
+    async with engine.database.transaction() as tx:
+        await append_events(tx, "nearly", 1, [progress(950).stamped("nearly", 1, 1, 0.0)], 1)
+    await engine.add(RunState.QUEUED, attempt=0, queued_at=2.0)
+    assert (await service.status(ADA, NAME)).starts_in == progress(950).remaining
+
+
+async def test_who_is_at_the_cap_is_promised_nothing(engine: Engine, service: RunService, asked: Asked) -> None:
+    asked.slots, asked.running_cap = share(3, 3, ()), 1
+    await engine.add(RunState.RUNNING, attempt=1, name="busy")
+    await engine.add(RunState.QUEUED, attempt=0, name="capped")
+    for number in range(2):
+        await engine.add(RunState.QUEUED, attempt=0, name=f"free-{number}", owner_id=GRACE.id, queued_at=float(number))
+    found = {status.run.name: status.starts_in for status in await service.runs(ADA)}
+    assert found == {"busy": None, "capped": None, "free-0": 0.0, "free-1": None}
+
+
+async def test_a_run_whose_card_is_gone_is_known_to_wait_in_vain(
+    engine: Engine, service: RunService, asked: Asked
+) -> None:
+    needs_a_card = spec().model_copy(update={"device": "cuda"})
+    await engine.add(RunState.QUEUED, attempt=0, spec=needs_a_card)
+    await engine.add(RunState.QUEUED, attempt=0, name="other")
+    assert {status.run.name: status.fits for status in await service.runs(ADA)} == {NAME: False, "other": True}
+    asked.slots = share(1, 1, ["GPU-1"])
+    assert (await service.status(ADA, NAME)).fits
 
 
 async def test_names_are_offered_of_the_states_that_fit(engine: Engine, service: RunService) -> None:

@@ -1,0 +1,112 @@
+"""A run that failed or was stopped, tried again: a new run that goes on from the newest checkpoint of the old one.
+
+The checkpoint is made ready aside, which may take a while, and takes its place in one rename once the new run has a
+name. Its files are never changed once they are written, so both runs share them where the file system can: a run that
+a full disk ended can be tried again on a disk that is nearly full.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Container
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+
+from bot.runs.model import Run, RunState
+from trainer_core.atomic import name_aside, sync_folder
+from trainer_core.errors import Code, SpotterError
+from trainer_core.export import problems_with_sums
+from trainer_core.folders import new_folder, sweep
+from trainer_core.layout import RunDirectory
+
+RETRYABLE = frozenset({RunState.FAILED, RunState.STOPPED})
+
+_CHECKPOINT = re.compile(r"step-(\d{8,})")
+_NUMBERED = re.compile(r"(.+)-[2-9]")
+_LONGEST_STEM = 40
+"""Characters, so that a number fits behind them."""
+
+
+def check(run: Run) -> None:
+    """Raises SpotterError, field `run`, if the run cannot be tried again."""
+    match run.state:
+        case _ if run.state in RETRYABLE:
+            return
+        case RunState.SUCCEEDED:
+            says, next_step = "has succeeded already", "Start a new one with `/trainer train`."
+        case RunState.PAUSED:
+            says, next_step = "is paused", f"`/trainer resume run:{run.name}` lets it go on."
+        case _:
+            says, next_step = f"is still {run.state}", "Only a run that failed or was stopped can be tried again."
+    raise SpotterError(Code.CONFIG_INVALID, f"`{run.name}` {says}", field="run", next_step=next_step)
+
+
+@dataclass(slots=True)
+class Carried:
+    """What a new run goes on from, ready to become its folder."""
+
+    folder: Path
+    step: int
+    """Of the checkpoint; 0 if there is none, and no folder."""
+
+    def become(self, directory: RunDirectory) -> None:
+        """Raises OSError, FileExistsError among them."""
+        if self.step:
+            self.folder.rename(directory.path)
+            self.folder = directory.path
+            sync_folder(directory.path.parent)
+
+    def discard(self) -> None:
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def carry_over(old: RunDirectory) -> Carried:
+    """Make the newest checkpoint of `old` that verifies ready for a new run. Raises OSError; then nothing is left.
+
+    Not for two at once: what is aside in the runs' folder is taken for what a bot left there that was killed.
+    """
+    sweep(old.home.runs)
+    carried = Carried(name_aside(old.path), 0)
+    for step, checkpoint in _newest_first(old.checkpoints):
+        if problems_with_sums(checkpoint):
+            continue
+        try:
+            _share(checkpoint, RunDirectory(carried.folder).checkpoints / checkpoint.name)
+            sync_folder(carried.folder)
+        except BaseException:
+            carried.discard()
+            raise
+        carried.step = step
+        break
+    return carried
+
+
+def newest_step(directory: RunDirectory) -> int:
+    """The step of the newest checkpoint in the run's folder; 0 if there is none. Raises OSError."""
+    return next((step for step, _ in _newest_first(directory.checkpoints)), 0)
+
+
+def next_name(name: str, taken: Container[str]) -> str:
+    """What to call another try: `song-2` after `song`, `song-3` after `song-2`; the first that is not in `taken`."""
+    numbered = _NUMBERED.fullmatch(name)
+    stem = (numbered[1] if numbered else name)[:_LONGEST_STEM].rstrip("-")
+    return next(found for number in count(2) if (found := f"{stem}-{number}") not in taken)
+
+
+def _newest_first(folder: Path) -> list[tuple[int, Path]]:
+    if not folder.is_dir():
+        return []
+    found = [(int(match[1]), path) for path in folder.iterdir() if (match := _CHECKPOINT.fullmatch(path.name))]
+    return sorted(found, reverse=True)
+
+
+def _share(folder: Path, target: Path) -> None:
+    with new_folder(target) as aside:
+        for file in folder.iterdir():
+            try:
+                os.link(file, aside / file.name)
+            except OSError:  # not every file system has hard links
+                shutil.copyfile(file, aside / file.name)
