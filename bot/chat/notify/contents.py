@@ -32,9 +32,9 @@ def contents(letter: Letter, status: RunStatus, now: float) -> tuple[Message | N
 
 
 def text_as_sent(letter: Letter, status: RunStatus, now: float) -> str | None:
-    """The text with which it was sent, give or take some numbers; None if it had none, or nobody can tell any more."""
+    """The text with which it was sent, give or take some numbers; None if it had none, or is known by its buttons."""
     kind = Kind(letter.kind)
-    return None if kind.passes and not _stands(letter, status) else render(kind, status, now).content
+    return render(kind, status, now).content if is_final(kind) else None
 
 
 def _card(letter: Letter, status: RunStatus, now: float) -> tuple[Message | None, bool]:

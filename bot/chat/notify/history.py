@@ -49,8 +49,8 @@ def _custom_ids(message: discord.Message) -> frozenset[str]:
 def matching(seen: Iterable[Seen], letter: Letter, content: str | None, known: Container[int]) -> int | None:
     """The id of the message that is this letter's, whose text would be `content`; `known` are those of other letters.
 
-    Numbers change from one moment to the next, so the text counts up to the run's name. A card has no text, but a
-    button that nothing else we send by ourselves has.
+    Numbers change from one moment to the next, so the text counts up to the run's name. What is edited later, to say
+    something else or nothing, is known by its buttons, which nothing else we send by ourselves has.
     """
     candidates = list(seen)
     nonce = policy.nonce(letter.key)
@@ -64,8 +64,22 @@ def matching(seen: Iterable[Seen], letter: Letter, content: str | None, known: C
 
 
 def _says_the_same(message: Seen, letter: Letter, content: str | None) -> bool:
-    if letter.kind == Kind.LIVE:
-        return RunButton(Button(letter.run, Act.UNWATCH)).custom_id in message.buttons
+    match letter.kind:
+        case Kind.LIVE:
+            return _offers(message, letter.run, Act.UNWATCH)
+        case Kind.STALLED:
+            return _offers(message, letter.run, Act.STOP, but=(Act.UNWATCH, Act.RESUME))
+        case Kind.PAUSED:
+            return _offers(message, letter.run, Act.RESUME, but=(Act.UNWATCH,))
     name = f"**{letter.run}**"
     head, found, _ = (content or "").partition(name)
     return bool(found) and message.content.startswith(head + name)
+
+
+def _offers(message: Seen, run: str, act: Act, but: Iterable[Act] = ()) -> bool:
+    """Whether the message has the button for the act on the run, and none of those `but`."""
+    return _custom_id(run, act) in message.buttons and message.buttons.isdisjoint(_custom_id(run, each) for each in but)
+
+
+def _custom_id(run: str, act: Act) -> str:
+    return RunButton(Button(run, act)).custom_id

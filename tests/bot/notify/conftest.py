@@ -79,7 +79,10 @@ class Post:
 
     async def moved(self, run: Run, to: RunState | None = None) -> Run:
         """The run changes: to another state, or just makes progress. Whoever watches is to be told."""
-        after = run.moved(to, self.clock()) if to else run
+        return await self.became(run, run.moved(to, self.clock()) if to else run)
+
+    async def became(self, run: Run, after: Run) -> Run:
+        """The run changes in any way."""
         async with self.database.transaction() as tx:
             await rows.update(tx, run, after, self.clock())
             await self.announce(tx, Change(run, after))

@@ -55,6 +55,18 @@ def test_a_card_is_known_by_its_buttons() -> None:
     assert matching(messages, letter(Kind.LIVE), None, known={4}) == 3
 
 
+@pytest.mark.parametrize(
+    ("kind", "acts"), [(Kind.STALLED, ("wait", "restart", "stop")), (Kind.PAUSED, ("resume", "stop"))]
+)
+def test_what_may_be_over_is_known_by_its_buttons(kind: Kind, acts: tuple[str, ...]) -> None:
+    offered = frozenset(f"run:{stories.NAME}:{act}" for act in acts)
+    paused_card = frozenset(f"run:{stories.NAME}:{act}" for act in (*acts, "unwatch"))
+    other = frozenset(f"run:{stories.NAME}:{act}" for act in ("resume", "stop", "wait", "restart")) - offered
+    messages = [seen(5, "", paused_card), seen(4, "", other), seen(3, "", CARD), seen(2, "", offered)]
+    assert matching(messages, letter(kind), None, set()) == 2
+    assert matching(messages, letter(kind), None, known={2}) is None
+
+
 def test_what_is_another_letters_or_nobodys_is_left_alone() -> None:
     text = f"✅ **{stories.NAME}** has finished."
     assert matching([seen(4, text)], letter(Kind.COMPLETED), text, known={4}) is None

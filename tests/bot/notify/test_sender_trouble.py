@@ -12,7 +12,7 @@ import pytest
 from bot.chat.notify import delivery, policy
 from bot.chat.notify.kinds import Kind
 from bot.chat.render.curve import PlotRequest
-from bot.runs.model import Run, RunState
+from bot.runs.model import Run, RunState, Stall
 from playground.people import Person
 from tests.bot.chat import stories
 from tests.bot.notify.conftest import MESSAGE, MESSAGES, Post
@@ -149,6 +149,35 @@ async def test_what_arrived_is_found_when_its_nonce_has_run_out(post: Post, kind
         await post.noted(lambda row: row["message_id"] == arrived.id)
         await post.settled()
     about = [m.id for m in post.ada.inbox() if "swans" in f"{m.content}{m.embeds}"]
+    assert about == [arrived.id]
+
+
+@pytest.mark.parametrize("gives_nonces", [True, False])
+@pytest.mark.parametrize("kind", [Kind.STALLED, Kind.PAUSED])
+async def test_what_arrived_is_found_when_it_is_over(post: Post, kind: Kind, gives_nonces: bool) -> None:
+    """The answer was lost, and by the next try there is nothing to decide: the message has no buttons then."""
+    run = await post.run("swans")
+    if kind is Kind.PAUSED:
+        changed = await post.moved(await post.moved(run, RunState.PAUSING), RunState.PAUSED)
+        over = changed.moved(RunState.QUEUED, post.clock())
+    else:
+        stall = Stall(post.clock() - 60, post.clock(), 200, post.clock() + 600)
+        changed = await post.became(run, replace(run, stall=stall))
+        over = run
+    post.playground.faults.add("POST", MESSAGES, abort=True, when="after", times=2)
+    async with post.sending():
+        await post.noted(lambda row: row["kind"] == kind and row["tries"] == 1 and row["attempted"])
+    (arrived,) = post.ada.inbox()
+    assert arrived.components
+    await post.became(changed, over)
+    post.playground.faults.clear()
+    if not gives_nonces:
+        await forget_nonces(post)
+    async with post.sending():
+        await post.ada.until(lambda m: m.id == arrived.id and not m.components)
+        await post.noted(lambda row: row["kind"] == kind and row["state"] == "closed")
+        await post.settled()
+    about = [m.id for m in post.ada.inbox() if "**swans**" in m.content]
     assert about == [arrived.id]
 
 
