@@ -13,6 +13,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -20,6 +21,15 @@ from pathlib import Path
 
 _LINUX = sys.platform.startswith("linux")
 _PR_SET_PDEATHSIG = 1
+_LONGEST = 1 << 16
+"""Bytes of a lock file's content that are read."""
+
+_File = tuple[int, int]
+"""Device and inode."""
+_held: dict[_File, int] = {}
+"""The locks of this process, and their descriptors."""
+_opening = threading.Lock()
+"""Held for as long as a lock's file is open without its lock being held, by whichever thread: never for long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,22 +133,31 @@ class Lock:
     """A file locked by this process until it ends; its content says who holds it.
 
     POSIX locks (`lockf`), because `flock` stays held by a forked grandchild. They drop when *any* descriptor of the
-    file is closed in this process, so the file is opened here only, once.
+    file is closed in this process, so whoever has threads opens such a file through this module only.
     """
 
-    def __init__(self, descriptor: int) -> None:
+    def __init__(self, file: _File, descriptor: int) -> None:
+        self._file = file
         self._descriptor = descriptor
 
     @classmethod
     def take(cls, path: Path) -> Lock | None:
-        """The lock on `path`, or None if another process holds it. Raises OSError."""
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        try:
-            fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(descriptor)
-            return None
-        return cls(descriptor)
+        """The lock on `path`, or None if somebody holds it, this process included. Raises OSError."""
+        with _opening:
+            if _mine(path) is not None:
+                return None
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            try:
+                fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                status = os.fstat(descriptor)
+            except OSError as error:
+                os.close(descriptor)
+                if isinstance(error, BlockingIOError):
+                    return None
+                raise
+            lock = cls((status.st_dev, status.st_ino), descriptor)
+            _held[lock._file] = descriptor
+            return lock
 
     def write(self, holders: dict[str, Identity]) -> None:
         """Say in the file who holds it."""
@@ -147,30 +166,50 @@ class Lock:
         os.pwrite(self._descriptor, text.encode(), 0)
 
     def release(self) -> None:
-        os.close(self._descriptor)
+        with _opening:
+            del _held[self._file]
+            os.close(self._descriptor)
 
 
 def is_locked(path: Path) -> bool:
     """Whether another process holds the lock on `path`. A lock this process holds does not count."""
-    try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-    except FileNotFoundError:
+    with _opening:
+        if _mine(path) is not None:
+            return False
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return False
+        try:
+            os.lockf(descriptor, os.F_TEST, 0)
+        except OSError:
+            return True
+        finally:
+            os.close(descriptor)
         return False
-    try:
-        os.lockf(descriptor, os.F_TEST, 0)
-    except OSError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False
 
 
 def read_holders(path: Path) -> dict[str, Identity]:
     """Who the lock file says holds it, by role; empty if it says nothing that can be read."""
+    with _opening:
+        descriptor = _mine(path)
+        try:
+            text = path.read_bytes() if descriptor is None else os.pread(descriptor, _LONGEST, 0)
+        except FileNotFoundError:
+            return {}
     try:
-        return {role: Identity(**fields) for role, fields in json.loads(path.read_text()).items()}
-    except (FileNotFoundError, ValueError, TypeError, AttributeError):
+        return {role: Identity(**fields) for role, fields in json.loads(text).items()}
+    except (ValueError, TypeError, AttributeError):
         return {}
+
+
+def _mine(path: Path) -> int | None:
+    """The descriptor by which this process holds the lock on `path`; None if it does not."""
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    return _held.get((status.st_dev, status.st_ino))
 
 
 def _output(*command: str) -> str:

@@ -7,11 +7,13 @@ somebody wrote into its folder.
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from bot.runs.executor import Ending, Exit
 from trainer_core.atomic import write_atomic
+from trainer_core.folders import sweep
 from trainer_core.layout import AttemptDirectory
 from trainer_core.process import Lock
 
@@ -35,13 +37,16 @@ def settle(attempt: AttemptDirectory) -> Exit | None:
     """How the attempt ended, or None if it has not. Raises OSError.
 
     An attempt that left no record and whose lock is free is lost. That is written down while holding its lock, so
-    that a shim which is late for it finds it ended and refuses.
+    that a shim which is late for it finds it ended and refuses. What a shim that was killed while it wrote left aside
+    is removed.
     """
     attempt.path.mkdir(parents=True, exist_ok=True)
     lock = Lock.take(attempt.lock)
     if lock is None:
         return None
     try:
+        with suppress(OSError):
+            sweep(attempt.path)
         if not attempt.exit.exists():
             write_atomic(attempt.exit, _Record(lost=True).model_dump_json(include={"lost"}).encode())
         return _recorded(attempt)

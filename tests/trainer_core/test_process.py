@@ -100,6 +100,23 @@ def test_one_process_holds_a_lock_until_it_ends(tmp_path: Path) -> None:
     lock.release()
 
 
+def test_looking_at_a_lock_of_this_process_takes_nothing_from_it(tmp_path: Path) -> None:
+    path, me = tmp_path / "run.lock", identify(os.getpid())
+    lock = Lock.take(path)
+    assert lock is not None and me is not None
+    lock.write({"worker": me})
+    assert not is_locked(path), "another process does not hold it"
+    assert read_holders(path) == {"worker": me}
+    assert Lock.take(path) is None
+    other, said = holder(path)
+    assert said == "refused"
+    other.communicate("")
+    lock.release()
+    other, said = holder(path)
+    assert said == "held"
+    other.communicate("")
+
+
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"worker": 3}', '{"worker": {"pid": 1}}'])
 def test_a_lock_that_does_not_say_who_holds_it(tmp_path: Path, content: str) -> None:
     path = tmp_path / "run.lock"

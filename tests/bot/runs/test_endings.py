@@ -17,6 +17,7 @@ import pytest
 from bot.runs.endings import settle
 from bot.runs.executor import Ending, Exit, Job
 from tests.bot.runs.conftest import Engine, held
+from trainer_core.atomic import name_aside
 from trainer_core.process import Identity, identify
 
 JOB = Job("song", 1)
@@ -64,6 +65,16 @@ def test_an_attempt_without_a_record_is_lost_for_good(engine: Engine, caplog: py
     attempt = engine.attempt("song")
     assert settle(attempt) == settle(attempt) == Exit(Ending.LOST)
     assert attempt.exit.exists() and caplog.text == ""
+
+
+async def test_what_a_killed_shim_left_half_written_goes_with_its_end(engine: Engine) -> None:
+    attempt = engine.attempt("song")
+    aside = name_aside(attempt.exit)
+    aside.write_text('{"status": ')
+    async with held(attempt):
+        assert settle(attempt) is None and aside.exists(), "whoever holds the attempt may be writing it"
+    assert settle(attempt) == Exit(Ending.LOST)
+    assert sorted(path.name for path in attempt.path.iterdir()) == ["exit.json", "run.lock"]
 
 
 @pytest.mark.parametrize(
