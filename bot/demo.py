@@ -203,6 +203,9 @@ async def _main_job(
     else:
         console.print(f"[bold]{escape(run)}[/] was under way when the last demo was cut short: it goes on.\n")
     end = await _follow(console, person, run)
+    with suppress(TimeoutError):
+        # Word of an end does not wait for its picture.
+        await person.until(lambda message: message.id == end.id and not lacks(message.to_dict()), _CARD_WITHIN)
     console.print(shown(end.to_dict(), note="reports"))
     if missing := lacks(end.to_dict()):
         raise DemoFailedError(f"the last message lacks {', '.join(missing)}; the bot's log is {bot.log}")

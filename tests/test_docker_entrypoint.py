@@ -202,7 +202,7 @@ async def test_restarting_the_bot_leaves_its_worker_alone(bots: Bots) -> None:
         kept.send(signal.SIGHUP)
         await kept.said("restarting")
         size, edits = attempt.events.stat().st_size, card.edits
-        await kept.said("taking up song (running, attempt 1)")
+        await kept.said("taking up song-1")
         await owner.until(lambda m: m.id == card.id and m.edits > edits, WITHIN)
         assert is_alive(worker)
 

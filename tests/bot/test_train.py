@@ -33,9 +33,10 @@ async def train(home: Home, *more: str) -> Done:
 
 
 @asynccontextmanager
-async def training(home: Home) -> AsyncIterator[tuple[asyncio.subprocess.Process, Identity]]:
+async def training(home: Home, **settings: str) -> AsyncIterator[tuple[asyncio.subprocess.Process, Identity]]:
     """A long training that has made its first steps, and its worker."""
-    async with started("train", "--data", "song.txt", "--budget", "1h", "--json", home=home.path) as process:
+    long = ("train", "--data", "song.txt", "--budget", "1h", "--json")
+    async with started(*long, home=home.path, **settings) as process:
         await eventually(lambda: any(b"metrics.progress" in attempt.events.read_bytes() for attempt in attempts(home)))
         [attempt] = attempts(home)
         yield process, read_holders(attempt.lock)["worker"]
@@ -114,14 +115,19 @@ async def test_a_line_that_is_no_event_is_left_out(home: Home) -> None:
     assert "Traceback" not in done.err
 
 
-async def test_a_worker_that_cannot_be_asked_can_still_be_ended(home: Home) -> None:
-    """It is frozen, so that it does not stumble over the folder in the request's place itself."""
-    async with training(home) as (process, worker):
+async def test_a_worker_that_cannot_be_asked_can_still_be_ended(home: Home, tmp_path: Path) -> None:
+    """The disk is full from some moment on: no rule comes true before its marker is removed."""
+    rules = [f"atomic.write:{nth}:enospc" for nth in range(1, 50)]
+    markers = tmp_path / "not-yet"
+    markers.mkdir()
+    for rule in rules:
+        (markers / rule).touch()
+    async with training(home, SPOTTER_FAULT=",".join(rules), SPOTTER_FAULT_ONCE=str(markers)) as (process, worker):
         assert signal_group(worker, signal.SIGSTOP)
-        [attempt] = attempts(home)
-        attempt.control.mkdir()
+        for rule in rules:
+            (markers / rule).unlink()
         interrupt(process)
-        await said(process.stderr, "cannot be asked to stop (Is a directory); once more to end it at once")
+        await said(process.stderr, "cannot be asked to stop (No space left on device); once more to end it at once")
         interrupt(process)
         done = await ended(process)
         await eventually(lambda: living(home.path) == [])
