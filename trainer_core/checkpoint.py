@@ -15,7 +15,7 @@ from safetensors.torch import load_model
 
 from trainer_core import disk
 from trainer_core.atomic import name_aside
-from trainer_core.errors import Code, SpotterError
+from trainer_core.errors import GOES_ON, Code, SpotterError
 from trainer_core.events import MetricsCheckpoint
 from trainer_core.export import problems_with_sums, write_sums
 from trainer_core.failures import is_out_of_memory
@@ -125,7 +125,6 @@ class Checkpoints:
             raise SpotterError(
                 Code.CHECKPOINT_CORRUPT,
                 f"No checkpoint of the run verifies: {', '.join(found)}.",
-                next_step="Put a good copy back into the run's checkpoints folder, or start a new run.",
             )
         return None
 
@@ -168,8 +167,7 @@ def restore(training: Training, checkpoint: Path) -> None:
         raise SpotterError(
             Code.CHECKPOINT_CORRUPT,
             f"The checkpoint of step {step_of(checkpoint):,} cannot be restored: its {part} is not of this model.",
-            next_step=f"Remove {checkpoint.name} from the run's checkpoints to go on from an older one, "
-            "or start a new run.",
+            next_step=f"Remove {checkpoint.name} from the run's checkpoints, then {GOES_ON}.",
         ) from error
     training.state = record.loop
 

@@ -82,6 +82,9 @@ class Code(StrEnum):
         return _MEANINGS[self].next_step
 
 
+GOES_ON = "`/trainer retry` goes on from the newest checkpoint"
+"""What to do once a failure's cause is out of the way, as half a sentence."""
+
 _USER, _TRANSIENT, _FATAL = Failure.USER_INPUT, Failure.TRANSIENT, Failure.FATAL
 
 _MEANINGS: dict[Code, _Meaning] = {
@@ -93,7 +96,9 @@ _MEANINGS: dict[Code, _Meaning] = {
         _FATAL, 422, "The loss stopped being a number.", "Choose a smaller size, or start it again."
     ),
     Code.TRAINING_DIVERGED: _Meaning(_FATAL, 422, "The loss ran away.", "Choose a smaller size, or start it again."),
-    Code.TRAINING_STALLED: _Meaning(_TRANSIENT, 504, "Training stopped advancing.", "Stop the run and start it again."),
+    Code.TRAINING_STALLED: _Meaning(
+        _TRANSIENT, 504, "Training stopped advancing.", f"The run's worker.log has where it stood; {GOES_ON}."
+    ),
     Code.MODEL_NOT_FOUND: _Meaning(_USER, 404, "There is no such model.", "Choose one of the models on offer."),
     Code.MODEL_LOAD_FAILED: _Meaning(_FATAL, 422, "The model could not be loaded.", "Check the model's files."),
     Code.MODEL_INCOMPATIBLE: _Meaning(
@@ -117,23 +122,27 @@ _MEANINGS: dict[Code, _Meaning] = {
         _USER, 422, "This machine has no usable CUDA device.", "Run `spotter doctor`, or train on the CPU."
     ),
     Code.CUDA_OOM: _Meaning(_FATAL, 507, "The GPU ran out of memory.", "Choose a smaller size, or free some memory."),
-    Code.DISK_FULL: _Meaning(
-        _TRANSIENT, 507, "The disk is full.", "Free some space; what was saved before is still there."
-    ),
+    Code.DISK_FULL: _Meaning(_TRANSIENT, 507, "The disk is full.", "Free some space, then try again."),
     Code.WORKER_KILLED: _Meaning(
         _TRANSIENT,
         500,
         "The training process was killed from outside.",
-        "If nobody ended it, memory is the usual cause: choose a smaller size.",
+        f"If nobody ended it, memory is the usual cause: free some, then {GOES_ON}.",
     ),
     Code.WORKER_LOST: _Meaning(
-        _TRANSIENT, 500, "The training process vanished.", "Check that the machine was not restarted."
+        _TRANSIENT, 500, "The training process vanished.", f"See that the machine stays on, then {GOES_ON}."
     ),
     Code.WORKER_CRASHED: _Meaning(
-        _TRANSIENT, 500, "Training stopped on an unexpected error.", "The run's worker.log has the traceback."
+        _TRANSIENT,
+        500,
+        "Training stopped on an unexpected error.",
+        f"The run's worker.log has the traceback; once that is mended, {GOES_ON}.",
     ),
     Code.CHECKPOINT_CORRUPT: _Meaning(
-        _FATAL, 500, "No checkpoint of the run verifies.", "Start the run again from the beginning."
+        _FATAL,
+        500,
+        "No checkpoint of the run verifies.",
+        "Put a good copy back and `/trainer retry` it, or start it again.",
     ),
     Code.ARTIFACT_UPLOAD_FAILED: _Meaning(
         _TRANSIENT, 502, "A file could not be uploaded.", "It is still in the run's folder."

@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 
 from trainer_core import disk
-from trainer_core.errors import Code, SpotterError
+from trainer_core.errors import GOES_ON, Code, SpotterError
 from trainer_core.models.sizes import what_fits
 from trainer_core.spec import Size
 
@@ -39,7 +39,9 @@ def classify(error: BaseException) -> SpotterError:
     if is_out_of_memory(error):
         return SpotterError(Code.CUDA_OOM if _is_of_gpu(error) else Code.TRAINING_OOM)
     if (refused := disk.refusal(error)) and disk.takes_nothing(refused):
-        return SpotterError(Code.DISK_FULL, f"{disk.complaint(refused).capitalize()}.")
+        mend = "Free some space" if disk.is_full(refused) else "Make it writable"
+        complaint = f"{disk.complaint(refused).capitalize()}."
+        return SpotterError(Code.DISK_FULL, complaint, next_step=f"{mend}, then {GOES_ON}.")
     return SpotterError(Code.WORKER_CRASHED, f"Training stopped on an unexpected {type(error).__name__}.")
 
 

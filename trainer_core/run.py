@@ -147,7 +147,7 @@ def _check_current(directory: RunDirectory, attempt: int) -> None:
 
 def _spec(directory: RunDirectory) -> RunSpec:
     """What the run was asked for. Raises CONFIG_INVALID naming the file, and every field that is wrong in it."""
-    name, remedy = directory.spec.name, "Put the file back as it was, or start a new run."
+    name, remedy = directory.spec.name, "`/trainer retry` writes it anew and goes on from the newest checkpoint."
     try:
         return parse_spec(directory.spec.read_bytes())
     except FileNotFoundError:

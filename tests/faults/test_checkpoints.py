@@ -118,7 +118,7 @@ def test_a_run_whose_checkpoints_are_all_spoilt_does_not_begin_again(run: Attemp
     spoilt = "model.safetensors is not the file that was written"
     assert failed.code == "CHECKPOINT_CORRUPT"
     assert failed.message == f"No checkpoint of the run verifies: step 3 ({spoilt}), step 2 ({spoilt})."
-    assert "good copy" in failed.next_step and "new run" in failed.next_step
+    assert failed.next_step == "Put a good copy back and `/trainer retry` it, or start it again."
     assert run.checkpoints == ["step-00000002", "step-00000003"], "nothing was touched"
 
 
@@ -133,7 +133,9 @@ def test_a_checkpoint_written_by_somebody_else_is_named(run: Attempts, name: str
     (failed,) = run.all_of(JobFailed)
     assert failed.code == "CHECKPOINT_CORRUPT" and not failed.traceback
     assert failed.message == f"The checkpoint of step 2 cannot be restored: its {name} is not of this model."
-    assert failed.next_step.startswith("Remove step-00000002 from the run's checkpoints")
+    assert failed.next_step == (
+        "Remove step-00000002 from the run's checkpoints, then `/trainer retry` goes on from the newest checkpoint."
+    )
     assert run.checkpoints == ["step-00000001", "step-00000002"]
 
 

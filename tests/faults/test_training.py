@@ -121,7 +121,7 @@ def test_a_spec_that_was_edited_is_named_with_its_field(home: Home, spec: str | 
     assert run.make() == 1
     (failed,) = run.all_of(JobFailed)
     assert failed.code is Code.CONFIG_INVALID and failed.message.startswith(message)
-    assert failed.next_step == "Put the file back as it was, or start a new run."
+    assert failed.next_step == "`/trainer retry` writes it anew and goes on from the newest checkpoint."
 
 
 def test_data_that_is_gone_or_changed_before_a_retry_is_named(home: Home) -> None:

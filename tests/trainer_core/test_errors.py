@@ -13,6 +13,13 @@ def test_every_code_says_what_happened_and_what_to_do(code: Code) -> None:
     assert code.failure in Failure
 
 
+def test_what_is_worth_trying_again_names_the_command() -> None:
+    """Another try of what did not learn, or did not fit, would end the same."""
+    assert {code for code in Code if "`/trainer retry`" in code.next_step} == {
+        *(Code.TRAINING_STALLED, Code.WORKER_KILLED, Code.WORKER_LOST, Code.WORKER_CRASHED, Code.CHECKPOINT_CORRUPT)
+    }
+
+
 @pytest.mark.parametrize("code", [code for code in Code if code.failure is Failure.USER_INPUT])
 def test_a_person_s_mistake_is_not_the_server_s(code: Code) -> None:
     assert code.http_status < 500

@@ -39,9 +39,17 @@ def test_an_unknown_failure_names_its_class() -> None:
     assert "ZeroDivisionError" in classify(ZeroDivisionError()).message
 
 
-def test_a_full_disk_is_told_from_a_read_only_one() -> None:
-    assert classify(OSError(errno.EDQUOT, "Quota exceeded")).message == "The disk is full."
-    assert classify(OSError(errno.EROFS, "Read-only file system")).message == "The disk is read-only."
+@pytest.mark.parametrize(
+    ("number", "says", "mend"),
+    [
+        (errno.EDQUOT, "The disk is full.", "Free some space"),
+        (errno.EROFS, "The disk is read-only.", "Make it writable"),
+    ],
+)
+def test_a_full_disk_is_told_from_a_read_only_one(number: int, says: str, mend: str) -> None:
+    failure = classify(OSError(number, "No"))
+    assert failure.message == says
+    assert failure.next_step == f"{mend}, then `/trainer retry` goes on from the newest checkpoint."
 
 
 def fail_in_torch() -> None:
