@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from bot.store.db import Database
 
+RESTORED = "restored_at"
+"""When this database came back from a backup, in seconds since the epoch: what happened between is not in it."""
+
 
 async def read(database: Database, key: str) -> str | None:
     async with database.snapshot() as tx:

@@ -9,7 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from bot.store import marks
 from bot.store.db import Row, Transaction
+
+_OLDER_THAN_RESTORE = (
+    "(SELECT r.name FROM runs AS r, marks AS m WHERE m.key = ? AND r.created_at <= CAST(m.value AS REAL))"
+)
+"""The runs of which messages may have gone out that a restored store does not know of. Takes the key of its mark."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +48,7 @@ class Letter:
     channel_id: int | None
     message_id: int | None
     attempted: bool
-    """Whether its first sending was begun: Discord may have it although no id is known."""
+    """Whether its first sending was begun, or may have been: Discord may have it although no id is known."""
     tries: int
     created_at: float
     sent_at: float | None
@@ -68,14 +74,15 @@ def _letter(row: Row) -> Letter:
 async def put(tx: Transaction, key: str, kind: str, user_id: int, run: str, priority: int, at: float) -> None:
     """A message should exist and show the run as it is now. A message already there is due for an edit."""
     await tx.execute(
-        "INSERT INTO outbox (key, user_id, run, kind, priority, created_at) VALUES (?, ?, ?, ?, ?, ?)"
+        "INSERT INTO outbox (key, user_id, run, kind, priority, created_at, attempted)"  # noqa: S608 a constant
+        f" VALUES (?, ?, ?, ?, ?, ?, ? IN {_OLDER_THAN_RESTORE})"
         " ON CONFLICT (key) DO UPDATE SET revision = revision + 1 WHERE state = 'open'",
-        (key, user_id, run, kind, priority, at),
+        (key, user_id, run, kind, priority, at, run, marks.RESTORED),
     )
 
 
 async def put_once(tx: Transaction, key: str, kind: str, user_id: int, run: str, priority: int, at: float) -> bool:
-    """A message should exist. One already there is left as it is, and False returned."""
+    """A message should exist, which is news in any case. One already there is left as it is, and False returned."""
     changed = await tx.execute(
         "INSERT INTO outbox (key, user_id, run, kind, priority, created_at) VALUES (?, ?, ?, ?, ?, ?)"
         " ON CONFLICT (key) DO NOTHING",
@@ -87,9 +94,10 @@ async def put_once(tx: Transaction, key: str, kind: str, user_id: int, run: str,
 async def told_at(tx: Transaction, kind: str, user_id: int, run: str) -> float | None:
     """When the person was last to be told something of that kind about the run; None if never."""
     row = await tx.one(
-        "SELECT max(created_at) AS time FROM outbox WHERE run = ? AND kind = ? AND user_id = ?", (run, kind, user_id)
+        "SELECT created_at FROM outbox WHERE run = ? AND kind = ? AND user_id = ? ORDER BY id DESC LIMIT 1",
+        (run, kind, user_id),
     )
-    return row["time"] if row else None
+    return row["created_at"] if row else None
 
 
 async def hasten(tx: Transaction, key: str) -> None:
@@ -174,19 +182,24 @@ async def drop(tx: Transaction, letter_id: int, error: str, *, dead: bool) -> No
 
 
 async def untold(tx: Transaction, user_id: int, error: str) -> list[Letter]:
-    """What died of `error` and the person does not know of, oldest first. From now on they do."""
-    which = (user_id, error)
+    """What died of `error` and the person does not know of, oldest first."""
     rows = await tx.all(
-        "SELECT * FROM outbox WHERE user_id = ? AND state = 'dead' AND error = ? AND told = 0 ORDER BY id", which
+        "SELECT * FROM outbox WHERE user_id = ? AND state = 'dead' AND error = ? AND told = 0 ORDER BY id",
+        (user_id, error),
     )
-    await tx.execute("UPDATE outbox SET told = 1 WHERE user_id = ? AND state = 'dead' AND error = ?", which)
     return [_letter(row) for row in rows]
+
+
+async def told(tx: Transaction, letters: Iterable[Letter]) -> None:
+    """The person knows that these did not arrive, whatever becomes of them."""
+    for letter in letters:
+        await tx.execute("UPDATE outbox SET told = 1 WHERE id = ?", (letter.id,))
 
 
 async def revive(tx: Transaction, user_id: int, error: str, limit: int = -1) -> int:
     """Have what died of `error` sent after all: the `limit` oldest, or all. Returns how many."""
     return await tx.execute(
-        "UPDATE outbox SET state = 'open', attempted = 0, tries = 0 WHERE id IN"
+        f"UPDATE outbox SET state = 'open', attempted = run IN {_OLDER_THAN_RESTORE}, tries = 0 WHERE id IN"  # noqa: S608 a constant
         " (SELECT id FROM outbox WHERE user_id = ? AND state = 'dead' AND error = ? ORDER BY id LIMIT ?)",
-        (user_id, error, limit),
+        (marks.RESTORED, user_id, error, limit),
     )

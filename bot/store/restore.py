@@ -15,7 +15,7 @@ from datetime import datetime
 from pathlib import Path
 
 from bot.runs.model import RunState
-from bot.store import backup
+from bot.store import backup, marks
 from bot.store.integrity import DamagedError, beside, check, staged
 from bot.store.migrations import StoreError
 from trainer_core.atomic import name_aside, sync_folder
@@ -50,7 +50,7 @@ def restore(home: Home, source: Path, now: datetime) -> Restored:
         copy = staged(home.database)
         _stage(source, copy)
         try:
-            unfinished, unknown = _compare(home, copy, backup.made(source))
+            unfinished, unknown = _compare(home, copy, backup.made(source), now)
             check(copy, thorough=True)
             aside = _put_in_place(home, now)
         except BaseException:
@@ -80,10 +80,12 @@ def _stage(source: Path, target: Path) -> None:
         aside.unlink(missing_ok=True)
 
 
-def _compare(home: Home, database: Path, made: datetime) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _compare(home: Home, database: Path, made: datetime, now: datetime) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Tell the copy of attempts that were begun after it was made, so that the next bot follows the newest one.
 
-    Returns the runs it holds that have not ended, and those begun later, which it does not know.
+    On which slot one was trained no folder says; the column's default has to do. The copy is also told that messages
+    may have gone out of which it does not know. Returns the runs it holds that have not ended, and those begun later,
+    which it does not know.
     """
     with closing(sqlite3.connect(database, isolation_level=None)) as connection:
         runs = {
@@ -106,6 +108,8 @@ def _compare(home: Home, database: Path, made: datetime) -> tuple[tuple[str, ...
                 connection.execute(
                     "UPDATE runs SET state = ?, attempt = ? WHERE name = ?", (RunState.STARTING, newest, name)
                 )
+        connection.execute("UPDATE outbox SET attempted = 1 WHERE state = 'open' AND message_id IS NULL")
+        connection.execute("INSERT OR REPLACE INTO marks VALUES (?, ?)", (marks.RESTORED, str(now.timestamp())))
         connection.execute("COMMIT")
     with database.open("rb") as file:
         os.fsync(file.fileno())
