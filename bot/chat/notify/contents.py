@@ -9,6 +9,16 @@ from bot.chat.render.reports import passed, render, unwatched
 from bot.runs.model import RunStatus
 from bot.store.outbox import Letter
 
+_PLAINLY = {
+    Kind.COMPLETED: ("✅", "has finished"),
+    Kind.STOPPED: ("⏹️", "was stopped"),
+    Kind.FAILED: ("❌", "failed"),
+    Kind.STALLED: ("🆘", "did not advance"),
+    Kind.DISK: ("💾", "met a full disk"),
+    Kind.PAUSED: ("⏸️", "was paused"),
+}
+"""How the messages that last begin, and what each comes to."""
+
 
 def is_final(kind: Kind) -> bool:
     """Whether such a message never changes once it is there."""
@@ -29,6 +39,20 @@ def contents(letter: Letter, status: RunStatus, now: float) -> tuple[Message | N
     if kind is Kind.SUMMARY and (status.run.state.is_terminal or letter.user_id not in status.watchers):
         return None, True
     return render(kind, status, now), not kind.passes
+
+
+def plainly(letter: Letter) -> Message | None:
+    """The least that can be said of the run, for when the letter cannot be made; None if that is not worth a message.
+
+    It begins as the letter would, so that either is found for the other.
+    """
+    kind = Kind(letter.kind)
+    said = _PLAINLY.get(kind)
+    if said is None:
+        return None
+    icon, news = said
+    how = f"I cannot show more of it here: try `/trainer status run:{letter.run}`."
+    return Message(content=f"{icon} **{letter.run}** {news}. {how}", silent=kind is Kind.PAUSED)
 
 
 def text_as_sent(letter: Letter, status: RunStatus, now: float) -> str | None:

@@ -16,7 +16,7 @@ from dataclasses import replace
 import discord
 
 from bot.chat.notify import history, policy
-from bot.chat.notify.contents import contents, is_final, text_as_sent
+from bot.chat.notify.contents import contents, is_final, plainly, text_as_sent
 from bot.chat.notify.kinds import Kind
 from bot.chat.notify.pictures import Pictures
 from bot.chat.notify.rate import Rate
@@ -37,7 +37,9 @@ _EDIT_PATIENCE = 10.0
 """The same for an edit, which can be made later, and must not hold up word of how the run ended."""
 
 DMS_CLOSED = "direct messages are closed"
-"""What the dead letters of somebody who takes no direct messages died of."""
+"""What the dead letters of somebody who takes no direct messages died of. It is stored, and compared with what is
+stored: it never changes.
+"""
 
 View = Callable[[str], Awaitable[RunStatus | None]]
 """Reads a run as it stands; None if there is no such run."""
@@ -52,15 +54,18 @@ class Delivery:
         view: View,
         rate: Rate,
         serves: Callable[[int], bool],
+        answered: Callable[[], None],
         *,
         now: Callable[[], float] = time.time,
     ) -> None:
+        """`answered` is called when Discord answers what is asked on the way, before the message itself is sent."""
         self._database = database
         self._client = client
         self._pictures = Pictures(plotter)
         self._view = view
         self._rate = rate
         self._serves = serves
+        self._answered = answered
         self._now = now
 
     async def deliver(self, letter: Letter) -> Letter | None:
@@ -75,7 +80,7 @@ class Delivery:
             return None
         there = letter
         if letter.attempted and letter.message_id is None:
-            there = await self._look_up(letter, status)
+            there = await self._look_up(letter, text_as_sent(letter, status, self._now()))
         message, last = contents(there, status, self._now())
         if message is None:
             await self.drop(letter, "no longer worth sending", dead=False)
@@ -95,6 +100,17 @@ class Delivery:
         reach("sender.noted")
         return None if last and not late else there
 
+    async def deliver_plainly(self, letter: Letter) -> None:
+        """The last of a letter that is no good: the least that can be said, unless it is there. Raises as `deliver`."""
+        message = plainly(letter)
+        if message is None or letter.message_id is not None or not self._serves(letter.user_id):
+            await self.drop(letter, "cannot be made", dead=True)
+            return
+        there = await self._look_up(letter, message.content) if letter.attempted else letter
+        if there.message_id is None:
+            there = await self._send(there, Outgoing(message))
+        await self._note(there, is_new=True, last=True, late=False)
+
     async def drop(self, letter: Letter, why: str, *, dead: bool) -> None:
         """Never send it, again."""
         async with self._database.transaction() as tx:
@@ -107,18 +123,21 @@ class Delivery:
             return await self._pictures.for_last(message)
         return await self._pictures.for_card(message, letter.id, is_edit=letter.message_id is not None), False
 
-    async def _look_up(self, letter: Letter, status: RunStatus) -> Letter:
-        """The letter with the message that Discord has of an earlier try; without it, if it has none."""
-        async with self._database.snapshot() as tx:
-            channel_id = await people.dm_channel(tx, letter.user_id)
-            known = await outbox.known_messages(tx, letter.user_id)
+    async def _look_up(self, letter: Letter, content: str | None) -> Letter:
+        """The letter with the message that Discord has of an earlier try, which said `content`; without it, if it has
+        none.
+        """
         own = self._client.user
-        if channel_id is None or own is None:
+        if own is None:
             return letter
+        channel_id = await self._channel(letter)
+        async with self._database.snapshot() as tx:
+            known = await outbox.known_messages(tx, letter.user_id)
         await self._turn(letter)
         async with asyncio.timeout(_PATIENCE):
             seen = await history.own_messages(self._messageable(channel_id), own.id)
-        message_id = history.matching(seen, letter, text_as_sent(letter, status, self._now()), known)
+        self._answered()
+        message_id = history.matching(seen, letter, content, known)
         if message_id is None:
             return letter
         log.info("%s had arrived already", letter.key)
@@ -151,6 +170,7 @@ class Delivery:
         await self._turn(letter)
         async with asyncio.timeout(_PATIENCE):
             channel = await self._client.create_dm(discord.Object(letter.user_id))
+        self._answered()
         async with self._database.transaction() as tx:
             await people.remember_dm_channel(tx, letter.user_id, channel.id)
         return channel.id

@@ -5,6 +5,7 @@ What makes a letter wait is held in memory only: after a restart everything may 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
 
@@ -14,6 +15,8 @@ from bot.store.outbox import Waiting
 
 _SURE = 3
 """So many failures in a row, with no answer in between, are an outage and no stumble."""
+_STUBBORN = 3
+"""So many tries of one letter without an answer, while Discord answers others, and the person's next letter passes."""
 _LONGEST_PROBE = 30.0
 """Seconds between looks whether Discord is back, at most."""
 
@@ -35,6 +38,10 @@ class Pace:
     """By letter: until when it is not tried again."""
     _people: dict[int, float] = field(default_factory=dict)
     """By person: until when nothing is tried again."""
+    _faults: Counter[int] = field(default_factory=Counter)
+    """By letter: how often it was itself the trouble."""
+    _silences: Counter[int] = field(default_factory=Counter)
+    """By letter: how often it alone got no answer."""
     _unanswered: int = 0
     _probe_at: float = 0.0
 
@@ -52,6 +59,15 @@ class Pace:
         """The letter never goes out again."""
         self._pauses.pop(letter_id, None)
         self._letters.pop(letter_id, None)
+        del self._faults[letter_id], self._silences[letter_id]
+
+    def blame(self, letter_id: int) -> None:
+        """The letter itself is the trouble: it cannot be made, or Discord refuses it. Outages count for nothing."""
+        self._faults[letter_id] += 1
+
+    def faults(self, letter_id: int) -> int:
+        """How often the letter was itself the trouble, since the bot started."""
+        return self._faults[letter_id]
 
     def letter_failed(self, letter_id: int, now: float, tries: int, at_least: float = 0.0) -> None:
         """It is the letter: others may pass. Whoever limits us says for how long `at_least`."""
@@ -68,11 +84,17 @@ class Pace:
         self._people = {key: until for key, until in self._people.items() if until > now}
         self._people[user_id] = now + max(policy.pause_after_failure(tries), at_least)
 
-    def unanswered(self, now: float) -> None:
-        """Discord did not say a word, or not a sensible one."""
+    def unanswered(self, letter_id: int, now: float) -> bool:
+        """Discord did not say a word to the letter, or not a sensible one.
+
+        Returns whether that is the letter's trouble alone, so that the person's others need not wait for it.
+        """
         self._unanswered += 1
-        if self.is_out:
-            self._probe_at = now + min(2.0 ** (self._unanswered - _SURE), _LONGEST_PROBE)
+        if not self.is_out:
+            self._silences[letter_id] += 1
+            return self._silences[letter_id] >= _STUBBORN
+        self._probe_at = now + min(2.0 ** (self._unanswered - _SURE), _LONGEST_PROBE)
+        return False
 
     def answered(self) -> None:
         """Discord takes what is sent to it. After an outage everybody's turn comes at once."""
@@ -105,6 +127,6 @@ class Pace:
 
         Of cards the one goes first that was shown the longest ago, so that all have their share.
         """
-        failed = self._people.get(letter.user_id, 0.0) if self.is_out else 0.0
+        failed = max(self._people.get(letter.user_id, 0.0), self._letters.get(letter.id, 0.0)) if self.is_out else 0.0
         shown = self._pauses.get(letter.id, 0.0)
         return failed, letter.priority, not letter.is_new, not letter.urgent, 0.0 if letter.urgent else shown, letter.id

@@ -25,10 +25,14 @@ from bot.store import outbox, people
 from bot.store.db import Database
 from bot.store.outbox import Letter, Waiting
 
-_DMS_CLOSED = frozenset({50007, 50278})
+_CLOSED_CODES = frozenset({50007, 50278})
+_LIMIT_CODES = frozenset({20028, 30046, 40003})
+"""We write, edit or open channels too fast. They come with other statuses than 429, too."""
 _UNKNOWN_CHANNEL, _UNKNOWN_MESSAGE = 10003, 10008
 _TRIES = 5
-"""After so many a message that Discord refuses as such is given up; outages are waited out."""
+"""After so many a message that cannot be made, or that Discord refuses as such, is reduced to the least that can be
+said; if that fails, too, it is given up. Outages are waited out.
+"""
 _AT_ONCE, _CARDS_AT_ONCE = 48, 12
 """Letters under way. A dozen, at a third of a second each, take up the rate; more would only wait for each other."""
 _BREATH = 0.05
@@ -61,8 +65,8 @@ class Sender:
         self._retry_pause = retry_pause
         self._now = now
         self._steady = steady
-        self._delivery = Delivery(database, client, plotter, view, Rate(), serves, now=now)
         self._pace = Pace()
+        self._delivery = Delivery(database, client, plotter, view, Rate(), serves, self._pace.answered, now=now)
         self._under_way: dict[int, asyncio.Task[None]] = {}
         """By person."""
         self._cards: set[int] = set()
@@ -134,22 +138,20 @@ class Sender:
 
     async def _deliver(self, letter: Letter) -> None:
         try:
-            left = await self._delivery.deliver(letter)
+            left = await self._put(letter)
         except discord.HTTPException as error:
             await self._refused(letter, error)
         except discord.RateLimited as error:
             await self._not_taken(letter, "rate limited", error.retry_after)
         except (aiohttp.ClientError, OSError) as error:
             # discord.py lets connection errors through as they are.
-            self._pace.unanswered(self._steady())
-            await self._not_taken(letter, type(error).__name__)
+            await self._unanswered(letter, type(error).__name__)
         except sqlite3.Error:
             raise
         except Exception as error:
             # One message that cannot be made must not hold up all others.
             log.exception("%s could not be delivered", letter.key)
-            self._pace.letter_failed(letter.id, self._steady(), letter.tries)
-            await self._failed(letter, type(error).__name__)
+            await self._at_fault(letter, type(error).__name__)
         else:
             self._pace.answered()
             if left is None:
@@ -158,18 +160,26 @@ class Sender:
                 now = self._now()
                 self._pace.shown(letter.id, letter.user_id, self._steady(), now - (letter.sent_at or now))
 
+    async def _put(self, letter: Letter) -> Letter | None:
+        """The letter as it is then, None if it never goes out again."""
+        if self._pace.faults(letter.id) < _TRIES:
+            return await self._delivery.deliver(letter)
+        await self._delivery.deliver_plainly(letter)
+        return None
+
     async def _refused(self, letter: Letter, error: discord.HTTPException) -> None:
         """Discord answered, but did not take it."""
         why = f"HTTP {error.status}, code {error.code}"
-        if not error.code or error.status >= 429:
-            # No word of Discord's about this message: we are too fast, it has trouble itself, a proxy speaks for it, or
-            # our token is not taken any more, which ends the bot, and the next one with a good token goes on.
-            if error.status != 429:
-                self._pace.unanswered(self._steady())
+        if error.status == 429 or error.code in _LIMIT_CODES:
             await self._not_taken(letter, why)
             return
+        if not error.code or error.status >= 500:
+            # No word of Discord's about this message: it has trouble itself, a proxy speaks for it, or our token is not
+            # taken any more, which ends the bot, and the next one with a good token goes on.
+            await self._unanswered(letter, why)
+            return
         self._pace.answered()
-        if error.code in _DMS_CLOSED and letter.message_id is None:
+        if error.code in _CLOSED_CODES and letter.message_id is None:
             await self._closed(letter)
             return
         if error.code in (_UNKNOWN_CHANNEL, _UNKNOWN_MESSAGE):
@@ -178,11 +188,19 @@ class Sender:
                 await outbox.forget_message(tx, letter)
                 if error.code == _UNKNOWN_CHANNEL:
                     await people.forget_dm_channel(tx, letter.user_id)
-        elif letter.tries + 1 >= _TRIES:
-            log.error("%s is given up: Discord refuses it (%s)", letter.key, why)
-            await self._delivery.drop(letter, f"refused with code {error.code}", dead=True)
+            self._pace.letter_failed(letter.id, self._steady(), letter.tries)
+            await self._failed(letter, why)
+        else:
+            await self._at_fault(letter, why)
+
+    async def _at_fault(self, letter: Letter, why: str) -> None:
+        """It is the letter itself: others pass, and it is tried as it is for so many times, then plainly once."""
+        if self._pace.faults(letter.id) >= _TRIES:
+            log.error("%s is given up: %s", letter.key, why)
+            await self._delivery.drop(letter, why, dead=True)
             self._pace.done(letter.id)
             return
+        self._pace.blame(letter.id)
         self._pace.letter_failed(letter.id, self._steady(), letter.tries)
         await self._failed(letter, why)
 
@@ -200,6 +218,14 @@ class Sender:
             async with self._database.transaction() as tx:
                 for letter in letters:
                     await outbox.drop(tx, letter.id, DMS_CLOSED, dead=True)
+
+    async def _unanswered(self, letter: Letter, why: str) -> None:
+        """Whether it arrived is not known; while others are answered they need not wait for it for ever."""
+        if self._pace.unanswered(letter.id, self._steady()):
+            self._pace.letter_failed(letter.id, self._steady(), letter.tries)
+            await self._failed(letter, why)
+        else:
+            await self._not_taken(letter, why)
 
     async def _not_taken(self, letter: Letter, error: str, at_least: float = 0.0) -> None:
         """It is tried again, for as long as it takes, but not before `at_least` seconds."""

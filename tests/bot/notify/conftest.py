@@ -128,16 +128,26 @@ class Post:
         self.playground.clock.advance(seconds)
         self.due.set()
 
-    async def settled(self) -> None:
-        """Return once the sender has found nothing due: what was due before has been seen to."""
-        marker = await self.run(f"marker-{len(self.posts())}")
-        await self.put(policy.summary(marker.name, self.ada.id, 1))
-        await self.ada.until(lambda m: marker.name in m.content)
+    async def settled(self, person: Person | None = None) -> None:
+        """Return once the sender has found nothing due: what was due before has been seen to.
+
+        It is told `person`, or Ada, of another run; somebody who is held up themselves cannot be.
+        """
+        person = person or self.ada
+        marker = await self.run(f"marker-{len(self.posts())}", watchers=[person])
+        await self.put(policy.summary(marker.name, person.id, 1))
+        await person.until(lambda m: marker.name in m.content)
 
     async def noted(self, fact: Callable[[Row], bool], run: str = "swans") -> None:
         """Return once an outbox row of the run is like that; the store announces nothing. Raises TimeoutError."""
         async with asyncio.timeout(20):
             while not any(fact(row) for row in await self.rows() if row["run"] == run):
+                await asyncio.sleep(0.01)
+
+    async def tried(self, count: int) -> None:
+        """Return once so many tries of anything have come to nothing, and are noted. Raises TimeoutError."""
+        async with asyncio.timeout(20):
+            while sum(row["tries"] for row in await self.rows()) < count:
                 await asyncio.sleep(0.01)
 
     async def rows(self) -> list[Row]:

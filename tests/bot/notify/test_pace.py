@@ -51,7 +51,7 @@ def test_whatever_happened_the_next_time_is_when_something_is_due(letters: list[
             case "edit":
                 pace.edit_failed(each.id, each.user_id, now, data.draw(st.integers(0, 20)))
             case "unanswered":
-                pace.unanswered(now)
+                pace.unanswered(each.id, now)
             case _:
                 pace.answered()
         now += data.draw(st.floats(0, 10))
@@ -120,14 +120,14 @@ def test_during_an_outage_one_letter_after_the_other_looks_whether_it_is_over() 
     pace, letters, now, probes = Pace(), [letter(user, user) for user in range(5)], 0.0, []
     for each in letters[:3]:
         pace.person_failed(each.user_id, now, tries=0)
-        pace.unanswered(now)
+        pace.unanswered(each.id, now)
     assert pace.is_out
     while now < 600:
         now = pace.next_time(letters, now) or now
         (probe,) = pace.due(letters, now, ())
         probes.append(probe.id)
         pace.person_failed(probe.user_id, now, tries=len(probes))
-        pace.unanswered(now)
+        pace.unanswered(each.id, now)
     assert len(probes) < 30, "ten minutes are no reason to ask again and again"
     assert set(probes) == {0, 1, 2, 3, 4}, "it may be one letter that is the trouble"
     pace.answered()
@@ -138,6 +138,26 @@ def test_a_stumble_is_no_outage() -> None:
     pace = Pace()
     for user in range(9):
         pace.person_failed(user, 0.0, tries=0)
-        pace.unanswered(0.0)
+        assert not pace.unanswered(user, 0.0)
         pace.answered()
     assert not pace.is_out and ids(pace.due([letter(1, 1)], 0.5, ())) == []
+
+
+def test_one_letter_that_is_never_answered_lets_others_pass_at_last_and_an_outage_does_not_count() -> None:
+    pace, alone = Pace(), []
+    for _ in range(4):
+        alone.append(pace.unanswered(1, 0.0))
+        pace.answered()
+    assert alone == [False, False, True, True]
+    pace.done(1)
+    assert [pace.unanswered(1, 0.0) for _ in range(9)] == [False] * 9 and pace.is_out
+
+
+def test_faults_are_counted_by_letter_until_it_is_done() -> None:
+    pace = Pace()
+    pace.blame(1)
+    pace.blame(1)
+    pace.unanswered(1, 0.0)
+    assert (pace.faults(1), pace.faults(2)) == (2, 0)
+    pace.done(1)
+    assert pace.faults(1) == 0

@@ -356,12 +356,39 @@ async def test_who_was_struck_off_is_told_nothing_more(post: Post) -> None:
 
 async def test_a_message_that_discord_refuses_as_such_is_given_up(post: Post, caplog: pytest.LogCaptureFixture) -> None:
     body = {"code": 50035, "message": "Invalid Form Body", "errors": {}}
-    post.playground.faults.add("POST", MESSAGES, times=9, status=400, body=body)
+    post.playground.faults.add("POST", MESSAGES, times=99, status=400, body=body)
     async with post.sending():
         await post.moved(await post.run("swans"), RunState.SUCCEEDED)
-        for tries in range(1, 5):
-            await post.noted(lambda row, tries=tries: row["tries"] == tries)  # type: ignore[misc]  # mypy infers no lambda with a default
+        for tries in range(1, 6):
+            await post.tried(tries)
             await post.later(60)
         await post.noted(lambda row: row["state"] == "dead")
     assert "is given up" in caplog.text
-    assert len(post.posts()) == 5
+    assert len(post.posts()) == 6 and "embeds" not in post.posts()[-1].payload, "in the end it is said plainly"
+
+
+async def test_an_end_that_cannot_be_made_is_told_plainly_once(post: Post) -> None:
+    broken = await post.run("broken")
+    async with post.database.transaction() as tx:
+        await tx.execute("INSERT INTO events VALUES (?, 1, 1, 'nonsense', '{}')", (broken.name,))
+    await post.moved(broken, RunState.SUCCEEDED)
+    async with post.sending():
+        for tries in range(1, 6):
+            await post.noted(lambda row, tries=tries: row["kind"] == "completed" and row["tries"] == tries, "broken")  # type: ignore[misc]  # mypy infers no lambda with a default
+            await post.later(60)
+        told = await post.ada.until(lambda m: "✅ **broken** has finished" in m.content)
+        await post.noted(lambda row: row["kind"] == "completed" and row["state"] == "closed", "broken")
+    assert not told.embeds and [note.message.id for note in post.ada.notifications()] == [told.id]
+
+
+async def test_broken_connections_do_not_count_as_refusals(post: Post) -> None:
+    post.playground.faults.add("POST", MESSAGES, times=5, abort=True)
+    body = {"code": 50035, "message": "Invalid Form Body", "errors": {}}
+    post.playground.faults.add("POST", MESSAGES, status=400, body=body)
+    async with post.sending():
+        await post.moved(await post.run("swans"), RunState.SUCCEEDED)
+        for tries in range(1, 7):
+            await post.tried(tries)
+            await post.later(300)
+        told = await post.ada.until(lambda m: "swans" in m.content)
+    assert told.embeds

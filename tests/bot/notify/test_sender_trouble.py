@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 from dataclasses import replace
@@ -32,12 +31,9 @@ async def end_all(post: Post, *runs: str, watchers: tuple[Person, ...] = ()) -> 
     return [await post.moved(run, RunState.SUCCEEDED) for run in made]
 
 
-async def until_told(post: Post, person: Person, count: int) -> None:
-    """Time passes, in steps of some seconds, until the person was told of so many ends."""
-    async with asyncio.timeout(20):
-        while len(person.notifications()) < count:
-            await post.later(10)
-            await asyncio.sleep(0.05)
+async def buzzed(person: Person, count: int) -> None:
+    """Return once the person was told of so many ends."""
+    await person.until(lambda _: len(person.notifications()) >= count)
 
 
 async def forget_nonces(post: Post) -> None:
@@ -68,14 +64,15 @@ async def test_after_an_outage_everything_arrives_in_order(post: Post, abort: bo
     runs = [f"run-{number}" for number in range(4)]
     await end_all(post, *runs, watchers=(post.ada, post.grace))
     async with post.sending():
-        for _ in range(12):
+        for tries in (2, *range(4, 14)):  # both at first, then one at a time
+            await post.tried(tries)
             await post.later(1800)
-            await post.noted(lambda row: row["tries"] > 0, "run-0")
-            await asyncio.sleep(0.06)
+        await post.tried(14)
         asked = 10_000 - down.times
         down.times = 0
-        await until_told(post, post.ada, 4)
-        await until_told(post, post.grace, 4)
+        await post.later(60)
+        await buzzed(post.ada, 4)
+        await buzzed(post.grace, 4)
         await post.settled()
     assert names(post.ada) == names(post.grace) == runs
     assert asked < 60, "one look at a time finds out whether it is over"
@@ -85,7 +82,10 @@ async def test_a_revoked_token_costs_no_letter(post: Post) -> None:
     post.playground.faults.add("POST", MESSAGES, times=12, status=401, body={"code": 0, "message": "401: Unauthorized"})
     await end_all(post, "swans")
     async with post.sending():
-        await until_told(post, post.ada, 1)
+        for tries in range(1, 13):
+            await post.tried(tries)
+            await post.later(300)
+        await buzzed(post.ada, 1)
     assert names(post.ada) == ["swans"]
 
 
@@ -106,11 +106,37 @@ async def test_a_long_limit_holds_up_that_person_alone(post: Post) -> None:
         await end_all(post, "ducks", watchers=(post.grace,))
         await post.grace.until(lambda m: "ducks" in m.content)
         await post.later(119)
-        await asyncio.sleep(0.1)
+        await post.settled(post.grace)
         assert post.ada.inbox() == []
         await post.later(2)
         await post.settled()
     assert names(post.ada) == ["swans", "geese"]
+
+
+@pytest.mark.parametrize(("route", "code"), [("/users/@me/channels", 40003), (MESSAGES, 20028)])
+async def test_a_limit_that_comes_as_a_refusal_is_waited_out(post: Post, route: str, code: int) -> None:
+    post.playground.faults.refused("POST", route, 403, code, "You are too fast", times=7)
+    await end_all(post, "swans")
+    async with post.sending():
+        for tries in range(1, 8):
+            await post.tried(tries)
+            await post.later(300)
+        told = await post.ada.until(lambda m: "swans" in m.content)
+    assert told.embeds and names(post.ada) == ["swans"]
+
+
+async def test_one_letter_that_always_fails_does_not_hold_up_the_others_for_ever(post: Post) -> None:
+    """Discord answers all else. When it takes that one, too, it comes after all."""
+    post.playground.faults.add("POST", MESSAGES, times=3, status=503)
+    await end_all(post, "swans", "geese")
+    async with post.sending():
+        for tries in (1, 2):
+            await post.tried(tries)
+            await post.later(10)
+        await post.ada.until(lambda m: "geese" in m.content)
+        await post.later(300)
+        await post.ada.until(lambda m: "swans" in m.content)
+    assert names(post.ada) == ["geese", "swans"]
 
 
 async def test_a_limit_on_old_messages_delays_the_card_and_not_the_end(post: Post) -> None:
@@ -250,8 +276,6 @@ async def test_the_end_is_told_before_its_picture_is_drawn(post: Post) -> None:
         assert "image" not in told.embeds[0]
         os.kill(post.plotter.process_id, signal.SIGCONT)
         await post.noted(lambda row: row["message_id"] == told.id)
-        while not any("image" in embed for m in post.ada.inbox() if m.id == told.id for embed in m.embeds):
-            await post.later(1)
-            await asyncio.sleep(0.1)
+        await post.ada.until(lambda m: m.id == told.id and "image" in m.embeds[0])
         await post.noted(lambda row: row["message_id"] == told.id and row["state"] == "closed")
     assert names(post.ada) == ["swans"]
