@@ -45,6 +45,15 @@ async def test_pictures_come_one_after_the_other_from_one_process(plotter: Plott
     assert plotter.process_id is not None
 
 
+async def test_the_line_is_who_waits_for_a_picture(plotter: Plotter) -> None:
+    drawing = [asyncio.create_task(plotter.draw(CURVE)) for _ in range(2)]
+    await asyncio.sleep(0)
+    assert plotter.line == 2
+    drawing[1].cancel()
+    await asyncio.wait(drawing)
+    assert plotter.line == 0
+
+
 @pytest.mark.parametrize(
     "request_",
     [
