@@ -16,7 +16,7 @@ from bot import shutdown
 from bot.chat.access import Access
 from bot.chat.client import SpotterClient, point_at
 from bot.chat.connection import TokenRefusedError, stay_connected
-from bot.chat.notify.missed import missed
+from bot.chat.notify.missed import tell_missed
 from bot.chat.notify.outbox import Outbox
 from bot.chat.notify.sender import Sender
 from bot.chat.plot import Plotter
@@ -91,7 +91,7 @@ async def spotter(settings: Settings) -> AsyncIterator[Spotter]:
             upload_limit=limit,
             read_mark=lambda key: marks.read(database, key),
             write_mark=lambda key, value: marks.write(database, key, value),
-            missed=lambda user_id: missed(database, user_id, due.set),
+            tell_missed=lambda user_id, tell: tell_missed(database, user_id, due.set, tell),
         )
         stack.push_async_callback(within, "gateway", client.close)
         sender = Sender(database, client, plotter, service.status_for_view, due, serves=access.serves)

@@ -15,8 +15,9 @@ from yarl import URL
 
 from bot.chat.access import Access
 from bot.chat.commands.repeats import Repeats
+from bot.chat.notify.missed import Tell
 from bot.chat.plot import Plotter
-from bot.chat.render.message import Button, Message
+from bot.chat.render.message import Button
 from bot.chat.reply import Interaction
 from bot.chat.tree import SpotterTree
 from bot.chat.ui.buttons import RunButton
@@ -43,7 +44,7 @@ class Health:
     while any other frame arrives."""
 
 
-async def _nothing_missed(_user_id: int) -> None:
+async def _nothing_missed(_user_id: int, _tell: Tell) -> None:
     return None
 
 
@@ -60,12 +61,12 @@ class SpotterClient(discord.Client):
         write_mark: Callable[[str, str], Awaitable[None]],
         upload_limit: int,
         guilds: bool = False,
-        missed: Callable[[int], Awaitable[Message | None]] = _nothing_missed,
+        tell_missed: Callable[[int, Tell], Awaitable[None]] = _nothing_missed,
         now: Callable[[], float] = time.time,
         heartbeat_timeout: float = 60.0,
     ) -> None:
-        """`upload_limit` in bytes; `guilds`: whether the commands may be used outside of direct messages; `missed`:
-        what to tell a user, once, who took no direct messages.
+        """`upload_limit` in bytes; `guilds`: whether the commands may be used outside of direct messages;
+        `tell_missed` tells a user who took no direct messages, once, what did not arrive.
         """
         super().__init__(
             intents=discord.Intents.none(),
@@ -80,7 +81,7 @@ class SpotterClient(discord.Client):
         self.access = access
         self.plotter = plotter
         self.upload_limit = upload_limit
-        self.missed = missed
+        self.tell_missed = tell_missed
         self.now = now
         self.repeats = Repeats()
         self.tree = SpotterTree(self, guilds=guilds)

@@ -70,11 +70,12 @@ async def answer(interaction: Interaction, message: Message) -> None:
     Who could not be sent direct messages is told beside it what they missed.
     """
     await deliver(interaction, await compose(message, interaction.client.plotter))
-    missed = await interaction.client.missed(interaction.user.id)
-    if missed is None or missed.content is None:
-        return
+
+    async def tell(missed: Message) -> None:
+        await interaction.followup.send(missed.content or "", ephemeral=True)
+
     try:
-        await interaction.followup.send(missed.content, ephemeral=True)
+        await interaction.client.tell_missed(interaction.user.id, tell)
     except (discord.HTTPException, *UNREACHABLE) as error:
         _log.warning("user %d could not be told what they missed: %s", interaction.user.id, described(error))
 

@@ -148,7 +148,9 @@ async def test_the_dead_are_told_of_once_and_come_back_one_by_one_or_all(tx: Tra
         await put(tx, key)
     for letter in await order(tx):
         await outbox.drop(tx, letter.id, "refused" if letter.key == "other" else "closed", dead=True)
-    assert [letter.key for letter in await outbox.untold(tx, 7, "closed")] == ["a", "b", "c"]
+    untold = await outbox.untold(tx, 7, "closed")
+    assert [letter.key for letter in untold] == ["a", "b", "c"]
+    await outbox.told(tx, untold)
     assert await outbox.untold(tx, 7, "closed") == []
     assert await outbox.revive(tx, 7, "closed", limit=1) == 1
     assert [letter.key for letter in await order(tx)] == ["a"]

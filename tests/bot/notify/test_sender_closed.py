@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bot.chat.notify import policy
-from bot.chat.notify.missed import missed
+from bot.chat.notify.missed import tell_missed
 from bot.chat.render.message import Message
 from bot.runs.model import RunState
 from bot.store import people
@@ -16,7 +16,13 @@ LATER = "is tried again later"
 
 async def turns_to_spotter(post: Post) -> Message | None:
     """Grace uses a command: what she is told beside its answer."""
-    return await missed(post.database, post.grace.id, post.due.set)
+    told: list[Message] = []
+
+    async def tell(message: Message) -> None:
+        told.append(message)
+
+    await tell_missed(post.database, post.grace.id, post.due.set, tell)
+    return told[0] if told else None
 
 
 async def states(post: Post, run: str) -> list[str]:
@@ -114,3 +120,19 @@ async def test_a_message_that_arrives_by_itself_brings_the_others(post: Post) ->
 
 async def test_somebody_who_missed_nothing_is_told_nothing(post: Post) -> None:
     assert await turns_to_spotter(post) is None
+
+
+async def test_who_could_not_be_told_is_told_the_next_time(post: Post) -> None:
+    async def tell(_: Message) -> None:
+        raise ConnectionError
+
+    post.grace.blocked = True
+    async with post.sending():
+        await post.moved(await post.run("swans", watchers=[post.grace]), RunState.SUCCEEDED)
+        await post.noted(lambda row: row["state"] == "dead")
+        with pytest.raises(ConnectionError):
+            await tell_missed(post.database, post.grace.id, post.due.set, tell)
+        while not await closed(post):
+            await post.settled()
+        told = await turns_to_spotter(post)
+    assert told is not None and "**swans** has finished" in str(told.content)
