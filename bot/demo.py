@@ -205,7 +205,7 @@ async def _main_job(
     end = await _follow(console, person, run)
     with suppress(TimeoutError):
         # Word of an end does not wait for its picture.
-        await person.until(lambda message: message.id == end.id and not lacks(message.to_dict()), _CARD_WITHIN)
+        end = await _whole(person, end.id)
     console.print(shown(end.to_dict(), note="reports"))
     if missing := lacks(end.to_dict()):
         raise DemoFailedError(f"the last message lacks {', '.join(missing)}; the bot's log is {bot.log}")
@@ -218,6 +218,11 @@ async def _main_job(
     if problems:
         raise DemoFailedError(f"no model that verifies came out: {'; '.join(problems)}")
     console.print(f"[green]✓[/] The model is in [bold]{escape(str(folder))}[/]", soft_wrap=True)
+
+
+async def _whole(person: Person, message_id: int) -> Message:
+    """The message once it lacks nothing. Raises TimeoutError."""
+    return await person.until(lambda message: message.id == message_id and not lacks(message.to_dict()), _CARD_WITHIN)
 
 
 async def _unfinished(person: Person) -> str | None:

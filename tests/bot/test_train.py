@@ -127,7 +127,7 @@ async def test_a_worker_that_cannot_be_asked_can_still_be_ended(home: Home, tmp_
         for rule in rules:
             (markers / rule).unlink()
         interrupt(process)
-        await said(process.stderr, "cannot be asked to stop (No space left on device); once more to end it at once")
+        await said(process.stderr, "cannot be asked to stop (No space left on device)")
         interrupt(process)
         done = await ended(process)
         await eventually(lambda: living(home.path) == [])
