@@ -46,7 +46,7 @@ def notices(change: Change, watches: Mapping[int, float]) -> list[Notice]:
     if (stall := run.undecided) and stall != change.before.undecided:
         found += [stalled(run.name, user_id, stall) for user_id in watches]
     if _is_told_paused(run) and not _is_told_paused(change.before):
-        found += [paused(run.name, user_id, run.attempt) for user_id in watches]
+        found += [paused(run.name, user_id, run.queued_at) for user_id in watches]
     found += [disk(run.name, user_id, event) for event in _disk_full(change)[:1] for user_id in watches]
     if change.before.state is not run.state and run.state in _ENDINGS:
         found += [_ending(_ENDINGS[run.state], run.name, user_id) for user_id in watches]
@@ -72,7 +72,7 @@ def stands(notice: Notice, run: Run) -> bool:
     if notice.kind is Kind.STALLED:
         stall = run.undecided
         return stall is not None and notice.key == stalled(run.name, user_id, stall).key
-    return _is_told_paused(run) and notice.key == paused(run.name, user_id, run.attempt).key
+    return _is_told_paused(run) and notice.key == paused(run.name, user_id, run.queued_at).key
 
 
 def _disk_full(change: Change) -> list[MetricsGuard]:
@@ -89,9 +89,9 @@ def stalled(run: str, user_id: int, stall: Stall) -> Notice:
     return Notice(f"{Kind.STALLED}:{run}:{user_id}:{stall.noticed_at:.3f}", Kind.STALLED, user_id, run)
 
 
-def paused(run: str, user_id: int, attempt: int) -> Notice:
-    """An attempt is paused once."""
-    return Notice(f"{Kind.PAUSED}:{run}:{user_id}:{attempt}", Kind.PAUSED, user_id, run)
+def paused(run: str, user_id: int, queued_at: float) -> Notice:
+    """Before it can be paused again, it was queued again."""
+    return Notice(f"{Kind.PAUSED}:{run}:{user_id}:{queued_at:.3f}", Kind.PAUSED, user_id, run)
 
 
 def disk(run: str, user_id: int, event: MetricsGuard) -> Notice:
@@ -100,8 +100,11 @@ def disk(run: str, user_id: int, event: MetricsGuard) -> Notice:
 
 
 def is_news(told_at: float | None, now: float) -> bool:
-    """Whether somebody who was warned of a full disk at `told_at` is warned again. Seconds since the epoch."""
-    return told_at is None or now - told_at > _EPISODE
+    """Whether somebody who was warned of a full disk at `told_at` is warned again. Seconds since the epoch.
+
+    The clock may have been set back since: then nobody can tell how long ago that was.
+    """
+    return told_at is None or not 0 <= now - told_at <= _EPISODE
 
 
 def _ending(kind: Kind, run: str, user_id: int) -> Notice:

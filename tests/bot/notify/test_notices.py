@@ -120,6 +120,31 @@ async def test_a_pause_is_told_quietly_and_its_message_follows(post: Post) -> No
     assert loud(post) == []
 
 
+async def test_a_run_that_is_paused_again_while_it_waits_is_told_again(post: Post) -> None:
+    async with post.sending():
+        run = await post.moved(await post.run("swans"), RunState.PAUSING)
+        run = await post.moved(run, RunState.PAUSED)
+        first = await post.ada.until(lambda m: "is paused" in m.content)
+        await post.later(60)
+        run = await post.moved(run, RunState.QUEUED)
+        await post.ada.until(lambda m: "is queued again" in m.content)
+        await post.moved(run, RunState.PAUSED)
+        second = await post.ada.until(lambda m: "is paused" in m.content)
+    assert second.id != first.id
+
+
+async def test_a_full_disk_is_told_once_more_by_a_clock_that_was_set_back(post: Post) -> None:
+    async with post.sending():
+        run = await post.run("swans")
+        for step in (100, 200, 300):
+            guard = MetricsGuard(step=step, action="disk", reason="the disk is full")
+            await changed(post, run, run, guard.stamped("swans", 1, step, 0.0))
+            await post.settled()
+            if step == 100:
+                post.clock.time -= 86_400
+    assert len(loud(post)) == 2
+
+
 async def test_a_disk_that_stays_full_is_told_once_until_hours_later(post: Post) -> None:
     async with post.sending():
         run = await post.run("swans")

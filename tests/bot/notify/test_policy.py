@@ -111,9 +111,9 @@ def test_a_pause_is_over_when_the_run_moves_on(move: tuple[RunState, RunState]) 
     before, after = map(run, move)
     was, is_ = before.state is RunState.PAUSED, after.state is RunState.PAUSED
     assert (Kind.PAUSED in policy.passed(Change(before, after))) == (was and not is_)
-    notice = policy.paused(stories.NAME, 7, 1)
+    notice = policy.paused(stories.NAME, 7, after.queued_at)
     assert policy.stands(notice, after) == is_
-    assert not policy.stands(notice, run(after.state, attempt=2))
+    assert not policy.stands(notice, replace(after, queued_at=after.queued_at + 1))
 
 
 def full(step: int) -> MetricsGuard:
@@ -132,6 +132,7 @@ def test_a_disk_that_stays_full_is_told_again_after_hours(told_at: float, later:
     assert policy.is_news(None, told_at)
     assert not policy.is_news(told_at, told_at + 3600)
     assert policy.is_news(told_at, told_at + 86_400 + later)
+    assert policy.is_news(told_at + 86_400 + later, told_at), "the clock was set back"
 
 
 def test_what_passes_is_what_can_be_over() -> None:
