@@ -9,6 +9,7 @@ from discord.app_commands import Choice
 from bot.chat.render import text
 from bot.chat.render.steering import PAUSABLE
 from bot.chat.reply import Interaction, person_of
+from bot.runs.again import RETRYABLE
 from bot.runs.model import RunState
 from bot.runs.service import GOING
 from trainer_core.errors import Code, SpotterError
@@ -34,6 +35,11 @@ async def pausable_run(interaction: Interaction, typed: str) -> list[Choice[str]
 
 async def paused_run(interaction: Interaction, typed: str) -> list[Choice[str]]:
     return await _runs(interaction, typed, (RunState.PAUSED,))
+
+
+async def ended_short_run(interaction: Interaction, typed: str) -> list[Choice[str]]:
+    """The person's runs that failed or were stopped."""
+    return await _runs(interaction, typed, RETRYABLE)
 
 
 async def _runs(interaction: Interaction, typed: str, states: Collection[RunState]) -> list[Choice[str]]:

@@ -1,11 +1,13 @@
-"""`/trainer pause`, `resume` and `stop`."""
+"""`/trainer pause`, `resume`, `stop` and `retry`."""
 
 from __future__ import annotations
 
 from discord import app_commands
 
-from bot.chat.commands.options import going_run, named_run, pausable_run, paused_run
+from bot.chat.commands.options import ended_short_run, going_run, named_run, pausable_run, paused_run
 from bot.chat.render import steering
+from bot.chat.render.answers import tried_again
+from bot.chat.render.message import Message
 from bot.chat.reply import Interaction, acknowledge, answer, person_of
 
 
@@ -35,3 +37,19 @@ async def stop(interaction: Interaction, run: str) -> None:
     await acknowledge(interaction)
     stopped = await interaction.client.service.stop(person_of(interaction), named_run(run))
     await answer(interaction, steering.stopping(stopped))
+
+
+@app_commands.command(description="Try a run again that failed or was stopped, from its newest checkpoint")
+@app_commands.describe(run="Which run")
+@app_commands.autocomplete(run=ended_short_run)
+async def retry(interaction: Interaction, run: str) -> None:
+    await acknowledge(interaction)
+    await answer(interaction, await try_again(interaction, named_run(run).lower()))
+
+
+async def try_again(interaction: Interaction, run: str) -> Message:
+    """Asked for twice within seconds, by command or by button, it is meant once. Raises SpotterError."""
+    client, person = interaction.client, person_of(interaction)
+    first = client.repeats.first(person.id, ("retry", run), interaction.id, interaction.created_at)
+    submitted = await client.service.retry(person, run, request_key=str(first))
+    return tried_again(submitted, run, again=first != interaction.id)

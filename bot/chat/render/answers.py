@@ -10,12 +10,13 @@ from bot.chat.render.card import card, curve
 from bot.chat.render.embeds import Colour, content, embed
 from bot.chat.render.message import Act, Message, buttons
 from bot.chat.render.progress import fraction, look
-from bot.chat.render.queue import place
+from bot.chat.render.queue import place, standing
 from bot.chat.render.steering import acts
 from bot.runs.model import Run, RunState, RunStatus
 from bot.runs.service import Submitted
 
 _PROMISE = "-# I write to you here as it goes, and when it is done."
+_ONCE = "-# You asked for this twice: it is one run."
 
 _MOST_MISSED = 10
 """Runs that are named of those a person was not told about."""
@@ -36,16 +37,28 @@ _NEWS = {
 def accepted(submitted: Submitted, *, again: bool = False) -> Message:
     """The run is stored: its name, its place, what it trains on. `again`: the same was asked for moments ago."""
     run, card_ = submitted.run, submitted.card
-    queued = run.state is RunState.QUEUED
-    where = place(submitted.position, submitted.starts_in) if queued else look(run).word
+    where = standing(run, submitted.position, submitted.starts_in)
     documents = "one document" if card_.documents == 1 else f"{card_.documents:,} documents"
     spec = run.spec
     return Message(
         content=content(
             f"🏋️ **{run.name}** is {where}.\n"
             f"{text.code(card_.name)} ({text.size(card_.bytes)}, {documents}) · "
-            f"{spec.model.family} {spec.model.size} · budget {spec.budget}\n"
-            + ("-# You asked for this twice: it is one run." if again else _PROMISE)
+            f"{spec.model.family} {spec.model.size} · budget {spec.budget}\n" + (_ONCE if again else _PROMISE)
+        ),
+        buttons=buttons(run.name, acts(run)),
+    )
+
+
+def tried_again(submitted: Submitted, old: str, *, again: bool = False) -> Message:
+    """A new run takes up what the run called `old` did not finish. `again`: the same was asked for moments ago."""
+    run, step = submitted.run, submitted.resumes_from
+    where = standing(run, submitted.position, submitted.starts_in)
+    how = f"goes on from step {text.number(step)}" if step else "starts from the beginning, as no checkpoint is there"
+    return Message(
+        content=content(
+            f"🔁 **{run.name}** is {where}. It does what **{old}** was to do, and {how}.\n"
+            + (_ONCE if again else _PROMISE)
         ),
         buttons=buttons(run.name, acts(run)),
     )
@@ -55,7 +68,8 @@ def status_reply(status: RunStatus, now: float, viewer_id: int) -> Message:
     """The run's card for one who asked, with what they can do."""
     run, offered = status.run, [Act.REFRESH]
     if not run.state.is_terminal:
-        offered += [Act.UNWATCH if viewer_id in status.watchers else Act.WATCH, *acts(run)]
+        offered.append(Act.UNWATCH if viewer_id in status.watchers else Act.WATCH)
+    offered += acts(run)
     return Message(embed=card(status, now), plot=curve(status), buttons=buttons(run.name, offered))
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from bot.chat.render import text
 from bot.chat.render.card import curve
 from bot.chat.render.embeds import Colour, Field, content, embed
-from bot.chat.render.message import Message
+from bot.chat.render.message import Message, buttons
 from bot.chat.render.progress import recipe, steps
+from bot.chat.render.steering import acts
 from bot.runs.model import RunError, RunStatus
 from trainer_core.errors import Code
 
@@ -43,6 +44,7 @@ def failed(status: RunStatus) -> Message:
             footer=recipe(status),
         ),
         plot=curve(status),
+        buttons=buttons(run.name, acts(run)),
         silent=False,
     )
 

@@ -38,7 +38,8 @@ def help_card(upload_limit: int) -> Message:
                     "`/trainer train` start a run\n`/trainer status` a run's card and curve\n"
                     "`/trainer runs` all your runs\n`/trainer watch` `/trainer unwatch` reports on, off\n"
                     "`/trainer pause` `/trainer resume` free a run's slot for a while, and go on later\n"
-                    "`/trainer stop` end a run, keeping what it learned",
+                    "`/trainer stop` end a run, keeping what it learned\n"
+                    "`/trainer retry` go on with a run that failed or was stopped, as a new one",
                     inline=False,
                 ),
                 Field("Budgets", BUDGET_EXAMPLES, inline=False),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bot.chat.render import text
 from bot.chat.render.progress import fraction, steps
-from bot.chat.render.queue import has_room, place
+from bot.chat.render.queue import STRANDED, has_room, place
 from bot.chat.render.stalls import what_happens
 from bot.runs.model import RunError, RunState, RunStatus
 from trainer_core.events import Phase
@@ -72,10 +72,11 @@ def _trains(status: RunStatus) -> bool:
 def _waiting(status: RunStatus) -> list[str]:
     run, begun = status.run, status.progress is not None
     where = place(status.position, status.starts_in).capitalize()
-    if run.error:
-        return [_again(run.error, run.attempt + 1, begun), f"{where}."]
-    if has_room(status.starts_in):
-        return [f"{where}."]
+    again = [_again(run.error, run.attempt + 1, begun)] if run.error else []
+    if not status.fits:
+        return [*again, f"{where}. {STRANDED}"]
+    if run.error or has_room(status.starts_in):
+        return [*again, f"{where}."]
     if begun:
         return [f"{where}, to go on from its newest checkpoint."]
     return [f"{where}. It starts by itself when a slot is free."]

@@ -23,6 +23,8 @@ class Act(StrEnum):
     UNWATCH = "unwatch"
     PAUSE = "pause"
     RESUME = "resume"
+    RETRY = "retry"
+    """Have a new run go on with what failed or was stopped."""
     WAIT = "wait"
     """Leave a stalled run alone for now."""
     RESTART = "restart"

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from bot.chat.render import text
+from bot.chat.render.progress import look
+from bot.runs.model import Run, RunState
+
+STRANDED = "No graphics card is here to train on: it starts by itself once there is one."
 
 _AT_ONCE = 1.0
 
@@ -15,6 +19,11 @@ def place(position: int | None, starts_in: float | None = None) -> str:
     if starts_in is None:
         return where
     return f"{where}, starts now" if has_room(starts_in) else f"{where}, starts in {text.roughly(starts_in)}"
+
+
+def standing(run: Run, position: int | None, starts_in: float | None) -> str:
+    """The run's place while it waits, afterwards what it is."""
+    return place(position, starts_in) if run.state is RunState.QUEUED else look(run).word
 
 
 def has_room(starts_in: float | None) -> bool:

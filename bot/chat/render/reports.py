@@ -110,6 +110,7 @@ def stopped(status: RunStatus) -> Message:
         if summary and summary.steps
         else None,
         plot=curve(status) if summary and summary.steps else None,
+        buttons=buttons(run.name, acts(run)),
         silent=False,
     )
 

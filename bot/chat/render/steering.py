@@ -5,14 +5,17 @@ from __future__ import annotations
 from bot.chat.render import stalls, text
 from bot.chat.render.message import Act, Message, buttons
 from bot.chat.render.progress import look
-from bot.chat.render.queue import place
+from bot.chat.render.queue import STRANDED, standing
+from bot.runs.again import RETRYABLE
 from bot.runs.model import Run, RunState, RunStatus
 
 PAUSABLE = frozenset({RunState.QUEUED, RunState.STARTING, RunState.RUNNING})
 
 
 def acts(run: Run) -> tuple[Act, ...]:
-    """What may be done to the run now."""
+    """What may be done about the run now."""
+    if run.state in RETRYABLE:
+        return (Act.RETRY,)
     if run.state.is_terminal or run.state is RunState.STOPPING:
         return ()
     if run.undecided:
@@ -23,7 +26,7 @@ def acts(run: Run) -> tuple[Act, ...]:
 
 
 def confirm_stop(run: Run) -> Message:
-    """Ask first: a stopped run does not go on."""
+    """Ask first: only a new run can go on with what was stopped."""
     if over := _over(run):
         return over
     kept = "What it has learned so far is kept." if run.state.has_worker and run.started_at else _kept(run)
@@ -68,9 +71,10 @@ def resuming(status: RunStatus) -> Message:
     run = status.run
     if run.state not in (RunState.QUEUED, RunState.STARTING):
         return Message(content=f"**{run.name}** is not paused: it is {look(run).word}.")
-    where = place(status.position, status.starts_in) if run.state is RunState.QUEUED else look(run).word
+    where = standing(run, status.position, status.starts_in)
     on = ", to go on from its newest checkpoint" if run.started_at is not None else ""
-    return Message(content=f"▶️ **{run.name}** is {where}{on}.")
+    in_vain = "" if status.fits else f" {STRANDED}"
+    return Message(content=f"▶️ **{run.name}** is {where}{on}.{in_vain}")
 
 
 def _over(run: Run) -> Message | None:

@@ -28,6 +28,7 @@ _LOOKS = {
     Act.UNWATCH: Look("Stop watching"),
     Act.PAUSE: Look("Pause"),
     Act.RESUME: Look("Resume", discord.ButtonStyle.success),
+    Act.RETRY: Look("Try again"),
     Act.WAIT: Look("Wait"),
     Act.RESTART: Look("Kill & resume", discord.ButtonStyle.primary),
 }

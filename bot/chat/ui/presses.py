@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+from bot.chat.commands.steer import try_again
 from bot.chat.errors import report
 from bot.chat.render import answers, stalls, steering
 from bot.chat.render.message import Act, Button, Message
 from bot.chat.reply import Interaction, admit, answer, person_of
-from bot.runs.intake import Person
-from bot.runs.service import RunService
 from bot.runs.stalls import Choice
 
 
@@ -20,8 +19,7 @@ async def press(interaction: Interaction, button: Button) -> None:
             await interaction.response.defer()
         else:
             await interaction.response.defer(ephemeral=True, thinking=True)
-        client = interaction.client
-        await answer(interaction, await _act(client.service, person_of(interaction), button, client.now()))
+        await answer(interaction, await _act(interaction, button))
     except Exception as error:
         # A button has no tree that would tell the person.
         await report(interaction, error)
@@ -31,8 +29,9 @@ _IN_PLACE = frozenset({Act.REFRESH, Act.STOP_NOW, Act.KEEP})
 """Acts whose answer takes the place of the message with the button."""
 
 
-async def _act(service: RunService, person: Person, button: Button, now: float) -> Message:
-    run = button.run
+async def _act(interaction: Interaction, button: Button) -> Message:
+    client, person, run = interaction.client, person_of(interaction), button.run
+    service = client.service
     match button.act:
         case Act.STOP:
             said = steering.confirm_stop((await service.status(person, run)).run)
@@ -45,12 +44,14 @@ async def _act(service: RunService, person: Person, button: Button, now: float) 
         case Act.RESUME:
             await service.resume(person, run)
             said = steering.resuming(await service.status(person, run))
+        case Act.RETRY:
+            said = await try_again(interaction, run)
         case Act.WAIT:
             said = stalls.decided(Choice.WAIT, *await service.decide(person, run, Choice.WAIT))
         case Act.RESTART:
             said = stalls.decided(Choice.RESTART, *await service.decide(person, run, Choice.RESTART))
         case Act.REFRESH:
-            said = answers.status_reply(await service.status(person, run), now, person.id)
+            said = answers.status_reply(await service.status(person, run), client.now(), person.id)
         case Act.WATCH:
             said = answers.watching(*await service.watch(person, run))
         case Act.UNWATCH:

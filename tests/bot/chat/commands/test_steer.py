@@ -1,4 +1,4 @@
-"""`/trainer stop`, `pause` and `resume`."""
+"""`/trainer stop`, `pause`, `resume` and `retry`."""
 
 from __future__ import annotations
 
@@ -78,3 +78,21 @@ async def test_two_who_pause_or_resume_at_once_do_it_once(chat: Chat) -> None:
     async with chat.database.snapshot() as tx:
         moves = await tx.all("SELECT from_state, to_state FROM transitions ORDER BY id")
     assert [tuple(move) for move in moves] == [("queued", "paused"), ("paused", "queued")]
+
+
+async def test_what_was_stopped_is_tried_again_as_another_run(chat: Chat) -> None:
+    assert await chat.owner.autocomplete("trainer retry", "run", "") == []
+    await said(chat, "stop")
+    assert [choice.value for choice in await chat.owner.autocomplete("trainer retry", "run", "")] == ["swans"]
+    assert (await chat.owner.slash("trainer retry", run=" Swans ")).text == (
+        "🔁 **swans-2** is first in the queue, starts now. It does what **swans** was to do, and starts from the"
+        " beginning, as no checkpoint is there.\n-# I write to you here as it goes, and when it is done."
+    )
+    assert {run.name: run.state for run in await chat.runs()} == {
+        "swans": RunState.STOPPED,
+        "swans-2": RunState.QUEUED,
+    }
+
+
+async def test_what_still_waits_is_not_tried_again(chat: Chat) -> None:
+    assert (await said(chat, "retry")).startswith("⚠️ **run**: `swans` is still queued.")

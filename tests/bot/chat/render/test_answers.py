@@ -57,6 +57,21 @@ def test_a_run_accepted_before_may_be_running_by_now() -> None:
 
 
 @pytest.mark.parametrize(
+    ("step", "how"),
+    [(1200, "goes on from step 1,200"), (0, "starts from the beginning, as no checkpoint is there")],
+)
+def test_a_run_that_is_tried_again_says_from_where(step: int, how: str) -> None:
+    again = stories.run(RunState.QUEUED, name="swans-2")
+    message = answers.tried_again(Submitted(again, CARD, 1, 0.0, resumes_from=step), "swans")
+    assert message.content and message.content.splitlines() == [
+        f"🔁 **swans-2** is first in the queue, starts now. It does what **swans** was to do, and {how}.",
+        "-# I write to you here as it goes, and when it is done.",
+    ]
+    assert [(button.run, button.act) for button in message.buttons] == [("swans-2", Act.PAUSE), ("swans-2", Act.STOP)]
+    check(message)
+
+
+@pytest.mark.parametrize(
     ("state", "viewer", "acts"),
     [
         (RunState.RUNNING, 7, [Act.REFRESH, Act.UNWATCH, Act.PAUSE, Act.STOP]),
@@ -64,6 +79,8 @@ def test_a_run_accepted_before_may_be_running_by_now() -> None:
         (RunState.PAUSED, 7, [Act.REFRESH, Act.UNWATCH, Act.RESUME, Act.STOP]),
         (RunState.STOPPING, 7, [Act.REFRESH, Act.UNWATCH]),
         (RunState.SUCCEEDED, 7, [Act.REFRESH]),
+        (RunState.FAILED, 7, [Act.REFRESH, Act.RETRY]),
+        (RunState.STOPPED, 8, [Act.REFRESH, Act.RETRY]),
     ],
 )
 def test_a_status_offers_what_can_be_done(state: RunState, viewer: int, acts: list[Act]) -> None:

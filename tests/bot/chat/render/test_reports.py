@@ -101,6 +101,10 @@ def test_an_ended_run_has_no_buttons_and_no_forecast(state: RunState) -> None:
             stories.status(RunState.QUEUED, 50, attempt=1, error=KILLED),
             "Place 2 in the queue.",
         ),
+        (
+            replace(stories.status(RunState.QUEUED, 50), fits=False),
+            "Place 2 in the queue. No graphics card is here to train on: it starts by itself once there is one.",
+        ),
         (stories.status(RunState.STARTING), "Getting ready…"),
         (stories.status(RunState.STARTING, 50), "Getting ready…"),
         (
@@ -248,6 +252,7 @@ def test_a_resumed_run_may_not_know_where_it_began() -> None:
 def test_a_stopped_run_tells_what_it_learned() -> None:
     message = render(Kind.STOPPED, stories.status(RunState.STOPPED, 300, summary=stories.summary(steps=300)), NOW)
     assert message.content and message.content.startswith("⏹️ **brisk-otter-42** was stopped. Validation loss")
+    assert [button.act for button in message.buttons] == [Act.RETRY]
     assert fields(message)["Steps"] == "300"
 
 

@@ -1,5 +1,7 @@
 """What can be done to a run, and what is said when somebody does it."""
 
+from dataclasses import replace
+
 import pytest
 
 from bot.chat.render import steering
@@ -22,8 +24,8 @@ RESUME = "`/trainer resume run:brisk-otter-42`"
         (RunState.STOPPING, ()),
         (RunState.LOST, (Act.STOP,)),
         (RunState.SUCCEEDED, ()),
-        (RunState.FAILED, ()),
-        (RunState.STOPPED, ()),
+        (RunState.FAILED, (Act.RETRY,)),
+        (RunState.STOPPED, (Act.RETRY,)),
     ],
 )
 def test_what_can_be_done_follows_from_the_state(state: RunState, acts: tuple[Act, ...]) -> None:
@@ -85,6 +87,11 @@ def test_the_question_says_what_is_kept(state: RunState, began: float | None, ke
         (
             steering.resuming(stories.status(RunState.QUEUED, 100, started_at=stories.START)),
             "▶️ **{}** is place 2 in the queue, to go on from its newest checkpoint.",
+        ),
+        (
+            steering.resuming(replace(stories.status(RunState.QUEUED), position=1, fits=False)),
+            "▶️ **{}** is first in the queue. No graphics card is here to train on: it starts by itself once there is"
+            " one.",
         ),
         (steering.resuming(stories.status(RunState.STARTING)), "▶️ **{}** is starting."),
         (steering.resuming(stories.status(RunState.RUNNING, 10)), "**{}** is not paused: it is training."),

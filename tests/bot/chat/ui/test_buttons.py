@@ -16,7 +16,8 @@ from bot.runs.model import RunState
 from playground.messages import Message
 from tests.bot.chat import stories
 from tests.bot.chat.conftest import Chat, Running
-from trainer_core.events import JobCompleted, JobPaused
+from trainer_core.errors import Code
+from trainer_core.events import JobCompleted, JobFailed, JobPaused
 
 ACTS = tuple(Act)
 
@@ -27,7 +28,7 @@ def test_what_a_button_in_an_old_message_means_never_changes() -> None:
         f"run:swans:{word}"
         for word in (
             *("stop", "stop_now", "keep", "status", "watch", "unwatch"),
-            *("pause", "resume", "wait", "restart"),
+            *("pause", "resume", "wait", "restart", "retry"),
         )
     }
 
@@ -166,6 +167,22 @@ async def test_a_run_that_finishes_while_it_is_being_stopped_has_one_ending(chat
     assert await state(chat) is RunState.SUCCEEDED
     late = await chat.owner.slash("trainer stop", run="swans")
     assert late.text.startswith("⚠️ **run**: `swans` has succeeded already.")
+
+
+async def test_a_double_click_tries_a_failed_run_again_once(chat: Chat, spotter: SpotterClient) -> None:
+    await trained(chat)
+    await chat.reported_on("swans", JobFailed(code=Code.TRAINING_OOM, message="It ran out.", next_step="Free some."))
+    card = await chat.owner.slash("trainer status")
+    replies = await asyncio.gather(chat.owner.click(card, "Try again"), chat.owner.click(card, "Try again"))
+    assert sorted(reply.text.splitlines()[-1] for reply in replies) == [
+        "-# I write to you here as it goes, and when it is done.",
+        "-# You asked for this twice: it is one run.",
+    ]
+    assert all(reply.ephemeral and reply.text.startswith("🔁 **swans-2** is first") for reply in replies)
+    assert {run.name: run.state for run in await chat.runs()} == {
+        "swans": RunState.FAILED,
+        "swans-2": RunState.QUEUED,
+    }
 
 
 async def test_watching_is_switched_off_and_on(chat: Chat, spotter: SpotterClient) -> None:
