@@ -95,7 +95,7 @@ async def spotter(settings: Settings) -> AsyncIterator[Spotter]:
         )
         stack.push_async_callback(within, "gateway", client.close)
         sender = Sender(database, client, plotter, service.status_for_view, due, serves=access.serves)
-        backup = HourlyBackup(database.copy_to, home.database)
+        backup = HourlyBackup(home.database)
         schedule = Schedule(database, outbox, heartbeat_minutes=settings.heartbeat_minutes, back_up=backup)
         stack.push_async_callback(within, "schedule", schedule.close)
 

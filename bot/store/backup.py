@@ -14,7 +14,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -22,6 +22,7 @@ from itertools import islice
 from pathlib import Path
 
 from bot.store.integrity import check, untouched
+from bot.store.interruptible import Opened, interruptible
 from bot.store.migrations import StoreError
 from trainer_core.atomic import name_aside, sync_folder
 from trainer_core.folders import sweep
@@ -104,11 +105,7 @@ def surplus(moments: Collection[datetime]) -> set[datetime]:
 class HourlyBackup:
     """The bot's own backups: whenever it is called and the newest is about an hour old."""
 
-    def __init__(
-        self, copy: Callable[[Path], Awaitable[None]], database: Path, *, now: Callable[[], float] = time.time
-    ) -> None:
-        """`copy` writes the database to a path, between two transactions."""
-        self._copy = copy
+    def __init__(self, database: Path, *, now: Callable[[], float] = time.time) -> None:
         self._database = database
         self._now = now
         self.works = True
@@ -124,21 +121,27 @@ class HourlyBackup:
             return
         self.works = False
         target = folder / name_at(now)
-        await back_up(self._copy, self._database, target)
+        await back_up(self._database, target)
         removed = await asyncio.to_thread(prune, folder, target)
         self.works = True
         log.info("backed up to %s, %d older ones removed", target.name, len(removed))
 
 
-async def back_up(copy: Callable[[Path], Awaitable[None]], source: Path, target: Path) -> None:
-    """Have `copy` write the database at `source` to a path it is given; it becomes `target` if it verifies.
+async def back_up(source: Path, target: Path) -> None:
+    """Copy what is committed to the database at `source`; the copy becomes `target` if it verifies.
 
-    Raises StoreError, sqlite3.Error, OSError; then there is nothing new.
+    It is read by a connection of its own, which can neither write nor checkpoint: the bot's writer goes on meanwhile,
+    and does not wait for seconds as it would if it had to make the copy. Raises StoreError, sqlite3.Error, OSError;
+    then, and when it is cancelled, there is nothing new.
     """
     aside = await asyncio.to_thread(_prepare, source, target)
+
+    def make(opened: Opened) -> None:
+        copy_untouched(source, aside, opened)
+        _accept(aside, target, opened)
+
     try:
-        await copy(aside)
-        await asyncio.to_thread(_accept, aside, target)
+        await interruptible(make)
     finally:
         aside.unlink(missing_ok=True)
 
@@ -154,7 +157,7 @@ async def back_up_beside_bot(home: Home, now: datetime) -> Path:
     # Either a bot has the home folder, and with it the log that tells of it, or none starts meanwhile.
     lock = Lock.take(home.lock)
     try:
-        await back_up(lambda aside: asyncio.to_thread(copy_untouched, home.database, aside), home.database, target)
+        await back_up(home.database, target)
     finally:
         if lock is not None:
             lock.release()
@@ -162,9 +165,9 @@ async def back_up_beside_bot(home: Home, now: datetime) -> Path:
     return target
 
 
-def copy_untouched(source: Path, target: Path) -> None:
+def copy_untouched(source: Path, target: Path, opened: Opened | None = None) -> None:
     """Copy the database at `source`, with its log, to `target` without writing to it: a bot may be using it."""
-    with untouched(source) as connection:
+    with untouched(source, opened) as connection:
         connection.execute("VACUUM INTO ?", (str(target),))
 
 
@@ -187,8 +190,8 @@ def _prepare(source: Path, target: Path) -> Path:
     return name_aside(target)
 
 
-def _accept(aside: Path, target: Path) -> None:
-    check(aside)
+def _accept(aside: Path, target: Path, opened: Opened) -> None:
+    check(aside, opened=opened)
     with aside.open("rb") as file:
         os.fsync(file.fileno())
     aside.replace(target)

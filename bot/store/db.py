@@ -2,7 +2,7 @@
 
 One connection writes, in one process: aiosqlite serialises calls, not transactions, so a lock does that; and SQLite
 before 3.51.3 can corrupt a WAL database that several connections write. A second connection only reads, so that a
-reader never sees half of a transaction.
+reader never sees half of a transaction; and a backup is read by one more, while it is made.
 """
 
 from __future__ import annotations
@@ -80,6 +80,8 @@ class Database:
         """
         await asyncio.to_thread(path.parent.mkdir, parents=True, exist_ok=True)
         version = await asyncio.to_thread(_examine, path)
+        if 0 < version < newest_version():
+            await backup.back_up(path, backup.folder_of(path) / f"before-schema-{newest_version()}.db")
         async with AsyncExitStack() as opened:
             writer = await aiosqlite.connect(path, isolation_level=None)
             opened.push_async_callback(writer.close)
@@ -90,9 +92,6 @@ class Database:
             reader.row_factory = sqlite3.Row
             await reader.executescript(f"PRAGMA query_only=ON; PRAGMA mmap_size=0; PRAGMA cache_size=-{_CACHED_KIB};")
             database = cls(writer, reader)
-            if 0 < version < newest_version():
-                kept = backup.folder_of(path) / f"before-schema-{newest_version()}.db"
-                await backup.back_up(database.copy_to, path, kept)
             await migrate(writer)
             opened.pop_all()
         return database
@@ -108,11 +107,6 @@ class Database:
             self._works = False
             await self._reader.close()
             await self._writer.close()
-
-    async def copy_to(self, path: Path) -> None:
-        """Write a whole copy to `path`, between two transactions. Raises sqlite3.Error."""
-        async with self._lock:
-            await _settled(self._writer.execute("VACUUM INTO ?", (str(path),)))
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
+from bot.store.interruptible import Opened
 from bot.store.migrations import StoreError, newest_version
 
 _SHOWN = 100
@@ -36,8 +37,8 @@ def staged(path: Path) -> Path:
 
 
 @contextmanager
-def untouched(path: Path) -> Iterator[sqlite3.Connection]:
-    """A connection that only reads the database at `path`, with what its write-ahead log holds.
+def untouched(path: Path, opened: Opened | None = None) -> Iterator[sqlite3.Connection]:
+    """A connection that only reads the database at `path`, with what its write-ahead log holds; `opened` is told of it.
 
     It can neither write nor checkpoint, so it may be opened while a bot runs. Raises sqlite3.Error, OSError.
     """
@@ -54,6 +55,8 @@ def untouched(path: Path) -> Iterator[sqlite3.Connection]:
     try:
         connection = sqlite3.connect(f"file:{quote(str(path))}?{how}", uri=True, isolation_level=None)
         try:
+            if opened is not None:
+                opened(connection)
             yield connection
         finally:
             connection.close()
@@ -62,7 +65,7 @@ def untouched(path: Path) -> Iterator[sqlite3.Connection]:
             index.unlink()
 
 
-def check(path: Path, *, thorough: bool = False) -> int:
+def check(path: Path, *, thorough: bool = False, opened: Opened | None = None) -> int:
     """The schema version of the database at `path`, which is whole; `thorough` compares the indexes, too.
 
     Raises DamagedError, NewerSchemaError, OSError.
@@ -72,7 +75,7 @@ def check(path: Path, *, thorough: bool = False) -> int:
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     question = "PRAGMA integrity_check(1)" if thorough else "PRAGMA quick_check(1)"
     try:
-        with untouched(path) as connection:
+        with untouched(path, opened) as connection:
             ((version,),) = connection.execute("PRAGMA user_version").fetchall()
             ((verdict,),) = connection.execute(question).fetchall()
     except sqlite3.DatabaseError as error:

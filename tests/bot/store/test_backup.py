@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import sqlite3
+import threading
 from collections.abc import AsyncIterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,6 +19,7 @@ from hypothesis import strategies as st
 from bot.store import backup, marks
 from bot.store.backup import Backup, HourlyBackup, surplus
 from bot.store.db import Database
+from bot.store.interruptible import Opened
 from bot.store.migrations import StoreError, newest_version
 
 NOON = datetime(2026, 3, 29, 12, tzinfo=UTC)
@@ -69,20 +73,64 @@ def value(path: Path) -> str:
 
 async def test_a_backup_holds_what_was_committed_when_it_was_made(tmp_path: Path, database: Database) -> None:
     target = tmp_path / "backups" / backup.name_at(NOON)
-    await backup.back_up(database.copy_to, tmp_path / "spotter.db", target)
+    await backup.back_up(tmp_path / "spotter.db", target)
     await marks.write(database, "a", "2")
     assert (target.name, value(target)) == ("spotter-20260329-120000.db", "1")
     assert backup.backups(target.parent) == [Backup(NOON, target)]
 
 
-async def test_a_backup_waits_for_the_transaction_under_way(tmp_path: Path, database: Database) -> None:
-    target = tmp_path / "backups" / backup.name_at(NOON)
-    async with database.transaction() as tx:
-        making = asyncio.create_task(backup.back_up(database.copy_to, tmp_path / "spotter.db", target))
-        await tx.execute("UPDATE marks SET value = '2'")
-        await asyncio.sleep(0)
+async def test_nobody_waits_for_a_backup(tmp_path: Path, database: Database) -> None:
+    """What is written while it is made goes on at once, and is not in it."""
+    copying, written = threading.Event(), threading.Event()
+    instructions = itertools.count()
+
+    def pause() -> int:
+        if next(instructions) == 1000:  # about half of the copy
+            copying.set()
+            written.wait(20)
+        return 0
+
+    def watched(connection: sqlite3.Connection) -> None:
+        connection.set_progress_handler(pause, 1)
+
+    target = tmp_path / "copy.db"
+    making = asyncio.create_task(
+        asyncio.to_thread(backup.copy_untouched, tmp_path / "spotter.db", target, opened=watched)
+    )
+    assert await asyncio.to_thread(copying.wait, 20)
+    async with asyncio.timeout(20):
+        await marks.write(database, "a", "2")
+    assert not making.done()
+    written.set()
     await making
-    assert value(target) == "2"
+    assert value(target) == "1"
+
+
+def endless(opened: Opened, path: Path) -> None:
+    """A copy that was begun and never ends."""
+    path.write_bytes(b"half")
+    with closing(sqlite3.connect(":memory:")) as connection:
+        opened(connection)
+        connection.execute("WITH RECURSIVE n (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT max(x) FROM n")
+
+
+async def test_a_backup_that_is_cancelled_is_broken_off_and_leaves_nothing(
+    tmp_path: Path, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = threading.Event()
+
+    def copy(_: Path, target: Path, opened: Opened) -> None:
+        begun.set()
+        endless(opened, target)
+
+    monkeypatch.setattr(backup, "copy_untouched", copy)
+    making = asyncio.create_task(HourlyBackup(tmp_path / "spotter.db")())
+    assert await asyncio.to_thread(begun.wait, 20)
+    making.cancel()
+    async with asyncio.timeout(20):
+        with pytest.raises(asyncio.CancelledError):
+            await making
+    assert list((tmp_path / "backups").iterdir()) == []
 
 
 async def test_a_copy_beside_a_running_bot_has_what_only_the_log_holds(tmp_path: Path, database: Database) -> None:
@@ -95,14 +143,19 @@ async def test_a_copy_beside_a_running_bot_has_what_only_the_log_holds(tmp_path:
     assert await marks.read(database, "a") == "2"
 
 
-async def test_a_copy_that_is_not_whole_never_counts(tmp_path: Path, database: Database) -> None:
-    async def tear(path: Path) -> None:
-        await database.copy_to(path)
-        path.write_bytes(path.read_bytes()[:-5000])
+async def test_a_copy_that_is_not_whole_never_counts(
+    tmp_path: Path, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = backup.copy_untouched
 
+    def tear(source: Path, target: Path, opened: Opened) -> None:
+        whole(source, target, opened)
+        target.write_bytes(target.read_bytes()[:-5000])
+
+    monkeypatch.setattr(backup, "copy_untouched", tear)
     target = tmp_path / "backups" / backup.name_at(NOON)
     with pytest.raises(StoreError, match="damaged"):
-        await backup.back_up(tear, tmp_path / "spotter.db", target)
+        await backup.back_up(tmp_path / "spotter.db", target)
     assert list(target.parent.iterdir()) == []
 
 
@@ -110,12 +163,8 @@ async def test_too_little_room_is_found_before_the_disk_is_full(tmp_path: Path) 
     large = tmp_path / "large.db"
     with large.open("wb") as file:
         file.truncate(2**43)
-
-    async def never(_: Path) -> None:
-        pytest.fail("it was copied")
-
     with pytest.raises(OSError, match="too little room"):
-        await backup.back_up(never, large, tmp_path / "backups" / "x.db")
+        await backup.back_up(large, tmp_path / "backups" / "x.db")
 
 
 def fill(folder: Path, *names: str) -> None:
@@ -157,7 +206,7 @@ def test_a_copy_from_before_a_migration_is_as_old_as_its_file(tmp_path: Path) ->
 
 async def test_the_bots_backups_are_an_hour_apart_however_often_it_is_asked(tmp_path: Path, database: Database) -> None:
     clock = [NOON + timedelta(minutes=minutes) for minutes in (0, 10, 50, 60, 61, -600)]
-    hourly = HourlyBackup(database.copy_to, tmp_path / "spotter.db", now=map(datetime.timestamp, clock).__next__)
+    hourly = HourlyBackup(tmp_path / "spotter.db", now=map(datetime.timestamp, clock).__next__)
     for _ in range(6):
         await hourly()
     made = [one.made for one in backup.backups(tmp_path / "backups")]
@@ -167,17 +216,12 @@ async def test_the_bots_backups_are_an_hour_apart_however_often_it_is_asked(tmp_
 
 
 async def test_a_backup_that_fails_shows_until_one_is_made(tmp_path: Path, database: Database) -> None:
-    async def full(_: Path) -> None:
-        raise sqlite3.OperationalError("database or disk is full")
-
-    ways = iter([full, database.copy_to])
-
-    async def copy(path: Path) -> None:
-        await next(ways)(path)
-
-    hourly = HourlyBackup(copy, tmp_path / "spotter.db", now=NOON.timestamp)
-    with pytest.raises(sqlite3.OperationalError):
+    in_the_way = tmp_path / "backups"
+    in_the_way.write_text("a file, not a folder")
+    hourly = HourlyBackup(tmp_path / "spotter.db", now=NOON.timestamp)
+    with pytest.raises(FileExistsError):
         await hourly()
     states = [hourly.works]
+    in_the_way.unlink()
     await hourly()
     assert [*states, hourly.works] == [False, True]
