@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from itertools import chain, repeat
 from pathlib import Path
 from signal import SIGKILL, SIGTERM, SIGUSR1
@@ -28,7 +29,9 @@ from trainer_core.spec import RunSpec, parse_spec
 
 _TRIES = 3
 _READY_WITHIN = 180.0
-"""Seconds a run waits for a worker; importing torch from a cold disk takes a while."""
+"""Seconds in which a worker gets ready; importing torch from a cold disk takes a while."""
+_ANSWER_WITHIN = 30.0
+"""Seconds in which a worker that is ready takes an attempt."""
 _LOOK_EVERY = 0.5
 """Seconds between looks at the journals."""
 _LOCK_EVERY = 2
@@ -43,9 +46,21 @@ log = logging.getLogger(__name__)
 class LocalPool:
     """An `Executor` on this machine. `start` it inside the event loop that uses it."""
 
-    def __init__(self, home: Home, slots: Sequence[Slot] | None = None, *, standby: int = 1) -> None:
-        """`slots`: what attempts may run on; by default one that has the whole processor."""
+    def __init__(
+        self,
+        home: Home,
+        slots: Sequence[Slot] | None = None,
+        *,
+        standby: int = 1,
+        ready_within: float = _READY_WITHIN,
+        answer_within: float = _ANSWER_WITHIN,
+    ) -> None:
+        """`slots`: what attempts may run on; by default one that has the whole processor. A worker that is not ready,
+        or does not answer, within so many seconds is given up, and another one is tried.
+        """
         self._home = home
+        self._ready_within = ready_within
+        self._answer_within = answer_within
         self._slots = share(1, os.cpu_count() or 1, ()) if slots is None else slots
         self._wanted = standby
         self._waiting: asyncio.Queue[Standby] = asyncio.Queue()
@@ -75,20 +90,14 @@ class LocalPool:
 
     async def submit(self, job: Job, spec: RunSpec, slot: Slot) -> None:
         attempt = await asyncio.to_thread(self._prepare, job, spec)
-        trouble = "no worker answered"
-        for _ in range(_TRIES):
-            standby = await self._take()
-            try:
-                answer = await standby.take(_order(attempt, slot))
-            finally:
-                standby.let_go()
-            if "accepted" in answer or (not answer and await asyncio.to_thread(is_locked, attempt.lock)):
-                return
-            if "refused" in answer:
-                raise ExecutorError(str(answer["refused"]))
-            trouble = str(answer.get("broken", trouble))
-            log.warning("%s was not started, trying another worker: %s", job, trouble)
-        raise ExecutorError(trouble)
+        try:
+            await self._hand_over(job, attempt, slot)
+        except ExecutorError:
+            # A shim that was too silent may wake up: unless it has begun by now, it will find the attempt ended.
+            with suppress(OSError):
+                if await asyncio.to_thread(_has_begun, attempt):
+                    return
+            raise
 
     async def read_events(self, job: Job, offset: int, limit: int) -> bytes:
         events = self._attempt(job).events
@@ -158,12 +167,36 @@ class LocalPool:
             )
         return attempt
 
+    async def _hand_over(self, job: Job, attempt: AttemptDirectory, slot: Slot) -> None:
+        """Have a standby take the attempt. Raises ExecutorError."""
+        trouble = "no worker answered"
+        for _ in range(_TRIES):
+            answer = await self._ask(await self._take(), _order(attempt, slot))
+            if "accepted" in answer or (not answer and await asyncio.to_thread(is_locked, attempt.lock)):
+                return
+            if "refused" in answer:
+                raise ExecutorError(str(answer["refused"]))
+            trouble = str(answer.get("broken", trouble))
+            log.warning("%s was not started, trying another worker: %s", job, trouble)
+        raise ExecutorError(trouble)
+
+    async def _ask(self, standby: Standby, order: Mapping[str, object]) -> dict[str, object]:
+        """What the standby answers to `order`; empty if it is gone, or silent for too long."""
+        try:
+            async with asyncio.timeout(self._answer_within):
+                return await standby.take(order)
+        except TimeoutError:
+            return {}
+        finally:
+            standby.let_go()
+
     async def _take(self) -> Standby:
         """A standby, in whose place the next one starts."""
         if self._waiting.empty() and not self._filling:
             self._fill()
         try:
-            async with asyncio.timeout(_READY_WITHIN):
+            # Long enough for the next one if the first is given up.
+            async with asyncio.timeout(2 * self._ready_within):
                 standby = await self._waiting.get()
         except TimeoutError:
             raise ExecutorError(f"no worker got ready ({self._trouble})") from None
@@ -179,10 +212,11 @@ class LocalPool:
     async def _start_standby(self) -> None:
         for pause in chain(_BACK_OFF, repeat(_BACK_OFF[-1])):
             try:
-                standby = await Standby.start(self._home.path / "shim.log")
-            except StandbyError as error:
-                self._up, self._trouble = False, str(error)
-                log.warning("a worker could not get ready, trying again in %.1f s: %s", pause, error)
+                async with asyncio.timeout(self._ready_within):
+                    standby = await Standby.start(self._home.path / "shim.log")
+            except (StandbyError, TimeoutError) as error:
+                self._up, self._trouble = False, str(error) or f"not within {self._ready_within:.0f} s"
+                log.warning("a worker could not get ready, trying again in %.1f s: %s", pause, self._trouble)
                 await asyncio.sleep(pause)
                 continue
             self._up = True
@@ -197,6 +231,12 @@ def _order(attempt: AttemptDirectory, slot: Slot) -> dict[str, object]:
     """What a standby is told: which attempt, and what it may run on."""
     gpu = slot.id if slot.kind is SlotKind.GPU else ""
     return {"attempt": str(attempt.path), "threads": slot.threads, "gpu": gpu}
+
+
+def _has_begun(attempt: AttemptDirectory) -> bool:
+    """Whether somebody runs the attempt. If not, it has ended from now on. Raises OSError."""
+    # A shim that refuses it because it has ended holds the lock for a moment, too.
+    return not attempt.exit.exists() and settle(attempt) is None
 
 
 def _means(data: bytes, spec: RunSpec) -> bool:

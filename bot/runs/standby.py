@@ -17,7 +17,11 @@ class StandbyError(Exception):
 
 
 class Standby:
-    """Speaks with one shim over two pipes. `let_go` of it: then it ends, unless it has taken an attempt."""
+    """Speaks with one shim over two pipes. `let_go` of it: then it ends, unless it has taken an attempt.
+
+    A shim may be silent for ever: who waits for it sets the time. One that is let go of and had been told of an attempt
+    may take it later, if it can.
+    """
 
     def __init__(self, order: int, answers: asyncio.StreamReader, transport: asyncio.BaseTransport) -> None:
         self._order = order
@@ -77,7 +81,11 @@ class Standby:
                 *(sys.executable, "-m", "trainer_core.shim"), stdin=order_read, stdout=answer_write, stderr=errors
             )
             # The shim detaches at once: this waits only for the process it forked from.
-            await starter.wait()
+            try:
+                await starter.wait()
+            finally:
+                if starter.returncode is None:
+                    starter.kill()
             answers = asyncio.StreamReader()
             transport, _ = await asyncio.get_running_loop().connect_read_pipe(
                 lambda: asyncio.StreamReaderProtocol(answers), reading

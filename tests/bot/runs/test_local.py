@@ -6,8 +6,10 @@ import asyncio
 import errno
 import json
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from signal import SIGCONT, SIGKILL, SIGSTOP
 
 import pytest
 
@@ -23,6 +25,8 @@ from trainer_core.spec import RunSpec, parse_spec
 TEXT = "\n\n".join(
     f"{n} green bottles hang on the wall; one more falls, and there are {n - 1}." for n in range(60)
 ).encode()
+
+READY = '{"ready": true}'
 
 
 def prepared(home: Home, budget: str) -> RunSpec:
@@ -150,8 +154,7 @@ async def test_an_attempt_that_somebody_holds_is_not_started_again(home: Home) -
     spec = prepared(home, "10m")
     job, attempt = Job("song", 1), home.run("song").attempt(1)
     await pool.submit(job, spec, pool.slots[0])
-    with pytest.raises(ExecutorError, match="another worker holds this attempt"):
-        await pool.submit(job, spec, pool.slots[0])
+    await pool.submit(job, spec, pool.slots[0])
     await pool.control(job, "stop")
     types, _ = await read_all(pool, job)
     assert types.count("job.started.v1") == 1
@@ -190,6 +193,69 @@ async def test_a_pool_that_cannot_start_workers_is_not_ready_until_it_can(
     async with asyncio.timeout(120):
         while not pool.ready:
             await asyncio.sleep(0.05)
+    await pool.close()
+
+
+@pytest.mark.parametrize("hangs", ["exec sleep 1000", "sleep 1000 & echo $! > pid"], ids=["starting", "importing"])
+async def test_a_worker_that_never_gets_ready_is_given_up(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, hangs: str
+) -> None:
+    python = tmp_path / "python"
+    python.write_text(
+        f"#!/bin/sh\ncd {tmp_path}\nif mkdir first\nthen echo $$ > pid\n{hangs}\nexit\nfi\necho '{READY}'\n"
+    )
+    python.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(python))
+    pool = LocalPool(home, standby=1, ready_within=1.0)
+    await pool.start()
+    async with asyncio.timeout(30):
+        while not pool.ready:
+            await asyncio.sleep(0.05)
+    assert "not within 1 s" in caplog.text
+    await pool.close()
+    hung = int((tmp_path / "pid").read_text())
+    if hangs.startswith("exec"):
+        assert identify(hung) is None
+    else:
+        os.kill(hung, SIGKILL)
+
+
+async def test_a_shim_that_does_not_answer_is_passed_over_and_comes_too_late(home: Home) -> None:
+    spec = prepared(home, "10m")
+    pool = LocalPool(home, standby=1, answer_within=1.0)
+    await pool.start()
+    async with asyncio.timeout(120):
+        while not pool.ready:
+            await asyncio.sleep(0.05)
+    mine = {process for process in processes() if str(home.path) in shim_log(process)}
+    for process in mine:
+        os.kill(process.pid, SIGSTOP)
+    job, attempt = Job("song", 1), home.run("song").attempt(1)
+    await pool.submit(job, spec, pool.slots[0])
+    assert read_holders(attempt.lock)["shim"] not in mine
+    for process in mine:
+        os.kill(process.pid, SIGCONT)
+    async with asyncio.timeout(30):
+        while any(is_alive(each) for each in mine):
+            await asyncio.sleep(0.05)
+    await pool.control(job, "stop")
+    types, _ = await read_all(pool, job)
+    assert types.count("job.started.v1") == 1
+    await pool.close()
+
+
+async def test_an_attempt_nobody_answers_for_is_ended_before_it_is_given_up(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that whoever still wakes up finds that it is too late."""
+    python = tmp_path / "python"
+    python.write_text(f"#!/bin/sh\necho '{READY}'\nsleep 5 &\n")
+    python.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(python))
+    pool = LocalPool(home, standby=0, answer_within=0.1)
+    with pytest.raises(ExecutorError, match="no worker answered"):
+        await pool.submit(Job("song", 1), prepared(home, "1 steps"), pool.slots[0])
+    assert json.loads(home.run("song").attempt(1).exit.read_text()) == {"lost": True}
     await pool.close()
 
 
