@@ -1,4 +1,4 @@
-"""Status, runs, watch, unwatch, pause, resume, stop and help, and the buttons that do the same."""
+"""Status, runs, watch, unwatch, pause, resume, stop, retry and help, and the buttons that do the same."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from trainer_core.events import JobStarted
 
 
 async def test_status_and_runs_show_a_run_in_progress(bots: Bots, owner: Person) -> None:
-    async with bots.running():
+    async with bots.running() as parts:
         empty = await owner.slash("trainer status")
         assert "no runs yet" in str(empty.message.to_dict() if empty.message else "")
         await owner.slash("trainer train", file=("song.txt", TEXT), budget="10m", name="song")
@@ -20,9 +20,16 @@ async def test_status_and_runs_show_a_run_in_progress(bots: Bots, owner: Person)
         help_ = await owner.slash("trainer help")
         assert [choice.value for choice in await owner.autocomplete("trainer stop", "run", "so")] == ["song"]
         await owner.slash("trainer stop", run="song")
-        await ending(owner, "song", "stopped")
+        over = await ending(owner, "song", "stopped")
         assert await owner.autocomplete("trainer stop", "run", "so") == []
         assert [choice.value for choice in await owner.autocomplete("trainer status", "run", "so")] == ["song"]
+        again = await owner.click(over, "Try again")
+        await live(owner, "song-2", lambda m: "Loss" in fields(m))
+        await owner.slash("trainer stop", run="song-2")
+        await ending(owner, "song-2", "stopped")
+        async with parts.database.snapshot() as tx:
+            [start] = [event for event in await events_of(tx, "song-2") if isinstance(event, JobStarted)]
+    assert start.resumed_step > 0 and f"goes on from step {start.resumed_step:,}." in again.text
     assert status.message is not None and runs.message is not None and help_.message is not None
     assert "song" in title(status.message) and "training" in title(status.message)
     assert "song" in str(runs.message.to_dict())
