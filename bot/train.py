@@ -23,7 +23,7 @@ from trainer_core import export
 from trainer_core.data import corpus
 from trainer_core.data.corpus import DatasetCard
 from trainer_core.data.formats import KINDS, kind_of
-from trainer_core.errors import Code, SpotterError
+from trainer_core.errors import GOES_ON, Code, SpotterError
 from trainer_core.events import (
     Event,
     JobCompleted,
@@ -172,18 +172,24 @@ async def _run(home: Home, spec: RunSpec, console: Console) -> Summary:
                     case JobCompleted() | JobStopped():
                         return event.summary
                     case JobFailed():
-                        raise SpotterError(event.code, event.message, next_step=event.next_step)
+                        raise SpotterError(event.code, event.message, next_step=_here(event.next_step))
                     case Exit():
                         error = exit_error(event)
-                        raise SpotterError(error.code, error.message, next_step=error.next_step)
+                        raise SpotterError(error.code, error.message, next_step=_here(error.next_step))
                     case _:
                         pass
     except ExecutorError as error:
-        raise SpotterError(Code.WORKER_LOST, f"no worker could be started: {error}") from error
+        said = f"no worker could be started: {error}"
+        raise SpotterError(error.code, said, next_step=_here(error.next_step)) from error
     finally:
         stop.cancel()
         await pool.close()
     raise AssertionError("the worker's end is the last that is reported")
+
+
+def _here(next_step: str) -> str:
+    """What to do next, for somebody without the chat and its commands."""
+    return next_step.replace(GOES_ON, "train again")
 
 
 async def _reported(pool: LocalPool, job: Job) -> AsyncIterator[Event | Exit]:
