@@ -7,11 +7,13 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from bot.runs import queue
+from bot.runs.intake import Person
 from bot.runs.model import WITH_WORKER, Run, RunState, RunStatus, status_of
 from bot.runs.slots import Slot, choose
 from bot.store import attempts, events
 from bot.store import runs as rows
 from bot.store.db import Transaction
+from trainer_core.errors import Code, SpotterError
 
 _NOBODY: Mapping[str, float] = {}
 
@@ -29,6 +31,15 @@ class Waiting:
 
 
 _NONE = Waiting({}, {}, ())
+
+
+async def find_own(tx: Transaction, person: Person, name: str) -> Run:
+    """The run of that name that the person may see. Raises SpotterError."""
+    run = await rows.find(tx, name.strip().lower())
+    if run is None or not (person.is_owner or run.owner_id == person.id):
+        shown = name.strip()[:48].replace("`", "'")
+        raise SpotterError(Code.RUN_NOT_FOUND, f"you have no run called `{shown}`", field="run")
+    return run
 
 
 async def load_waiting(

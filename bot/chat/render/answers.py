@@ -12,8 +12,8 @@ from bot.chat.render.message import Act, Message, buttons
 from bot.chat.render.progress import fraction, look
 from bot.chat.render.queue import place, standing
 from bot.chat.render.steering import acts
+from bot.runs.admission import Submitted
 from bot.runs.model import Run, RunState, RunStatus
-from bot.runs.service import Submitted
 
 _PROMISE = "-# I write to you here as it goes, and when it is done."
 _ONCE = "-# You asked for this twice: it is one run."

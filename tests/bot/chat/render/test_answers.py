@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from bot.chat.notify.kinds import Kind
 from bot.chat.render import answers
 from bot.chat.render.message import Act, Message
+from bot.runs.admission import Submitted
 from bot.runs.model import RunState
-from bot.runs.service import Submitted
 from tests.bot.chat import stories
 from tests.bot.chat.render.budgets import check
 from trainer_core.data.corpus import DatasetCard
