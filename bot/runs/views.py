@@ -15,6 +15,8 @@ from bot.store import runs as rows
 from bot.store.db import Transaction
 from trainer_core.errors import Code, SpotterError
 
+_FINE, _COARSE = 1000, 300
+"""Points of a curve. Cards of runs that go on are made again every few seconds."""
 _NOBODY: Mapping[str, float] = {}
 
 
@@ -70,9 +72,9 @@ async def load_status(
     slots: Sequence[Slot],
     held: Mapping[str, float] = _NOBODY,
     cap: int = 0,
-    points: int = 1000,
 ) -> RunStatus:
-    """Read everything a view of `run` shows, with about `points` points of its curve."""
+    """Read everything a view of `run` shows; its curve is finer once it is whole."""
+    points = _FINE if run.state.is_terminal else _COARSE
     waiting = await load_waiting(tx, slots, held, cap) if run.state is RunState.QUEUED else _NONE
     return await status_with(tx, run, waiting, points)
 
