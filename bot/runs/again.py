@@ -7,7 +7,6 @@ a full disk ended can be tried again on a disk that is nearly full.
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 from collections.abc import Container
@@ -107,6 +106,6 @@ def _share(folder: Path, target: Path) -> None:
     with new_folder(target) as aside:
         for file in folder.iterdir():
             try:
-                os.link(file, aside / file.name)
+                (aside / file.name).hardlink_to(file)
             except OSError:  # not every file system has hard links
                 shutil.copyfile(file, aside / file.name)
