@@ -11,6 +11,7 @@ import logging
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from functools import lru_cache
 from itertools import chain, repeat
 from pathlib import Path
 from signal import SIGKILL, SIGTERM, SIGUSR1
@@ -61,6 +62,8 @@ class LocalPool:
         self._home = home
         self._ready_within = ready_within
         self._answer_within = answer_within
+        # Asked for with every look at every journal.
+        self._attempt = lru_cache(maxsize=256)(lambda job: home.run(job.run).attempt(job.attempt))
         self._slots = share(1, os.cpu_count() or 1, ()) if slots is None else slots
         self._wanted = standby
         self._waiting: asyncio.Queue[Standby] = asyncio.Queue()
@@ -141,9 +144,6 @@ class LocalPool:
         worker = read_holders(self._attempt(job).lock).get("worker")
         if worker is not None:
             signal_process(worker, SIGUSR1)
-
-    def _attempt(self, job: Job) -> AttemptDirectory:
-        return self._home.run(job.run).attempt(job.attempt)
 
     def _prepare(self, job: Job, spec: RunSpec) -> AttemptDirectory:
         directory = self._home.run(job.run)
