@@ -31,10 +31,10 @@ demo: $(VENV)/installed  ## Train a model in a Discord-like chat on this machine
 	$(BIN)/spotter demo
 
 test: $(VENV)/installed-dev  ## Run all tests
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 faults: $(VENV)/installed-dev  ## Run the fault tests only
-	$(BIN)/python -m pytest -n 2 tests/faults
+	$(BIN)/python -m pytest -n 2 --dist worksteal tests/faults
 
 chaos: $(VENV)/installed-dev  ## Kill processes at random and look whether anything is lost: N=200 SEED=1
 	$(BIN)/python -m tests.faults.campaign -n $(N) --seed $(SEED) $(if $(ONLY),--only $(ONLY))
@@ -56,7 +56,7 @@ types: $(VENV)/installed-dev  ## Check types, strictly
 
 coverage: $(VENV)/installed-dev  ## Run all tests and report branch coverage, the workers' processes included
 	$(BIN)/coverage erase
-	-$(BIN)/coverage run -m pytest -n 2
+	-$(BIN)/coverage run -m pytest -n 2 --dist worksteal
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
