@@ -142,8 +142,9 @@ class Schedule:
                         await self._outbox.put_newest(tx, policy.summary(run.name, user_id, number))
 
     async def backup(self) -> None:
-        """A backup that fails is logged, and hurts nothing else."""
+        """Make one if it is due."""
         try:
             await self._back_up()
         except Exception:
+            # A full disk, say. Nothing else is hurt, and the next look tries again.
             log.exception("the database was not backed up; trying again in a few minutes")

@@ -93,6 +93,7 @@ class Admission:
                 try:
                     return await self._go_on(person, old, card, carried, request_key)
                 except Exception:
+                    # Not when cancelled: the run may be in the store by then, and needs its folder.
                     await asyncio.to_thread(carried.discard)
                     raise
 

@@ -76,6 +76,7 @@ def carry_over(old: RunDirectory) -> Carried:
             _share(checkpoint, RunDirectory(carried.folder).checkpoints / checkpoint.name)
             sync_folder(carried.folder)
         except BaseException:
+            # Whatever it was, nothing half-made stays.
             carried.discard()
             raise
         carried.step = step

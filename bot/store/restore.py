@@ -54,6 +54,7 @@ def restore(home: Home, source: Path, now: datetime) -> Restored:
             check(copy, thorough=True)
             aside = _put_in_place(home, now)
         except BaseException:
+            # An interrupt, too: what is staged would keep every bot from starting.
             for path in (copy, *beside(copy)):
                 path.unlink(missing_ok=True)
             raise
@@ -143,6 +144,7 @@ def _put_in_place(home: Home, now: datetime) -> Path | None:
             moved.append((path, aside / path.name))
         staged(home.database).replace(home.database)
     except BaseException:
+        # An interrupt, too: what was there goes back.
         for path, elsewhere in reversed(moved):
             shutil.move(elsewhere, path)
         if aside is not None and aside.is_dir():

@@ -7,11 +7,15 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from bot import shutdown
+from playground.faults import Hold
+from playground.reply import Reply
 from playground.server import Playground
 from tests.bot.conftest import Log
 from tests.bot.processes import WITHIN, ended, said, started
@@ -59,50 +63,53 @@ async def playground() -> AsyncIterator[Playground]:
         yield playground
 
 
-async def test_an_answer_under_way_arrives_before_the_end(playground: Playground, tmp_path: Path) -> None:
-    """Discord is slow with it; the signal comes meanwhile."""
-    ada = playground.person("Ada")
-    async with started("run", home=tmp_path / "home", **variables(playground)) as process:
+@dataclass
+class Answering:
+    """A bot whose answer to Ada Discord has not taken yet."""
+
+    process: asyncio.subprocess.Process
+    held: Hold
+    asking: asyncio.Task[Reply]
+
+
+@asynccontextmanager
+async def answering(playground: Playground, home: Path) -> AsyncIterator[Answering]:
+    async with started("run", home=home, **variables(playground)) as process:
         await said(process.stderr, "connected as")
         held = playground.faults.hold("*", "/webhooks/*")
-        asking = asyncio.create_task(ada.slash("trainer runs"))
+        asking = asyncio.create_task(playground.person("Ada").slash("trainer runs"))
         await held.reached.wait()
-        process.send_signal(signal.SIGTERM)
-        await said(process.stderr, "runs go on")
-        held.release()
-        reply = await asking
-        done = await ended(process)
+        yield Answering(process, held, asking)
+        asking.cancel()
+
+
+async def test_an_answer_under_way_arrives_before_the_end(playground: Playground, tmp_path: Path) -> None:
+    """Discord is slow with it; the signal comes meanwhile."""
+    async with answering(playground, tmp_path / "home") as bot:
+        bot.process.send_signal(signal.SIGTERM)
+        await said(bot.process.stderr, "runs go on")
+        bot.held.release()
+        reply = await bot.asking
+        done = await ended(bot.process)
     assert reply.message is not None and done.status == 0
     assert "not finished" not in done.err
 
 
 async def test_a_discord_that_hangs_holds_nobody_up(playground: Playground, tmp_path: Path) -> None:
-    ada = playground.person("Ada")
-    async with started("run", home=tmp_path / "home", **variables(playground)) as process:
-        await said(process.stderr, "connected as")
-        held = playground.faults.hold("*", "/webhooks/*")
-        asking = asyncio.create_task(ada.slash("trainer runs"))
-        await held.reached.wait()
-        process.send_signal(signal.SIGTERM)
-        done = await ended(process)
-        asking.cancel()
+    async with answering(playground, tmp_path / "home") as bot:
+        bot.process.send_signal(signal.SIGTERM)
+        done = await ended(bot.process)
     assert "CommandTree-invoker was not finished" in done.err
     assert done.status == 0, "it was in time, or it would have been made to leave"
 
 
 @pytest.mark.parametrize("second", [signal.SIGTERM, signal.SIGINT])
 async def test_a_second_signal_ends_it_at_once(playground: Playground, tmp_path: Path, second: signal.Signals) -> None:
-    ada = playground.person("Ada")
-    async with started("run", home=tmp_path / "home", **variables(playground)) as process:
-        await said(process.stderr, "connected as")
-        held = playground.faults.hold("*", "/webhooks/*")
-        asking = asyncio.create_task(ada.slash("trainer runs"))
-        await held.reached.wait()
-        process.send_signal(signal.SIGTERM)
-        await said(process.stderr, "runs go on")
-        process.send_signal(second)
-        done = await ended(process)
-        asking.cancel()
+    async with answering(playground, tmp_path / "home") as bot:
+        bot.process.send_signal(signal.SIGTERM)
+        await said(bot.process.stderr, "runs go on")
+        bot.process.send_signal(second)
+        done = await ended(bot.process)
     assert done.status == -second
     async with started("run", home=tmp_path / "home", **variables(playground)) as process:
         await said(process.stderr, "connected as")

@@ -14,7 +14,7 @@ from bot.store import runs as rows
 from bot.store.db import Transaction
 from tests.bot.chat.stories import progress
 from tests.bot.runs.conftest import Engine
-from tests.bot.runs.test_dispatcher import Stage
+from tests.bot.runs.stage import Stage
 from trainer_core.events import JobPaused, JobStalled
 
 FLOOR = 300.0
