@@ -117,6 +117,11 @@ class Home:
     def runs(self) -> Path:
         return self.path / "runs"
 
+    @property
+    def incoming(self) -> Path:
+        """Files on their way in: uploads that no data set or tokenizer holds yet."""
+        return self.path / "incoming"
+
     def run_names(self) -> set[str]:
         """Names of the run directories there are."""
         return {folder.name for folder in self.runs.iterdir()} if self.runs.is_dir() else set()

@@ -93,16 +93,21 @@ class DataSpec(_Frozen):
     dataset: str = Field(min_length=1, max_length=64, pattern=r"^[a-z0-9][a-z0-9._-]*$")
     """Name of a folder under `$SPOTTER_HOME/datasets`."""
     sha256: str = Field(default="", pattern=r"^(?:[0-9a-f]{64})?$")
-    """Hash of the source when the run was submitted; the worker refuses to train on anything else."""
+    """Hash of the documents (`DatasetCard.content`) when the run was submitted; the worker refuses to train on
+    anything else.
+    """
     validation_fraction: float = Field(default=0.1, gt=0, le=0.5)
-    """Share of the text held out, chosen by block and fixed by `RunSpec.seed`."""
+    """Share of the text held out, chosen by document or block and fixed by `RunSpec.seed`."""
 
 
 class TokenizerSpec(_Frozen):
-    """The tokenizer: byte-level BPE trained on the training split."""
+    """The tokenizer: one made before, or one made for the run from the training split."""
 
-    kind: Literal["bpe"] = "bpe"
-    vocabulary: int | None = Field(default=None, ge=257, le=500_000)
+    kind: Literal["auto", "bpe", "unigram", "wordpiece", "sentencepiece", "characters", "pretrained", "saved"] = "auto"
+    """`auto` lets the strategy choose from what else is asked; `saved` is a folder under `$SPOTTER_HOME/tokenizers`."""
+    name: str | None = Field(default=None, min_length=1, max_length=200)
+    """Of the saved tokenizer, or of the pretrained one's family."""
+    vocabulary: int | None = Field(default=None, ge=100, le=500_000)
     """Number of tokens; None lets the size of the corpus decide."""
 
 
