@@ -1,0 +1,1 @@
+"""Data sets and tokenizers: what people bring, what there is, and the processes that take it in."""

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
+from bot.catalog.incoming import Incoming
 from trainer_core import disk
 from trainer_core.data import corpus
 from trainer_core.data.corpus import DatasetCard
@@ -27,24 +28,19 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True)
-class Upload:
-    """A file a person attached."""
-
-    filename: str
-    data: bytes
-
-
-@dataclass(frozen=True, slots=True)
 class Submission:
     """What `/trainer train` was given. Either `data` names a data set, or `file` brings one."""
 
     data: str | None = None
-    file: Upload | None = None
+    file: Incoming | None = None
     name: str | None = None
     budget: str = "10m"
     priority: Priority = "normal"
     model: Mapping[str, object] | None = None
     """`RunSpec.model`'s fields; those left out take their defaults."""
+    tokenizer: str | None = None
+    """As `Catalog.tokenizer_spec` takes it."""
+    vocabulary: int | None = None
     overrides: Mapping[str, object] | None = None
     """Further fields of `RunSpec`."""
 
