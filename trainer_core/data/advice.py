@@ -55,14 +55,18 @@ class Suggestion:
 
 
 def suggest(card: DatasetCard, speeds: Mapping[Size, float]) -> Suggestion | None:
-    """What to train on the text of `card`, given the tokens/s of one size or more. None for pictures: none reads them."""
+    """What to train on the text of `card`, given the tokens/s of one size or more. None for pictures."""
     if card.kind != "text":
         return None
     unique = max(1, round(card.tokens * _TRAINED_UPON))
-    plans = {size: _plan(size, speeds[size], unique) for size in SIZES if size in speeds}
-    losses = {size: expected_loss(parameters(size, _VOCABULARY), plan.tokens, unique) for size, plan in plans.items()}
+    losses = {
+        size: expected_loss(parameters(size, _VOCABULARY), min(EPOCHS * unique, PATIENCE * speeds[size]), unique)
+        for size in SIZES
+        if size in speeds
+    }
     good_enough = min(losses.values()) * (1 + _ALIKE)
-    return next(plan for size, plan in plans.items() if losses[size] <= good_enough)
+    size = next(size for size, loss in losses.items() if loss <= good_enough)
+    return _plan(size, speeds[size], unique)
 
 
 def speeds_from(gflops: float) -> dict[Size, float]:
@@ -98,7 +102,7 @@ def _plan(size: Size, speed: float, unique: int) -> Suggestion:
         reason = f"{size} learns the most from this text in {PATIENCE // 60} minutes on this machine"
     elif least > EPOCHS * unique:
         tokens, budget = least, Budget(amount=LEAST_STEPS, unit="steps")
-        reason = f"{size} is more than this text can fill, and {LEAST_STEPS} steps are the fewest that teach anything"
+        reason = f"{size} is more than this text can fill; fewer than {LEAST_STEPS} steps teach nothing"
     else:
         tokens, budget = EPOCHS * unique, Budget(amount=EPOCHS, unit="epochs")
         reason = f"{size} is as large as this text can fill, and reading it more than {EPOCHS} times adds little"
