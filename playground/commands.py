@@ -17,6 +17,7 @@ MAX_COMMANDS = 100
 _MAX_TEXT = 8000
 _MAX_STRING = 6000
 _MAX_INTEGER = 2**53
+_MAY_HOLD = {SUB_COMMAND_GROUP: {SUB_COMMAND}, SUB_COMMAND: set(range(STRING, ATTACHMENT + 1))}
 _NAME = re.compile(r"[-_'\w]{1,32}")
 
 Value: TypeAlias = str | int | float | bool
@@ -70,7 +71,18 @@ class Option(Part):
                 "APPLICATION_COMMAND_OPTIONS_TYPE_INVALID", "Only strings and numbers have choices or autocomplete"
             )
         _check_options(self.options)
+        self._check_nesting()
         return self
+
+    def _check_nesting(self) -> None:
+        """A group holds sub-commands, a sub-command holds values, and a value holds nothing."""
+        held = {option.type for option in self.options or []}
+        if not held <= _MAY_HOLD.get(self.type, set()) or (self.type == SUB_COMMAND_GROUP and not held):
+            raise PydanticCustomError(
+                "APPLICATION_COMMAND_OPTIONS_TYPE_INVALID",
+                "A group holds sub-commands, a sub-command holds options, and nothing else holds any",
+                {"field": "options"},
+            )
 
     def text_length(self) -> int:
         return (

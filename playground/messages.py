@@ -16,6 +16,7 @@ from playground.wire import Wire, timestamp
 EPHEMERAL = 1 << 6
 LOADING = 1 << 7
 SUPPRESS_NOTIFICATIONS = 1 << 12
+MAX_CONTENT = 2000
 MAX_FILES = 10
 _REFERENCE = "attachment://"
 
@@ -53,16 +54,27 @@ class AllowedMentions(Part):
     parse: list[Literal["users", "roles", "everyone"]] | None = None
     users: list[str] | None = Field(None, max_length=100)
     roles: list[str] | None = Field(None, max_length=100)
+    replied_user: bool = False
+
+
+class ReferenceRequest(Part):
+    """Which message is answered. Without `fail_if_not_exists` one that is gone makes an ordinary message."""
+
+    message_id: int
+    channel_id: int | None = None
+    fail_if_not_exists: bool = True
+    type: Literal[0] = 0
 
 
 class Draft(WireModel):
     """The body of a request to send or edit a message. On an edit only what was set changes."""
 
-    content: str | None = Field(None, max_length=2000)
+    content: str | None = Field(None, max_length=MAX_CONTENT)
     embeds: Annotated[list[Embed] | None, Field(max_length=10), AfterValidator(within_budget)] = None
     components: Annotated[list[ActionRow] | None, Field(max_length=5), AfterValidator(distinct_ids)] = None
     attachments: list[AttachmentReference] | None = Field(None, max_length=MAX_FILES)
     allowed_mentions: AllowedMentions | None = None
+    message_reference: ReferenceRequest | None = None
     flags: int | None = Field(None, ge=0)
     nonce: Annotated[str, Field(max_length=25)] | int | None = None
     enforce_nonce: bool | None = None
@@ -84,6 +96,20 @@ class Origin:
 
 
 @dataclass(frozen=True, slots=True)
+class Reference:
+    """The message that another one answers, in its newest state; None once it is gone."""
+
+    message_id: int
+    message: "Message | None"
+
+    @classmethod
+    def to(cls, message: "Message") -> "Reference":
+        """A reference to `message`, which goes one message back and not the whole way."""
+        further = message.reference and replace(message.reference, message=None)
+        return cls(message.id, replace(message, reference=further))
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
     """One state of a message; an edit makes a new one. Times are Unix seconds."""
 
@@ -101,6 +127,7 @@ class Message:
     edited: float | None = None
     edits: int = 0
     origin: Origin | None = None
+    reference: Reference | None = None
     mentions: tuple[User, ...] = field(default=())
 
     @property
@@ -136,7 +163,7 @@ class Message:
         wire: Wire = {
             "id": str(self.id),
             "channel_id": str(self.channel_id),
-            "type": 20 if self.origin is not None and self.origin.type == 2 else 0,
+            "type": self._type(),
             "author": self.author.to_dict(),
             "content": self.content,
             "timestamp": timestamp(self.created),
@@ -155,7 +182,21 @@ class Message:
             wire["nonce"] = self.nonce
         if self.origin is not None:
             wire |= _origin_fields(self.origin, self.author)
+        if self.reference is not None:
+            wire |= self._reference_fields(self.reference)
         return wire
+
+    def _type(self) -> int:
+        if self.origin is not None and self.origin.type == 2:
+            return 20
+        return 0 if self.reference is None else 19
+
+    def _reference_fields(self, reference: Reference) -> Wire:
+        about = {"type": 0, "channel_id": str(self.channel_id), "message_id": str(reference.message_id)}
+        answered = None if reference.message is None else reference.message.to_dict()
+        if answered is not None:
+            answered.pop("referenced_message", None)
+        return {"message_reference": about, "referenced_message": answered}
 
 
 def _origin_fields(origin: Origin, application: User) -> Wire:

@@ -81,9 +81,11 @@ class Fill(Operation):
 
 
 class Write(Operation):
+    """Send a message. `uploads` are names that `POST /page/upload` gave."""
+
     op: Literal["write"]
     text: str
-    upload: str | None = None
+    uploads: list[str] = []
 
 
 class Dismiss(Operation):
@@ -177,8 +179,8 @@ class Session:
             case Autocomplete(command=command, option=option, typed=typed, options=options):
                 choices = await person.autocomplete(command, option, typed, **options)
                 return {"choices": [choice.to_dict() for choice in choices]}
-            case Write(text=text, upload=upload):
-                await person.write(text, None if upload is None else self._uploads.take(upload))
+            case Write(text=text, uploads=named):
+                await person.write(text, *(self._uploads.take(name) for name in named))
                 return {}
             case Dismiss(message=message_id):
                 person.dismiss(self._message(message_id))

@@ -8,18 +8,18 @@ from pathlib import Path
 from typing import TypeAlias
 
 from playground import commands, filling
-from playground.cdn import LINK_LIFE, Attachment, Upload
+from playground.cdn import LINK_LIFE, Attachment
 from playground.commands import ATTACHMENT, USER, Choice, Option, Refused, Target, Value
 from playground.components import LINK_STYLE, find
+from playground.files import File, read
 from playground.interaction import Callback, Interaction, Kind, Modal
 from playground.interactions import FILE_LIMIT, Interactions
-from playground.messages import Message, User
+from playground.messages import MAX_CONTENT, MAX_FILES, Message, Reference, User
 from playground.reply import Reply
 from playground.wire import Wire
 from playground.world import Event as WorldEvent
 from playground.world import MessageCreated, MessageUpdated, World
 
-File: TypeAlias = Path | tuple[str, bytes]
 OptionValue: TypeAlias = "Value | File | Person"
 FieldValue: TypeAlias = "Value | Sequence[str] | Sequence[File]"
 
@@ -143,16 +143,24 @@ class Person:
             self._interactions.start(Kind.MODAL, self.user, "", data, source=source, opener=opener)
         )
 
-    async def write(self, text: str, file: File | None = None) -> Message:
-        """Send an ordinary message. Raises Refused if it is empty, over 2000 characters, or its file too large."""
-        if not text.strip() and file is None:
+    async def write(self, text: str = "", *files: File, reply_to: Message | None = None) -> Message:
+        """Send an ordinary message, with files if any, as an answer to `reply_to` if given.
+
+        Raises Refused if it is empty, over 2000 characters or over ten files, a file too large, or `reply_to` gone.
+        """
+        if not text.strip() and not files:
             raise Refused("A message needs text or a file.")
-        if len(text) > 2000:
-            raise Refused(f"Your message is too long: {len(text)} characters, and 2000 are the most.")
+        if len(text) > MAX_CONTENT:
+            raise Refused(f"Your message is too long: {len(text)} characters, and {MAX_CONTENT} are the most.")
+        if len(files) > MAX_FILES:
+            raise Refused(f"You can only upload {MAX_FILES} files at a time, and these are {len(files)}.")
+        uploads = [await read(file, self.upload_limit) for file in files]
+        answered = None if reply_to is None else Reference.to(self._present(reply_to))
         world = self._world
         channel = world.open_dm(self.id)
-        files = () if file is None else (world.store(channel.id, await self._upload(file)),)
-        return world.post(Message(world.snowflake(), channel.id, self.user, world.clock.now(), text, files=files))
+        stored = tuple(world.store(channel.id, upload) for upload in uploads)
+        message_id, now = world.snowflake(), world.clock.now()
+        return world.post(Message(message_id, channel.id, self.user, now, text, files=stored, reference=answered))
 
     def dismiss(self, message: Message) -> None:
         """Make an ephemeral message go away. Raises Refused for any other."""
@@ -241,25 +249,21 @@ class Person:
     async def _attached(self, file: File) -> Attachment:
         """The file as an interaction carries it: no message keeps it, so it goes with its link."""
         world = self._world
-        attachment = world.store(world.open_dm(self.id).id, await self._upload(file), ephemeral=True)
+        attachment = world.store(world.open_dm(self.id).id, await read(file, self.upload_limit), ephemeral=True)
         world.cdn.retire(attachment, LINK_LIFE)
         return attachment
 
-    async def _upload(self, file: File) -> Upload:
-        if isinstance(file, Path):
-            upload = Upload(file.name, await asyncio.to_thread(file.read_bytes))
-        else:
-            upload = Upload(*file)
-        if len(upload.content) > self.upload_limit:
-            mebibytes = self.upload_limit / 2**20
-            raise Refused(f"Your files are too powerful: {upload.filename} is over {mebibytes:g} MiB.")
-        return upload
+    def _present(self, message: Message) -> Message:
+        for known in self.inbox():
+            if known.id == message.id:
+                return known
+        raise Refused("The message is no longer there.")
 
     def _component(self, message: Message | Reply, key: str, kind: int) -> tuple[Message, Wire]:
         shown = message.message if isinstance(message, Reply) else message
-        newest = next((known for known in self.inbox() if shown is not None and known.id == shown.id), None)
-        if newest is None:
-            raise Refused(f"{key}: the message is no longer there.")
+        if shown is None:
+            raise Refused(f"{key}: there is no message.")
+        newest = self._present(shown)
         component = find(newest.components, key)
         if component is None or component["type"] != kind:
             raise Refused(f"{key}: the message shows nothing of that name.")

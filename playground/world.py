@@ -17,7 +17,7 @@ from playground.errors import (
     ApiError,
 )
 from playground.interaction import Modal
-from playground.messages import AllowedMentions, Draft, Message, User, uploads_named, with_draft
+from playground.messages import AllowedMentions, Draft, Message, Reference, User, uploads_named, with_draft
 from playground.wire import Wire
 
 DISCORD_EPOCH = 1_420_070_400
@@ -232,13 +232,22 @@ class World:
             if file not in message.files:
                 self.cdn.retire(file)
         messages[message.id] = message
+        self._refer(message.channel_id, Reference.to(message))
         self.emit(MessageUpdated(self.channels[message.channel_id].person.id, message))
         return message
 
     def delete(self, message: Message) -> None:
         for file in self._messages[message.channel_id].pop(message.id).files:
             self.cdn.retire(file)
+        self._refer(message.channel_id, Reference(message.id, None))
         self.emit(MessageDeleted(self.channels[message.channel_id].person.id, message))
+
+    def _refer(self, channel_id: int, now: Reference) -> None:
+        """What answers that message knows how it is now."""
+        messages = self._messages[channel_id]
+        for message in messages.values():
+            if message.reference is not None and message.reference.message_id == now.message_id:
+                messages[message.id] = replace(message, reference=now)
 
     def drafted(self, message: Message, draft: Draft, uploads: Mapping[int, Upload]) -> Message:
         """`message` as the draft changes it, its files stored. It is not posted yet.
@@ -248,15 +257,18 @@ class World:
         named = uploads_named(draft, uploads)
         stored = {number: self.store(message.channel_id, upload, message.ephemeral) for number, upload in named.items()}
         message = with_draft(message, draft, stored)
-        return replace(message, mentions=self._mentioned(message.content, draft.allowed_mentions))
+        return replace(message, mentions=self._mentioned(message, draft.allowed_mentions))
 
     def store(self, channel_id: int, upload: Upload, ephemeral: bool = False) -> Attachment:
         return self.cdn.store(self.snowflake(), channel_id, upload, ephemeral=ephemeral)
 
-    def _mentioned(self, content: str, allowed: AllowedMentions | None) -> tuple[User, ...]:
-        named = {int(digits) for digits in _MENTION.findall(content)}
+    def _mentioned(self, message: Message, allowed: AllowedMentions | None) -> tuple[User, ...]:
+        named = {int(digits) for digits in _MENTION.findall(message.content)}
         if allowed is not None and "users" not in (allowed.parse or []):
             named &= {int(user_id) for user_id in allowed.users or []}
+        answered = None if message.reference is None else message.reference.message
+        if answered is not None and (allowed is None or allowed.replied_user):
+            named.add(answered.author.id)
         return tuple(user for user_id, user in self.users.items() if user_id in named)
 
     def set_commands(self, commands: Sequence[Command]) -> tuple[Command, ...]:

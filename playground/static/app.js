@@ -39,9 +39,9 @@ const composer = new Composer(
     picker: byId("composer-picker"),
   },
   {
-    write: async (text, file) => {
+    write: async (text, files) => {
       messages.toEnd();
-      await connection.call("write", { text, upload: file ? await connection.upload(file) : null });
+      await connection.call("write", { text, uploads: await Promise.all(files.map((file) => connection.upload(file))) });
     },
     slash,
     autocomplete: async (command, option, typed, options) =>

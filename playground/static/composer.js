@@ -174,7 +174,7 @@ export class Composer {
     this.#stage(null);
     this.#typed();
     try {
-      await this.#actions.write(text, file);
+      await this.#actions.write(text, file ? [file] : []);
     } catch (error) {
       if (!this.#form && this.#parts.text.value === "") this.#parts.text.value = text;
       this.#problem(error.message);

@@ -40,8 +40,31 @@ async def sync_train(bot: Bot) -> None:
         names = ["python-docs", "pytest-docs", str(interaction.namespace.size)]
         return [app_commands.Choice(name=name.title(), value=name) for name in names if name.startswith(current)]
 
+    data = app_commands.Group(name="dataset", description="Texts", parent=group)
+
+    @data.command(name="add", description="Take a text in")
+    async def add(interaction: discord.Interaction, name: str, file: discord.Attachment | None = None) -> None:
+        size = 0 if file is None else len(await file.read())
+        await interaction.response.send_message(f"{name} has {size} bytes")
+
+    @add.autocomplete("name")
+    async def names(interaction: discord.Interaction, current: str) -> list[app_commands.Choice[str]]:
+        return [app_commands.Choice(name=f"{current}-corpus", value=current)]
+
     bot.tree.add_command(group)
     await bot.tree.sync()
+
+
+async def test_a_command_of_a_group_is_called_and_completed(ada: Person, bot: Bot) -> None:
+    await sync_train(bot)
+    choices = await ada.autocomplete("trainer dataset add", "name", "my")
+    assert [(choice.name, choice.value) for choice in choices] == [("my-corpus", "my")]
+    reply = await ada.slash("trainer dataset add", name="my", file=("a.txt", b"text"))
+    assert reply.text == "my has 4 bytes"
+    assert reply.message is not None and reply.message.origin is not None
+    assert reply.message.origin.name == "trainer dataset add"
+    with pytest.raises(Refused, match="/trainer dataset is not a command here"):
+        await ada.slash("trainer dataset")
 
 
 async def test_a_command_gets_its_options_and_a_deferred_answer(playground: Playground, ada: Person, bot: Bot) -> None:

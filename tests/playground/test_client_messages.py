@@ -2,6 +2,7 @@
 
 import io
 import struct
+from dataclasses import replace
 from pathlib import Path
 
 import discord
@@ -64,7 +65,7 @@ async def test_a_nonce_makes_a_retry_the_same_message(playground: Playground, ad
 async def test_what_a_person_writes_reaches_the_bot(ada: Person, bot: Bot, tmp_path: Path) -> None:
     note = tmp_path / "note.txt"
     note.write_bytes(b"text")
-    await ada.write(f"hello <@{bot.playground.application_id}>, I am <@{ada.id}>", file=note)
+    await ada.write(f"hello <@{bot.playground.application_id}>, I am <@{ada.id}>", note)
     heard = await bot.until_heard()
     assert (heard.author.id, heard.attachments[0].filename) == (ada.id, "note.txt")
     assert await heard.attachments[0].read() == b"text"
@@ -78,7 +79,57 @@ async def test_what_a_person_writes_reaches_the_bot(ada: Person, bot: Bot, tmp_p
     with pytest.raises(Refused, match="too long: 2001"):
         await ada.write("x" * 2001)
     with pytest.raises(Refused, match=r"big.bin is over 10 MiB"):
-        await ada.write("", file=("big.bin", bytes(ada.upload_limit + 1)))
+        await ada.write("", ("big.bin", bytes(ada.upload_limit + 1)))
+
+
+async def test_a_message_brings_several_files(ada: Person, bot: Bot) -> None:
+    files = [("notes.txt", b"text"), ("loss.png", PNG), ("notes.txt", b"other")]
+    await ada.write("", *files)
+    heard = await bot.until_heard()
+    assert heard.content == ""
+    assert [(file.filename, await file.read()) for file in heard.attachments] == files
+    assert [file.content_type for file in heard.attachments] == ["text/plain", "image/png", "text/plain"]
+    with pytest.raises(Refused, match="10 files at a time, and these are 11"):
+        await ada.write("", *[("a.txt", b"")] * 11)
+    assert len(ada.inbox()) == 1
+
+
+async def test_messages_answer_one_another(ada: Person, bot: Bot) -> None:
+    asked = await ada.write("how is it going?", ("notes.txt", b"text"))
+    heard = await bot.until_heard()
+    answer = await heard.reply("well")
+    assert answer.type is discord.MessageType.reply
+    assert answer.reference is not None and isinstance(answer.reference.resolved, discord.Message)
+    assert answer.reference.resolved.attachments[0].filename == "notes.txt"
+    assert answer.mentions == [heard.author], "an answer mentions whom it answers"
+    quiet = await heard.reply("quietly", allowed_mentions=discord.AllowedMentions.none())
+    assert quiet.mentions == []
+
+    await ada.write("thanks", reply_to=ada.inbox()[1])
+    thanks = await bot.until_heard()
+    assert thanks.reference is not None and isinstance(thanks.reference.resolved, discord.Message)
+    assert thanks.reference.resolved.content == "well"
+    further = thanks.reference.resolved.reference
+    assert further is not None and (further.message_id, further.resolved) == (asked.id, None), "one message back"
+
+    await answer.edit(content="very well")
+    newest = await fetched(thanks)
+    assert isinstance(newest, discord.Message) and newest.content == "very well"
+    await answer.delete()
+    assert isinstance(await fetched(thanks), discord.DeletedReferencedMessage)
+    with pytest.raises(Refused, match="no longer there"):
+        await ada.write("again", reply_to=replace(asked, id=1))
+    with pytest.raises(discord.HTTPException) as refused:
+        await answer.reply("too late")
+    assert (refused.value.code, "Unknown message" in str(refused.value)) == (50035, True)
+    late = await thanks.channel.send("late", reference=answer.to_reference(fail_if_not_exists=False))
+    assert (late.type, late.reference) == (discord.MessageType.default, None)
+
+
+async def fetched(message: discord.Message) -> object:
+    """What that message answers, as Discord has it now."""
+    reference = (await message.channel.fetch_message(message.id)).reference
+    return None if reference is None else reference.resolved
 
 
 async def test_closed_direct_messages(ada: Person, bot: Bot) -> None:

@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from playground.commands import (
     BOOLEAN,
@@ -75,6 +76,22 @@ def test_sub_commands_in_groups_are_named_and_nested() -> None:
     nested = found.nest(bind(found.options, {"to": "me"}))
     assert nested[0]["name"] == "hub"
     assert nested[0]["options"][0]["options"] == [{"type": STRING, "name": "to", "value": "me"}]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        [{"type": 2, "name": "hub", "description": "x"}],
+        [{"type": 2, "name": "hub", "description": "x", "options": [option(STRING).to_dict()]}],
+        [{"type": 2, "name": "a", "description": "x", "options": [{"type": 2, "name": "b", "description": "x"}]}],
+        [{"type": 1, "name": "a", "description": "x", "options": [{"type": 1, "name": "b", "description": "x"}]}],
+        [{"type": 3, "name": "a", "description": "x", "options": [option(STRING).to_dict()]}],
+    ],
+    ids=["an empty group", "values in a group", "a group in a group", "a command in a command", "a value in a value"],
+)
+def test_commands_nest_no_deeper_than_a_group(options: list[object]) -> None:
+    with pytest.raises(ValidationError, match="A group holds sub-commands"):
+        Command.model_validate({"name": "model", "description": "Models", "options": options})
 
 
 def test_only_commands_for_direct_messages_of_user_installs_are_offered() -> None:

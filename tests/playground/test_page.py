@@ -237,7 +237,7 @@ async def test_a_plain_message_is_sent_and_what_buzzes_is_marked(
 ) -> None:
     line = await open_line(http, playground)
     name = await upload(http, playground, b"x", "notes.txt")
-    await line.call("write", text="hello", upload=name)
+    await line.call("write", text="hello", uploads=[name])
     sent = line.seen.pop()
     assert (sent["message"]["content"], sent["notify"]) == ("hello", False)
     assert sent["message"]["attachments"][0]["filename"] == "notes.txt"
@@ -359,8 +359,8 @@ async def test_old_uploads_make_room_for_new_ones(
 ) -> None:
     line = await open_line(http, playground)
     names = [await upload(http, playground, b"x") for _ in range(MAX_WAITING_UPLOADS + 1)]
-    assert "Attach it again" in (await line.call("write", text="", upload=names[0]))["error"]
-    assert "error" not in await line.call("write", text="", upload=names[1])
+    assert "Attach it again" in (await line.call("write", text="", uploads=names[:1]))["error"]
+    assert "error" not in await line.call("write", text="", uploads=names[1:2])
 
 
 async def test_stopping_the_playground_closes_its_pages(http: aiohttp.ClientSession) -> None:
