@@ -15,6 +15,7 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationError,
+    ValidationInfo,
     field_serializer,
     field_validator,
     model_validator,
@@ -39,6 +40,7 @@ _UNITS: dict[str, tuple[BudgetUnit, float]] = {
     **dict.fromkeys(("tok", "toks", "token", "tokens"), ("tokens", 1.0)),
 }
 _SCALES = {"": 1.0, "k": 1e3, "m": 1e6, "b": 1e9}
+_FOLDER = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _MOST: dict[BudgetUnit, float] = {"seconds": 30 * 86400, "steps": 1e8, "epochs": 1e5, "tokens": 1e13}
 
 
@@ -100,15 +102,43 @@ class DataSpec(_Frozen):
     """Share of the text held out, chosen by document or block and fixed by `RunSpec.seed`."""
 
 
+TokenizerChoice = Literal["auto", "bpe", "unigram", "wordpiece", "sentencepiece", "characters", "pretrained", "saved"]
+FEWEST_ENTRIES: Mapping[TokenizerChoice, int] = {"bpe": 257, "unigram": 300, "sentencepiece": 300}
+"""Least vocabulary of the kinds that hold every byte: with the special tokens, and, where the trainer needs some to
+choose among, a few pieces.
+"""
+
+
 class TokenizerSpec(_Frozen):
     """The tokenizer: one made before, or one made for the run from the training split."""
 
-    kind: Literal["auto", "bpe", "unigram", "wordpiece", "sentencepiece", "characters", "pretrained", "saved"] = "auto"
+    kind: TokenizerChoice = "auto"
     """`auto` lets the strategy choose from what else is asked; `saved` is a folder under `$SPOTTER_HOME/tokenizers`."""
-    name: str | None = Field(default=None, min_length=1, max_length=200)
-    """Of the saved tokenizer, or of the pretrained one's family."""
+    name: str | None = Field(default=None, min_length=1, max_length=200, validate_default=True)
+    """Of the saved tokenizer; or of the pretrained one's family, or of its model on the Hugging Face Hub."""
     vocabulary: int | None = Field(default=None, ge=100, le=500_000)
-    """Number of tokens; None lets the size of the corpus decide."""
+    """Number of tokens; None lets the size of the corpus decide. A tokenizer that is there already has to have it."""
+
+    @field_validator("name")
+    @classmethod
+    def _name_goes_with_the_kind(cls, name: str | None, info: ValidationInfo) -> str | None:
+        kind = info.data.get("kind")
+        if kind in ("saved", "pretrained") and name is None:
+            raise ValueError(f"say which {kind} tokenizer")
+        if kind not in ("saved", "pretrained", None) and name is not None:
+            raise ValueError("goes with the kinds saved and pretrained only; leave it out")
+        if kind == "saved" and name is not None and not _FOLDER.fullmatch(name):
+            raise ValueError("pick a tokenizer from the list")
+        return name
+
+    @field_validator("vocabulary")
+    @classmethod
+    def _kind_can_be_that_small(cls, vocabulary: int | None, info: ValidationInfo) -> int | None:
+        kind = info.data.get("kind")
+        fewest = FEWEST_ENTRIES.get(kind, 0) if kind else 0
+        if vocabulary is not None and vocabulary < fewest:
+            raise ValueError(f"a tokenizer of kind {kind} needs at least {fewest}; `characters` takes fewer")
+        return vocabulary
 
 
 class GPT2Spec(_Frozen):
