@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -48,12 +48,26 @@ class Tokenizer(Protocol):
         ...
 
     @property
+    def unknown(self) -> int | None:
+        """What stands for text that no other token does; None if there is no such token."""
+        ...
+
+    @property
+    def special_tokens(self) -> Mapping[str, int]:
+        """Id of each special token, by its text."""
+        ...
+
+    @property
     def exact(self) -> bool:
         """Whether any text comes back as it was: nothing is unknown, nothing normalised."""
         ...
 
     def encode_batch(self, texts: Sequence[str]) -> Encoded:
         """Without the end of text. A text that spells a special token has spelt it, not used it."""
+        ...
+
+    def unknown_characters(self, texts: Sequence[str]) -> int:
+        """How many characters of `texts` come out as unknown tokens."""
         ...
 
     def decode(self, ids: Sequence[int]) -> str:

@@ -1,0 +1,166 @@
+"""Training tokenizers, on all cores: byte-level BPE and Unigram, and WordPiece."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+
+from trainer_core.data.documents import PIECE
+from trainer_core.errors import Code, SpotterError
+from trainer_core.export import problems_with_sums, write_sums
+from trainer_core.folders import new_folder
+from trainer_core.layout import Home
+from trainer_core.tokenizers.fast import END_OF_TEXT, FastTokenizer, open_fast, save_tokenizer
+from trainer_core.tokenizers.strategy import TrainedKind, too_large
+
+UNKNOWN = "[UNK]"
+"""Of WordPiece: stands for a word with a character that the training text had too seldom."""
+
+Told = Callable[[int], object]
+"""Is given how many characters were taken in so far. What it raises ends the training, which leaves nothing behind."""
+
+_VERSION = 2
+"""Of what the same text and settings train."""
+_BYTES = pre_tokenizers.ByteLevel.alphabet()
+_LEAST_OFTEN = 2
+"""A token that a text has only once is none that it supports."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """A trained tokenizer that is not yet on the disk."""
+
+    backend: Tokenizer
+    unknown: str | None = None
+
+    @property
+    def vocabulary(self) -> int:
+        return self.backend.get_vocab_size()
+
+    def save(self, folder: Path) -> None:
+        """Raises OSError."""
+        save_tokenizer(folder, self.backend, END_OF_TEXT, self.unknown)
+
+
+def train(kind: TrainedKind, texts: Iterable[str], vocabulary: int, told: Told) -> Trained:
+    """A tokenizer of `vocabulary` tokens, or fewer if `texts` support no more.
+
+    Raises TOKENIZER_TRAIN_FAILED, and what `texts` or `told` raise.
+    """
+    counted = _counted(texts, told)
+    try:
+        return Trained(*_TRAINERS[kind](counted, vocabulary))
+    except Exception as error:
+        if type(error) is not Exception:  # only the library raises bare ones
+            raise
+        raise SpotterError(
+            Code.TOKENIZER_TRAIN_FAILED, f"no {kind} tokenizer came of this text: {error}", field="tokenizer"
+        ) from error
+
+
+def made_for(
+    home: Home, key: str, kind: TrainedKind, texts: Iterable[str], vocabulary: int, told: Told, *, fewer: bool = True
+) -> FastTokenizer:
+    """The tokenizer that a run trains for itself on `texts`, or that an earlier one left.
+
+    `key` stands for the content of `texts`: the same key, kind and vocabulary are trained once.
+    Raises TOKENIZER_TRAIN_FAILED, also for `fewer` tokens than asked unless that is fine; OSError; and what `texts`
+    or `told` raise.
+    """
+    settings = json.dumps({"kind": kind, "version": _VERSION, "vocabulary": vocabulary, "texts": key})
+    folder = home.tokenizer(f"{kind}-{hashlib.sha256(settings.encode()).hexdigest()[:16]}")
+    if problems_with_sums(folder):
+        made = train(kind, texts, vocabulary, told)
+        with suppress(FileExistsError), new_folder(folder, makes_way=problems_with_sums) as aside:
+            made.save(aside)  # unless another run has done so meanwhile, with the same content
+            write_sums(aside)
+    tokenizer = open_fast(folder)
+    if tokenizer.vocabulary < vocabulary and not fewer:
+        raise too_large(vocabulary, tokenizer.vocabulary)
+    return tokenizer
+
+
+def _bpe(texts: Iterator[str], vocabulary: int) -> tuple[Tokenizer, None]:
+    tokenizer = _byte_level(models.BPE())
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocabulary,
+        min_frequency=_LEAST_OFTEN,
+        special_tokens=[END_OF_TEXT],
+        initial_alphabet=_BYTES,
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    return tokenizer, None
+
+
+def _unigram(texts: Iterator[str], vocabulary: int) -> tuple[Tokenizer, None]:
+    tokenizer = _byte_level(models.Unigram())
+    trainer = trainers.UnigramTrainer(
+        vocab_size=vocabulary, special_tokens=[END_OF_TEXT], initial_alphabet=_BYTES, show_progress=False
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    return tokenizer, None
+
+
+def _byte_level(model: models.Model) -> Tokenizer:
+    """Any text can be written, nothing is unknown, and what was written comes back as it was."""
+    tokenizer = Tokenizer(model)
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    return tokenizer
+
+
+def _wordpiece(texts: Iterator[str], vocabulary: int) -> tuple[Tokenizer, str]:
+    """As BERT's, with upper case and accents kept. White space is not."""
+    tokenizer = Tokenizer(models.WordPiece(unk_token=UNKNOWN))
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=False, strip_accents=False)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.decoder = decoders.WordPiece()
+    trainer = trainers.WordPieceTrainer(
+        vocab_size=vocabulary,
+        min_frequency=_LEAST_OFTEN,
+        special_tokens=[END_OF_TEXT, UNKNOWN],
+        limit_alphabet=vocabulary // 4,  # each character may need two tokens: one to begin a word, one to go on
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    return tokenizer, UNKNOWN
+
+
+def _sentencepiece(texts: Iterator[str], vocabulary: int) -> tuple[Tokenizer, str]:
+    from trainer_core.tokenizers import sentencepiece
+
+    return sentencepiece.train(texts, vocabulary)
+
+
+_TRAINERS: dict[TrainedKind, Callable[[Iterator[str], int], tuple[Tokenizer, str | None]]] = {
+    "bpe": _bpe,
+    "unigram": _unigram,
+    "wordpiece": _wordpiece,
+    "sentencepiece": _sentencepiece,
+}
+
+
+def _counted(texts: Iterable[str], told: Told) -> Iterator[str]:
+    taken = 0
+    for text in texts:
+        for piece in _pieces(text):
+            taken += len(piece)
+            yield piece
+            told(taken)
+
+
+def _pieces(text: str) -> Iterator[str]:
+    """A long text in parts, so that every core gets some: each ends with a line if there is one to end with."""
+    start = 0
+    while len(text) - start > PIECE:
+        end = text.rfind("\n", start, start + PIECE) + 1 or start + PIECE
+        yield text[start:end]
+        start = end
+    yield text[start:] if start else text
