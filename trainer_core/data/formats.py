@@ -1,8 +1,4 @@
-"""From a file's text to documents, by kind of file. Pure: text in, documents out.
-
-A table (CSV, or JSON objects) needs one column of prose. It is found by its name, else it is the column with the
-longest prose; a table of numbers and labels has none and is refused.
-"""
+"""Which files can be read, by the ending of their name. Light: chat asks it before anything is downloaded."""
 
 from __future__ import annotations
 
@@ -17,10 +13,45 @@ from typing import Literal, get_args
 
 from trainer_core.errors import Code, SpotterError
 
-Kind = Literal["txt", "md", "csv", "json", "jsonl"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
-VERSION = 1
+Format = Literal["txt", "md", "csv", "tsv", "json", "jsonl", "parquet"]
+"""How a file that is not packed is written."""
+
+FORMATS: tuple[Format, ...] = get_args(Format)
+KINDS: tuple[str, ...] = (*FORMATS, "zip")
+"""Endings of the files that can be read; each of `FORMATS` also with `.gz` after it."""
+VERSION = 2
 """Grows when the same file comes to be read as other documents."""
+
+GZIP = ".gz"
+
+
+def kind_of(filename: str) -> str:
+    """The kind that the name's ending says: `txt`, `jsonl.gz`, `zip`, ... Raises CORPUS_UNREADABLE for any other."""
+    kind = known_kind(filename)
+    if kind is None:
+        known = ", ".join(f".{name}" for name in FORMATS)
+        ending = Path(filename).suffix.lower() or "a name without an ending"
+        raise SpotterError(
+            Code.CORPUS_UNREADABLE,
+            f"{ending} is not a kind that can be read; give one of {known} (each also as {GZIP}), or a .zip of them",
+            field="file",
+            next_step=f"Save it as one of {known}, or put such files into a .zip.",
+        )
+    return kind
+
+
+def known_kind(filename: str) -> str | None:
+    """The kind that the name's ending says; None if it is none of those that are known."""
+    name = Path(filename).name.lower()
+    stem = name.removesuffix(GZIP)
+    for kind in FORMATS if name.endswith(GZIP) else KINDS:
+        if stem.endswith(f".{kind}") and stem != f".{kind}":
+            return f"{kind}{name[len(stem) :]}"
+    return None
+
+
+# What follows is read by corpus.py only, until it goes.
+Kind = str
 
 _COLUMNS = ("text", "content", "body", "document", "article", "message", "review", "comment", "description", "sentence")
 _PROSE = 20
@@ -35,16 +66,6 @@ class Parsed:
 
     documents: tuple[str, ...]
     text_column: str | None
-
-
-def kind_of(filename: str) -> Kind:
-    """The kind that the name's ending says. Raises CORPUS_UNREADABLE for any other ending."""
-    ending = Path(filename).suffix.lower()
-    for kind in KINDS:
-        if ending == f".{kind}":
-            return kind
-    known = ", ".join(f".{kind}" for kind in KINDS)
-    raise _unreadable(f"{ending or 'a name without an ending'} is not a kind that can be read; give one of {known}")
 
 
 def decode(data: bytes) -> str:
@@ -62,6 +83,8 @@ def parse(kind: Kind, text: str) -> Parsed:
     """The documents in `text`. Raises CORPUS_UNREADABLE, naming the line where there is one."""
     if kind in ("txt", "md"):
         return _kept([text], None)
+    if kind not in ("csv", "json", "jsonl"):
+        raise _unreadable(f".{kind} files cannot be read yet")
     records = _csv(text) if kind == "csv" else _json(text) if kind == "json" else _jsonl(text)
     parsed = _from_records(records)
     try:
