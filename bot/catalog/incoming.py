@@ -3,9 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import shutil
+import time
 from dataclasses import dataclass
 from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from trainer_core.atomic import write_atomic
+from trainer_core.layout import Home
+from trainer_core.tasks.orders import AddDataset, FileSource, LocalSource
+
+_PENDING = "pending.json"
+_KEPT_FOR = 86400.0
+"""Seconds that a question may wait for its answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,3 +37,70 @@ class Incoming:
     async def discard(self) -> None:
         """Nobody wants it any more. Does nothing if it is gone, or moved to where it belongs. Raises nothing."""
         await asyncio.to_thread(shutil.rmtree, self.folder, ignore_errors=True)
+
+
+class Pending(BaseModel):
+    """An order that waits for the person to choose a column."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    order: AddDataset
+    columns: tuple[str, ...]
+
+    @property
+    def filename(self) -> str:
+        """What the person knows it by."""
+        match self.order.source:
+            case FileSource(filename=filename):
+                return filename
+            case LocalSource(path=path):
+                return path.name
+            case source:
+                return source.name
+
+
+def is_tokenizer(filename: str) -> bool:
+    """Whether a file called so is a tokenizer rather than a text."""
+    name = filename.lower()
+    return name == "tokenizer.json" or name.endswith(".model")
+
+
+def make_place(home: Home, filename: str) -> Incoming:
+    """A place for a file. Raises OSError."""
+    folder = home.incoming / secrets.token_hex(8)
+    folder.mkdir(parents=True)
+    return Incoming(folder, filename)
+
+
+def keep(home: Home, pending: Pending) -> str:
+    """Keep an order for a day, beside the file it is about. Returns what stands for it. Raises OSError."""
+    source = pending.order.source
+    folder = source.path.parent if isinstance(source, FileSource) else make_place(home, pending.filename).folder
+    write_atomic(folder / _PENDING, pending.model_dump_json().encode())
+    return folder.name
+
+
+def find_pending(home: Home, pending: str) -> tuple[Incoming, Pending] | None:
+    """What was kept; None if it is not there, or `pending` cannot stand for anything."""
+    if len(pending) != 16 or not pending.isalnum():
+        return None
+    folder = home.incoming / pending
+    try:
+        kept = Pending.model_validate_json((folder / _PENDING).read_bytes())
+    except (OSError, ValidationError):
+        return None
+    return Incoming(folder, kept.filename), kept
+
+
+def sweep(home: Home, *, abandoned: bool) -> None:
+    """Remove what has waited for a day; and, if uploads are `abandoned`, all that does not wait for an answer.
+
+    For the bot that has the home folder, and nobody else. Raises OSError.
+    """
+    if not home.incoming.is_dir():
+        return
+    for folder in list(home.incoming.iterdir()):
+        pending = folder / _PENDING
+        old = pending.is_file() and pending.stat().st_mtime < time.time() - _KEPT_FOR
+        if old or (abandoned and not pending.is_file()):
+            shutil.rmtree(folder, ignore_errors=True)

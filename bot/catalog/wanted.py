@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bot.catalog.incoming import Incoming
 from trainer_core.data.card import Preprocessing
@@ -20,7 +20,7 @@ class Wanted:
     """Wished for; else made from the source's."""
     column: str | None = None
     """The one that holds the text; else it is found, or asked for."""
-    preprocessing: Preprocessing = Preprocessing()
+    preprocessing: Preprocessing = field(default_factory=Preprocessing)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,65 @@
+"""The data sets that ship with Spotter: each made once, when somebody first needs it, for all who wait for it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from bot.catalog.tasks import Tasks
+from trainer_core.data import catalog
+from trainer_core.data.card import DatasetCard
+from trainer_core.layout import Home
+from trainer_core.tasks.orders import AddDataset, Added, BuiltinSource, Progress
+
+log = logging.getLogger(__name__)
+
+
+class Builtins:
+    def __init__(self, home: Home, tasks: Tasks) -> None:
+        self._home = home
+        self._tasks = tasks
+        self._making: dict[str, asyncio.Task[DatasetCard]] = {}
+
+    async def begin(self) -> None:
+        """Have those made that are not there, without waiting for them."""
+        for name in catalog.BUILTINS:
+            if await asyncio.to_thread(catalog.find_card, self._home, name) is None:
+                self._make(name)
+
+    async def close(self) -> None:
+        """Wait for those under way: their tasks have been ended."""
+        await asyncio.gather(*self._making.values(), return_exceptions=True)
+
+    async def card(self, name: str) -> DatasetCard:
+        """The card of a built-in data set, made first if need be. Raises SpotterError."""
+        card = await asyncio.to_thread(catalog.find_card, self._home, name)
+        if card is None:
+            # Who waits for it may be cancelled; others need it, too.
+            card = await asyncio.shield(self._make(name))
+        return card
+
+    async def cards(self) -> list[DatasetCard]:
+        """All of them, but for those that cannot be made."""
+        made = await asyncio.gather(*map(self.card, catalog.BUILTINS), return_exceptions=True)
+        return [card for card in made if isinstance(card, DatasetCard)]
+
+    def _make(self, name: str) -> asyncio.Task[DatasetCard]:
+        async def make() -> DatasetCard:
+            order = AddDataset(home=self._home.path, source=BuiltinSource(name=name), added_by="", name=name)
+            added = await self._tasks.perform(order, _nobody)
+            assert isinstance(added, Added), "what is built in needs no choice"
+            return added.card
+
+        def forget(task: asyncio.Task[DatasetCard]) -> None:
+            del self._making[name]
+            if not task.cancelled() and (error := task.exception()):
+                log.error("%s could not be made: %s", name, error)
+
+        if name not in self._making:
+            self._making[name] = asyncio.create_task(make(), name=f"make {name}")
+            self._making[name].add_done_callback(forget)
+        return self._making[name]
+
+
+def _nobody(_: Progress) -> None:
+    """Nobody wants to know."""
