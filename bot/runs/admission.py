@@ -7,6 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from random import Random
 
+from bot.catalog.catalog import Catalog
+from bot.catalog.tasks import Told
+from bot.catalog.wanted import Wanted
 from bot.runs import again, intake, views
 from bot.runs.again import Carried
 from bot.runs.announce import Announce, Change
@@ -17,8 +20,8 @@ from bot.runs.names import new_name
 from bot.runs.slots import choose
 from bot.store import runs as rows
 from bot.store.db import Database, Transaction
-from trainer_core.data import corpus
-from trainer_core.data.corpus import DatasetCard
+from trainer_core.data import catalog as folders
+from trainer_core.data.card import DatasetCard
 from trainer_core.errors import Code, SpotterError
 from trainer_core.layout import Home
 from trainer_core.spec import RunSpec
@@ -43,38 +46,42 @@ class Admission:
         self,
         database: Database,
         home: Home,
+        catalog: Catalog,
         announce: Announce,
         dispatch: Dispatch,
         *,
-        upload_limit: int,
         queued_cap: int,
         now: Callable[[], float],
         random: Random,
     ) -> None:
-        """`upload_limit` is the most bytes an attached file may have, `queued_cap` the most runs one person may have
-        waiting.
-        """
+        """`queued_cap` is the most runs one person may have waiting."""
         self._database = database
         self._home = home
+        self._catalog = catalog
         self._announce = announce
         self._dispatch = dispatch
-        self._upload_limit = upload_limit
         self._queued_cap = queued_cap
         self._now = now
         self._random = random
         self._retrying = asyncio.Lock()
 
-    async def submit(self, person: Person, submission: Submission, request_key: str | None = None) -> Submitted:
+    async def submit(
+        self, person: Person, submission: Submission, request_key: str | None = None, told: Told | None = None
+    ) -> Submitted:
         """See `RunService.submit`."""
-        if request_key is not None and (earlier := await self._by_request(request_key)):
-            return earlier
         try:
-            return await self._accept(person, submission, request_key)
-        except SpotterError:
-            # The same request, made twice at once, may have been accepted meanwhile: its name is taken then.
             if request_key is not None and (earlier := await self._by_request(request_key)):
                 return earlier
-            raise
+            try:
+                return await self._accept(person, submission, request_key, told)
+            except SpotterError:
+                # The same request, made twice at once, may have been accepted meanwhile: its name is taken then.
+                if request_key is not None and (earlier := await self._by_request(request_key)):
+                    return earlier
+                raise
+        finally:
+            if submission.file is not None:
+                await submission.file.discard()
 
     async def retry(self, person: Person, name: str, request_key: str | None = None) -> Submitted:
         """See `RunService.retry`."""
@@ -87,7 +94,7 @@ class Admission:
                 again.check(old)
                 await self.check_cap(tx, person.id)
             self._check_device(old.spec)
-            card = await asyncio.to_thread(intake.taken_in, self._home, person, old.name, old.spec)
+            card = await self._same_data(person, old)
             with intake.full_disk_told("the run was not tried again"):
                 carried = await asyncio.to_thread(again.carry_over, self._home.run(old.name))
                 try:
@@ -107,8 +114,14 @@ class Admission:
                 next_step="Take one out of the queue with `/trainer stop`, or wait until one starts.",
             )
 
-    async def _accept(self, person: Person, submission: Submission, request_key: str | None) -> Submitted:
-        draft, priority = intake.draft(submission), intake.priority(person, submission)
+    async def _accept(
+        self, person: Person, submission: Submission, request_key: str | None, told: Told | None
+    ) -> Submitted:
+        named, vocabulary = submission.tokenizer, submission.vocabulary
+        tokenizer = None
+        if named is not None or vocabulary is not None:
+            tokenizer = await self._catalog.tokenizer_spec(person, named or "auto", vocabulary)
+        draft, priority = intake.draft(submission, tokenizer), intake.priority(person, submission)
         self._check_device(draft)
         async with self._database.snapshot() as tx:
             await self.check_cap(tx, person.id)
@@ -116,7 +129,8 @@ class Admission:
         taken |= await asyncio.to_thread(self._home.run_names)
         if draft.name in taken:
             raise _taken(draft.name)
-        card = await asyncio.to_thread(intake.take_in, self._home, person, submission, self._upload_limit)
+        card = await self._data_of(person, submission, told)
+        intake.check_fits(card, draft)
         name = draft.name or new_name(taken, self._random)
         now = self._now()
         run = Run(
@@ -157,8 +171,25 @@ class Admission:
             await asyncio.to_thread(carried.become, self._home.run(name))
             return replace(submitted, resumes_from=carried.step)
 
+    async def _data_of(self, person: Person, submission: Submission, told: Told | None) -> DatasetCard:
+        """The data set to train on, taken in first if it comes as a file."""
+        if submission.file is not None:
+            return (await self._catalog.take_in(person, Wanted(submission.file), told)).card
+        assert submission.data is not None, "one of them was given"
+        return await self._catalog.find(person, submission.data)
+
+    async def _same_data(self, person: Person, old: Run) -> DatasetCard:
+        """The data set that `old` was to train on, for another run of this person's. Raises SpotterError."""
+        wanted = old.spec.data
+        card = next((card for card in await self._catalog.datasets(person) if card.name == wanted.dataset), None)
+        if card is None or wanted.sha256 not in ("", card.content):
+            raise intake.no_longer_there(old.name, wanted.dataset)
+        return card
+
     async def _queue(self, tx: Transaction, run: Run, card: DatasetCard, request_key: str | None) -> Submitted:
         await self.check_cap(tx, run.owner_id)
+        # It may have been deleted while it was looked for and this transaction was waited for.
+        await asyncio.to_thread(folders.read_card, self._home, card.name)
         await rows.insert(tx, run, request_key)
         await rows.add_watcher(tx, run.name, run.owner_id, run.created_at)
         await self._announce(tx, Change(run, run))
@@ -176,7 +207,7 @@ class Admission:
             run = await rows.find_by_request(tx, request_key)
             if run is None:
                 return None
-            card = await asyncio.to_thread(corpus.read_card, self._home, run.spec.data.dataset)
+            card = await asyncio.to_thread(folders.read_card, self._home, run.spec.data.dataset)
             return await self._submitted(tx, run, card)
 
     async def _submitted(self, tx: Transaction, run: Run, card: DatasetCard) -> Submitted:

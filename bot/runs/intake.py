@@ -1,4 +1,4 @@
-"""What a person hands in to be trained, checked and made into a spec and a data set."""
+"""What a person hands in to be trained, checked and made into a spec."""
 
 from __future__ import annotations
 
@@ -9,11 +9,9 @@ from typing import Literal
 
 from bot.catalog.incoming import Incoming
 from trainer_core import disk
-from trainer_core.data import corpus
-from trainer_core.data.corpus import DatasetCard
+from trainer_core.data.card import DatasetCard
 from trainer_core.errors import Code, SpotterError
-from trainer_core.layout import Home
-from trainer_core.spec import RunSpec, parse_spec
+from trainer_core.spec import RunSpec, TokenizerSpec, parse_spec
 
 Priority = Literal["low", "normal", "high"]
 PRIORITIES: dict[Priority, int] = {"low": -1, "normal": 0, "high": 1}
@@ -45,7 +43,7 @@ class Submission:
     """Further fields of `RunSpec`."""
 
 
-def draft(submission: Submission) -> RunSpec:
+def draft(submission: Submission, tokenizer: TokenizerSpec | None = None) -> RunSpec:
     """The submission as a spec whose data set is still open. Raises SpotterError naming every wrong field."""
     raw: dict[str, object] = {
         **(submission.overrides or {}),
@@ -55,12 +53,17 @@ def draft(submission: Submission) -> RunSpec:
     }
     if submission.model is not None:
         raw["model"] = dict(submission.model)
-    return parse_spec(raw)
+    drafted = parse_spec(raw)
+    if (submission.file is None) == (submission.data is None):
+        none = submission.file is None
+        says = "name a data set, or attach a file to train on" if none else "give a data set's name or a file, not both"
+        raise SpotterError(Code.CONFIG_INVALID, says, field="data")
+    return drafted if tokenizer is None else drafted.model_copy(update={"tokenizer": tokenizer})
 
 
 def complete(drafted: RunSpec, card: DatasetCard, name: str) -> RunSpec:
     """The spec with its data set and its name."""
-    data = drafted.data.model_copy(update={"dataset": card.name, "sha256": card.sha256})
+    data = drafted.data.model_copy(update={"dataset": card.name, "sha256": card.content})
     return drafted.model_copy(update={"data": data, "name": name})
 
 
@@ -73,30 +76,25 @@ def priority(person: Person, submission: Submission) -> int:
     return PRIORITIES[submission.priority]
 
 
-def usable(home: Home, person: Person) -> list[DatasetCard]:
-    """The data sets the person may train on: built-in ones and their own."""
-    builtin = [corpus.add_builtin(home, name) for name in corpus.BUILTINS]
-    return builtin + [card for card in corpus.list_cards(home) if card.added_by == str(person.id)]
-
-
-def take_in(home: Home, person: Person, submission: Submission, limit: int) -> DatasetCard:
-    """The data set to train on, taken in first if it comes as a file of at most `limit` bytes. Raises SpotterError."""
-    with full_disk_told("nothing was taken in"):
-        return _data_of(home, person, submission, limit)
-
-
-def taken_in(home: Home, person: Person, run: str, spec: RunSpec) -> DatasetCard:
-    """The data set that `run` was to train on, for another run of this person's. Raises SpotterError."""
-    wanted = spec.data.dataset
-    card = next((card for card in usable(home, person) if card.name == wanted), None)
-    if card is None or spec.data.sha256 not in ("", card.sha256):
+def check_fits(card: DatasetCard, spec: RunSpec) -> None:
+    """Raises SpotterError if the model cannot be trained on what the data set holds."""
+    if card.kind != "text":
         raise SpotterError(
-            Code.CORPUS_NOT_FOUND,
-            f"the data set `{wanted}`, on which `{run}` trained, is not among yours, or not what it was",
-            field="run",
-            next_step="Start a new run on a data set of yours with `/trainer train`.",
+            Code.MODEL_INCOMPATIBLE,
+            f"`{card.name}` holds pictures, and {spec.model.family} learns from text",
+            field="data",
+            next_step="Pick a data set of text.",
         )
-    return card
+
+
+def no_longer_there(run: str, dataset: str) -> SpotterError:
+    """The error for a run that cannot be tried again for want of its data set."""
+    return SpotterError(
+        Code.CORPUS_NOT_FOUND,
+        f"the data set `{dataset}`, on which `{run}` trained, is not among yours, or not what it was",
+        field="run",
+        next_step="Start a new run on a data set of yours with `/trainer train`.",
+    )
 
 
 @contextmanager
@@ -109,19 +107,3 @@ def full_disk_told(outcome: str) -> Iterator[None]:
             raise
         said = disk.complaint(error)
         raise SpotterError(Code.DISK_FULL, f"{said[:1].upper()}{said[1:]}: {outcome}.") from error
-
-
-def _data_of(home: Home, person: Person, submission: Submission, limit: int) -> DatasetCard:
-    if submission.file is not None and submission.data is not None:
-        raise SpotterError(Code.CONFIG_INVALID, "give a data set's name or a file, not both", field="data")
-    if submission.file is not None:
-        return corpus.add_file(
-            home, submission.file.filename, submission.file.data, added_by=str(person.id), limit=limit
-        )
-    if submission.data is None:
-        raise SpotterError(Code.CONFIG_INVALID, "name a data set, or attach a file to train on", field="data")
-    wanted = submission.data.strip().lower()
-    cards = {card.name: card for card in usable(home, person)}
-    if wanted not in cards:
-        raise corpus.not_found(submission.data.strip(), list(cards))
-    return cards[wanted]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable, Collection
 from dataclasses import replace
 from random import Random
 
-from bot.runs import intake, views
+from bot.catalog.catalog import Catalog
+from bot.catalog.tasks import Told
+from bot.runs import views
 from bot.runs.admission import Admission, Submitted
 from bot.runs.announce import Announce, Change
 from bot.runs.dispatch import Dispatch
@@ -17,7 +18,6 @@ from bot.runs.model import Run, RunState, RunStatus
 from bot.runs.stalls import Choice
 from bot.store import runs as rows
 from bot.store.db import Database, Transaction
-from trainer_core.data.corpus import DatasetCard
 from trainer_core.errors import Code, SpotterError
 from trainer_core.layout import Home
 
@@ -29,39 +29,39 @@ class RunService:
         self,
         database: Database,
         home: Home,
+        catalog: Catalog,
         announce: Announce,
         dispatch: Dispatch,
         *,
-        upload_limit: int,
         queued_cap: int = 20,
         now: Callable[[], float] = time.time,
         random: Random | None = None,
     ) -> None:
-        """`upload_limit` is the most bytes an attached file may have, `queued_cap` the most runs one person may have
-        waiting.
-        """
+        """`queued_cap` is the most runs one person may have waiting."""
         self._database = database
-        self._home = home
         self._announce = announce
         self._dispatch = dispatch
         self._now = now
         self._admission = Admission(
             database,
             home,
+            catalog,
             announce,
             dispatch,
-            upload_limit=upload_limit,
             queued_cap=queued_cap,
             now=now,
             random=random or Random(),  # noqa: S311 names are not secrets
         )
 
-    async def submit(self, person: Person, submission: Submission, request_key: str | None = None) -> Submitted:
+    async def submit(
+        self, person: Person, submission: Submission, request_key: str | None = None, told: Told | None = None
+    ) -> Submitted:
         """Queue a run. The same `request_key` again is the same run, not a second one.
 
-        Raises SpotterError, with nothing changed, if anything about the submission is wrong.
+        A file is taken in first, which may take minutes: `told` hears how that gets on. It is no longer the caller's
+        from here on. Raises SpotterError, with nothing changed, if anything about the submission is wrong.
         """
-        return await self._admission.submit(person, submission, request_key)
+        return await self._admission.submit(person, submission, request_key, told)
 
     async def retry(self, person: Person, name: str, request_key: str | None = None) -> Submitted:
         """Queue a new run of what one that failed or was stopped was to do, from that one's newest checkpoint.
@@ -202,10 +202,6 @@ class RunService:
                 found += await rows.in_states(tx, GOING)
         names = dict.fromkeys(run.name for run in found if run.state in states)
         return [name for name in names if typed.strip().lower() in name][:limit]
-
-    async def datasets(self, person: Person) -> list[DatasetCard]:
-        """The data sets the person may train on: built-in ones and their own."""
-        return await asyncio.to_thread(intake.usable, self._home, person)
 
     async def _status(self, tx: Transaction, run: Run) -> RunStatus:
         dispatch = self._dispatch
