@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from bot import shutdown
+from bot.catalog.catalog import Catalog
 from bot.chat.access import Access
 from bot.chat.client import SpotterClient, point_at
 from bot.chat.connection import TokenRefusedError, stay_connected
@@ -24,6 +25,7 @@ from bot.config import Settings, SettingsError
 from bot.runs.dispatcher import Dispatcher
 from bot.runs.gpus import chosen, list_gpus
 from bot.runs.local import LocalPool
+from bot.runs.record import Record
 from bot.runs.service import RunService
 from bot.runs.slots import Slot, share
 from bot.runs.watchdog import Watchdog
@@ -49,6 +51,7 @@ class Spotter:
 
     database: Database
     pool: LocalPool
+    catalog: Catalog
     service: RunService
     client: SpotterClient
     sender: Sender
@@ -73,10 +76,16 @@ async def spotter(settings: Settings) -> AsyncIterator[Spotter]:
         watchdog = Watchdog(database, pool, outbox, floor=settings.stall_minutes * 60)
         dispatcher = Dispatcher(database, pool, outbox, watchdog, running_cap=settings.running_per_person)
         stack.push_async_callback(within, "dispatcher", dispatcher.close)
-        limit = int(settings.attachment_mb * 2**20)
-        service = RunService(
-            database, home, outbox, dispatcher, upload_limit=limit, queued_cap=settings.queued_per_person
+        upload_limit = int(settings.attachment_mb * 2**20)
+        catalog = Catalog(
+            home,
+            Record(database),
+            upload_limit=upload_limit,
+            corpus_limit=int(settings.corpus_gb * 2**30),
+            data_dirs=settings.data_dirs,
         )
+        stack.push_async_callback(within, "catalog", catalog.close)
+        service = RunService(database, home, catalog, outbox, dispatcher, queued_cap=settings.queued_per_person)
 
         plotter = Plotter()
         stack.push_async_callback(within, "plotter", plotter.close)
@@ -85,10 +94,10 @@ async def spotter(settings: Settings) -> AsyncIterator[Spotter]:
         access = Access(owner_id, settings.allowed_user_ids)
         client = SpotterClient(
             service=service,
+            catalog=catalog,
             access=access,
             plotter=plotter,
             guilds=settings.guilds,
-            upload_limit=limit,
             read_mark=lambda key: marks.read(database, key),
             write_mark=lambda key, value: marks.write(database, key, value),
             tell_missed=lambda user_id, tell: tell_missed(database, user_id, due.set, tell),
@@ -96,7 +105,9 @@ async def spotter(settings: Settings) -> AsyncIterator[Spotter]:
         stack.push_async_callback(within, "gateway", client.close)
         sender = Sender(database, client, plotter, service.status_for_view, due, serves=access.serves)
         backup = HourlyBackup(home.database)
-        schedule = Schedule(database, outbox, heartbeat_minutes=settings.heartbeat_minutes, back_up=backup)
+        schedule = Schedule(
+            database, outbox, heartbeat_minutes=settings.heartbeat_minutes, back_up=backup, sweep=catalog.sweep
+        )
         stack.push_async_callback(within, "schedule", schedule.close)
 
         def checks() -> Mapping[str, bool]:
@@ -107,6 +118,7 @@ async def spotter(settings: Settings) -> AsyncIterator[Spotter]:
 
         await pool.start()
         await dispatcher.start()
+        await catalog.start()
         schedule.start()
         try:
             await health.start()
@@ -115,7 +127,7 @@ async def spotter(settings: Settings) -> AsyncIterator[Spotter]:
                 f"SPOTTER_HEALTH_PORT: port {settings.health_port} is taken; set another one, or 0 for any."
             ) from error
         log.info("home %s, health %s", home.path, health.address)
-        yield Spotter(database, pool, service, client, sender, health, token)
+        yield Spotter(database, pool, catalog, service, client, sender, health, token)
 
 
 async def serve(settings: Settings) -> None:
@@ -132,6 +144,8 @@ async def serve(settings: Settings) -> None:
         log.info("stopping after %.0f s; runs go on", time.monotonic() - began)
         # Nothing new comes in once nobody reads from the gateway; answers go out by other ways.
         await within("connection", partial(_cancelled, gateway))
+        # Who waits for a file to be taken in is told, instead of waited for.
+        await within("catalog", parts.catalog.close)
         await shutdown.finish_under_way()
         await within("sender", partial(_cancelled, sender))
         signalled.cancel()

@@ -81,6 +81,10 @@ class Settings(BaseSettings):
     """Minutes between summaries of a run in progress; 0 for none."""
     attachment_mb: float = Field(default=10.0, gt=0, le=500)
     """Largest attached file, in MiB."""
+    data_dirs: Annotated[tuple[Path, ...], NoDecode] = ()
+    """Folders, separated by commas, whose texts everybody who may train here may take in where they lie."""
+    corpus_gb: float = Field(default=8.0, gt=0, le=1024)
+    """Most that a data set's source may hold once it is unpacked, in GiB."""
     guilds: bool = False
     """Whether commands may be used in servers too; replies there are only visible to who asks."""
     health_port: int = Field(default=8710, ge=0, le=65535)
@@ -95,12 +99,14 @@ class Settings(BaseSettings):
     @field_validator("home")
     @classmethod
     def _expanded(cls, value: Path) -> Path:
-        try:
-            return value.expanduser()
-        except RuntimeError as error:
-            raise ValueError("there is no such user's home folder; write the whole path") from error
+        return _expanded(value)
 
-    @field_validator("allowed_user_ids", mode="before")
+    @field_validator("data_dirs")
+    @classmethod
+    def _all_expanded(cls, value: tuple[Path, ...]) -> tuple[Path, ...]:
+        return tuple(map(_expanded, value))
+
+    @field_validator("allowed_user_ids", "data_dirs", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
@@ -165,6 +171,14 @@ def load_settings(**overrides: object) -> Settings:
     if wrong:
         raise SettingsError(" ".join(wrong))
     return settings
+
+
+def _expanded(path: Path) -> Path:
+    """The path with `~` written out. Raises ValueError."""
+    try:
+        return path.expanduser()
+    except RuntimeError as error:
+        raise ValueError("there is no such user's home folder; write the whole path") from error
 
 
 def _unknown() -> Iterator[str]:

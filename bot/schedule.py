@@ -23,6 +23,8 @@ _LOOK_EVERY = 15.0
 """Seconds between looks for summaries that are due, and at the clock."""
 _BACKUP_EVERY = 300.0
 """Seconds between looks whether a backup is due. A machine that sleeps may be awake for minutes only."""
+_SWEEP_EVERY = 3600.0
+"""Seconds between sweeps of what nobody came back to."""
 _SET = 60.0
 """Seconds by which the wall clock has to run away from the steady one to count as set."""
 
@@ -45,7 +47,8 @@ class _Every(BaseTrigger):  # type: ignore[misc]  # apscheduler has no types
 
 
 class Schedule:
-    """Summaries of runs, and backups. What comes how often is for the work to say; here it is only asked often enough.
+    """Summaries of runs, backups, and sweeps of uploads. What comes how often is for the work to say; here it is only
+    asked often enough.
 
     apscheduler goes by the wall clock: were that set back a day, it would do nothing for a day. So the clock is
     watched, and once it was set, everything is scheduled anew. To have slept looks the same: the steady clock stands
@@ -59,15 +62,19 @@ class Schedule:
         *,
         heartbeat_minutes: float,
         back_up: Callable[[], Awaitable[object]],
+        sweep: Callable[[], Awaitable[object]],
         look_every: float = _LOOK_EVERY,
         now: Callable[[], float] = time.time,
         steady: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`back_up` is called soon, and then every few minutes, due or not; what it raises is logged."""
+        """`back_up` is called soon, and then every few minutes, due or not, and `sweep` every hour; what they raise is
+        logged.
+        """
         self._database = database
         self._outbox = outbox
         self._period = heartbeat_minutes * 60
         self._back_up = back_up
+        self._sweep = sweep
         self._look_every = look_every
         self._now = now
         self._steady = steady
@@ -93,6 +100,7 @@ class Schedule:
         if self._period:
             self._repeat("summaries", self.summaries, self._look_every)
         self._repeat("backup", self.backup, _BACKUP_EVERY)
+        self._repeat("sweep", self.sweep, _SWEEP_EVERY)
 
     def _repeat(self, name: str, work: Callable[[], Coroutine[None, None, None]], seconds: float) -> None:
         """Have `work` done soon, and then every so many seconds."""
@@ -148,3 +156,11 @@ class Schedule:
         except Exception:
             # A full disk, say. Nothing else is hurt, and the next look tries again.
             log.exception("the database was not backed up; trying again in a few minutes")
+
+    async def sweep(self) -> None:
+        """Remove what nobody came back to."""
+        try:
+            await self._sweep()
+        except Exception:
+            # A folder that cannot be read, say: it is only room that is lost.
+            log.exception("nothing was swept; trying again in an hour")
