@@ -1,121 +1,210 @@
-"""The hold-out: which text is never trained upon. Pure, and the same for the same text and seed.
+"""The hold-out: which text is never trained upon. The same for the same text and seed.
 
-Text is held out by block, a few paragraphs long, so that even a single document can be split. Real corpora repeat
-themselves, and a repeated passage on both sides would make the held-out loss flatter than it is: identical blocks
-go to the same side, and a long paragraph or long line that is held out is taken out of the training text wherever
-else it is. Short lines (headings, one-line examples) recur in any text of a kind and may stand on both sides, even
-many in a row, where no blank line makes a paragraph of them.
+What is held out is a document, or, where documents are long for the size of the corpus, a block of a few paragraphs.
+Real corpora repeat themselves, and a repeated passage on both sides would make the held-out loss flatter than it is:
+identical documents and blocks go to the same side, and a long paragraph or long line that is held out is taken out of
+the training text wherever else it is. Short lines (headings, one-line examples) recur in any text of a kind and may
+stand on both sides, even many in a row, where no blank line makes a paragraph of them.
+
+The text is read twice, a piece at a time; what is kept of it in memory is a few numbers for each document or block.
 """
 
 from __future__ import annotations
 
 import hashlib
-import re
-from collections import defaultdict
-from collections.abc import Iterable, Sequence, Set
+from array import array
+from collections.abc import Callable, Iterator, Set
+from contextlib import suppress
 from dataclasses import dataclass
-from itertools import groupby
+from pathlib import Path
+from typing import BinaryIO
 
-_LARGEST_BLOCK = 3_000
-_SMALLEST_BLOCK = 100
-_BLOCKS = 20
-"""A short text is still cut into about this many blocks."""
-_LONG = 80
-"""Characters of words."""
-VERSION = 2
+import numpy as np
+from numpy.typing import NDArray
+
+from trainer_core.data.blocks import blocks, is_rule, long_parts
+from trainer_core.data.documents import Documents
+from trainer_core.data.spans import PIECE, Spans, pieces_of, read
+from trainer_core.folders import new_folder
+
+VERSION = 3
 """Grows when the same text comes to be split in another way."""
+
+_MOST = 16 * 2**20
+"""Bytes held out; more would tell nothing more."""
+_SMALLEST_BLOCK, _LARGEST_BLOCK = 100, 3_000
+_TRAIN, _VALIDATION = "train.idx", "validation.idx"
+_TOLD_EVERY = 8 * 2**20
+"""Bytes between two words on how far it is."""
 
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """Both sides of a corpus: runs of text in the order of the source."""
+    """Both sides of a corpus, in the order of the source."""
 
-    train: tuple[str, ...]
-    validation: tuple[str, ...]
-
-
-def split(documents: Sequence[str], fraction: float, seed: int) -> Split:
-    """Hold out about `fraction` of the characters. Raises ValueError if all of the text is one repeated block."""
-    size = _block_size(documents)
-    cut = [blocks(document, size) for document in documents]
-    held = _held_out([block for pieces in cut for block in pieces], fraction, seed)
-    sides: dict[bool, list[str]] = {True: [], False: []}
-    for pieces in cut:
-        for is_held, run in groupby(pieces, held.__contains__):
-            sides[is_held].append("".join(run))
-    seen = {key for text in sides[True] for part in (*paragraphs(text), *_lines(text, size)) if (key := _long(part))}
-    kept = (_without(seen, text, size) for text in sides[False])
-    return Split(tuple(text for text in kept if text.strip()), tuple(sides[True]))
+    key: str
+    """Stands for the way the documents were split."""
+    train: Spans
+    validation: Spans
 
 
-def distinct_blocks(documents: Sequence[str]) -> int:
-    """How many different blocks there are to share out; a hold-out needs two."""
-    size = _block_size(documents)
-    return len({block for document in documents for block in blocks(document, size)})
+@dataclass(frozen=True, slots=True)
+class _Units:
+    """What is held out or not as a whole: documents, and blocks of long ones, one after the other."""
+
+    ends: NDArray[np.uint64]
+    keys: NDArray[np.uint64]
+    """The same for the same text, at random otherwise."""
+    first: NDArray[np.bool_]
+    """Whether a document begins with it."""
+
+    @property
+    def starts(self) -> NDArray[np.uint64]:
+        return np.concatenate((np.zeros(1, self.ends.dtype), self.ends[:-1]))
 
 
-def blocks(document: str, size: int) -> list[str]:
-    """`document` in pieces of about `size` characters, ended at blank lines where there are any, else at line ends.
+def _nobody(_: float) -> None:
+    """Nobody wants to know."""
 
-    The pieces joined are the document; none is longer than twice `size`.
+
+def kept_split(
+    dataset: Path, documents: Documents, fraction: float, seed: int, told: Callable[[float], None] = _nobody
+) -> Split:
+    """What `split` returns: found in the data set's folder, or worked out and put there. Raises what `split` does."""
+    key = _key(fraction, seed)
+
+    def is_damaged(folder: Path) -> bool:
+        return _open(folder, key, documents) is None
+
+    folder = dataset / "splits" / key
+    if (found := _open(folder, key, documents)) is not None:
+        return found
+    made = split(documents, fraction, seed, told)
+    with suppress(FileExistsError), new_folder(folder, makes_way=is_damaged) as aside:  # or another run did the same
+        made.train.tofile(aside / _TRAIN)
+        made.validation.tofile(aside / _VALIDATION)
+    return made
+
+
+def split(documents: Documents, fraction: float, seed: int, told: Callable[[float], None] = _nobody) -> Split:
+    """Hold out about `fraction` of the bytes, 16 MiB at most; `told` hears how much of the work is done.
+
+    Nothing is left to train on where a text repeats itself too much. Raises ValueError if all of it is one repeated
+    block, OSError if it cannot be read.
     """
-    pieces: list[str] = []
-    piece = ""
-    for paragraph in paragraphs(document):
-        for part in _parts(paragraph, size):
-            piece += part
-            if len(piece) >= size:
-                pieces.append(piece)
-                piece = ""
-    return [*pieces, piece] if piece else pieces
+    room = int(min(fraction * documents.bytes, _MOST))
+    block = min(_LARGEST_BLOCK, max(_SMALLEST_BLOCK, room // 2))
+    with documents.path.open("rb") as file:
+        units = _units(file, documents, max(block, room // 16), block, seed, lambda done: told(done / 2))
+        is_held = _held_out(units, room)
+        train, validation = _runs(units, ~is_held), _runs(units, is_held)
+        held = (read(file, start, end) for start, end in validation.tolist())
+        seen = {words for text in held for _, _, words in long_parts(text, block) if not is_rule(words)}
+        train = _without(seen, file, train, block, lambda done: told(0.5 + done / 2))
+    return Split(_key(fraction, seed), train, validation)
 
 
-def paragraphs(text: str) -> list[str]:
-    """`text` cut after each blank line; joined, it is `text`."""
-    return [part for part in re.split(r"(?<=\n\n)", text) if part]
+def _units(
+    file: BinaryIO, documents: Documents, whole: int, block: int, seed: int, told: Callable[[float], None]
+) -> _Units:
+    """A document of at most `whole` bytes is one; a longer one is cut into blocks."""
+    ends, keys, first = array("Q"), array("Q"), bytearray()
+    salt = seed.to_bytes(8, "little")
+    end = waited = 0
+    for length in np.diff(documents.offsets).tolist():
+        pieces = pieces_of(file, length)
+        begins = True
+        for unit in blocks(pieces, block) if length > whole else pieces:
+            end += len(unit)
+            ends.append(end)
+            keys.append(int.from_bytes(hashlib.blake2b(unit, digest_size=8, key=salt).digest(), "little"))
+            first.append(begins)
+            begins = False
+        if end >= waited:
+            told(end / documents.bytes)
+            waited = end + _TOLD_EVERY
+    return _Units(np.frombuffer(ends, np.uint64), np.frombuffer(keys, np.uint64), np.frombuffer(first, np.bool_))
 
 
-def _parts(paragraph: str, size: int) -> Iterable[str]:
-    """A paragraph over `size` cut at line ends, and a line over `size` cut where it must be."""
-    return [paragraph] if len(paragraph) <= size else _lines(paragraph, size)
-
-
-def _lines(text: str, size: int) -> list[str]:
-    """`text` cut after each line, and at every `size` characters of one; joined, it is `text`."""
-    lines = text.splitlines(keepends=True)
-    return [line[start : start + size] for line in lines for start in range(0, len(line), size)]
-
-
-def _block_size(documents: Sequence[str]) -> int:
-    return min(_LARGEST_BLOCK, max(_SMALLEST_BLOCK, sum(map(len, documents)) // _BLOCKS))
-
-
-def _held_out(all_blocks: Sequence[str], fraction: float, seed: int) -> frozenset[str]:
-    """The blocks to hold out, chosen by the hash of seed and content."""
-    weight: dict[str, int] = defaultdict(int)
-    for block in all_blocks:
-        weight[block] += len(block)
-    if len(weight) < 2:
+def _held_out(units: _Units, room: int) -> NDArray[np.bool_]:
+    """Which units are held out: those whose keys are the lowest, as far as there is room for all that are alike."""
+    keys, sizes = units.keys, np.diff(units.ends, prepend=np.uint64(0))
+    if len(keys) == 0 or (keys == keys[0]).all():
         raise ValueError("nothing can be held out: all of the text is one repeated block")
-    room = fraction * sum(weight.values())
-    held: set[str] = set()
-    for block in sorted(weight, key=lambda block: hashlib.sha256(f"{seed}\n{block}".encode()).digest()):
-        if weight[block] <= room:
-            held.add(block)
-            room -= weight[block]
-    return frozenset(held) or frozenset({min(weight, key=lambda block: (weight[block], block))})
+    # Of millions, those in the lowest part of all keys are more than enough.
+    part = min(1.0, 2 * room / int(units.ends[-1]) + 1_000 / len(keys))
+    low = keys <= np.uint64(part * (2**64 - 2**12))
+    distinct, which = np.unique(keys[low], return_inverse=True)
+    weights = np.bincount(which, weights=sizes[low]).astype(np.int64)
+    chosen = []
+    for key, weight in zip(distinct, weights.tolist(), strict=True):
+        if weight <= room:
+            chosen.append(key)
+            room -= weight
+    held = np.asarray(chosen or [distinct[weights.argmin()]], np.uint64)
+    found = np.searchsorted(held, keys).clip(max=len(held) - 1)
+    return np.asarray(held[found] == keys)
 
 
-def _without(seen: Set[str], text: str, size: int) -> str:
-    """`text` less its paragraphs and lines that are among `seen`."""
-    kept = (paragraph for paragraph in paragraphs(text) if _long(paragraph) not in seen)
-    return "".join(line for paragraph in kept for line in _lines(paragraph, size) if _long(line) not in seen)
+def _runs(units: _Units, chosen: NDArray[np.bool_]) -> Spans:
+    """The chosen units, those next to each other in a document as one."""
+    before = np.concatenate((np.zeros(1, np.bool_), chosen[:-1]))
+    begins = chosen & (units.first | ~before)
+    goes_on = np.concatenate((chosen[1:] & ~units.first[1:], np.zeros(1, np.bool_)))
+    return np.column_stack((units.starts[begins], units.ends[chosen & ~goes_on]))
 
 
-def _long(part: str) -> str | None:
-    """The words that make a long paragraph or line the same as another; None for one too short to tell.
+def _without(seen: Set[bytes], file: BinaryIO, spans: Spans, block: int, told: Callable[[float], None]) -> Spans:
+    """`spans` less their long lines and paragraphs whose words are among `seen`."""
+    kept = array("Q")
+    waited = 0
+    for start, end in spans.tolist():
+        file.seek(start)
+        rest = start
+        for at, text in _windows(pieces_of(file, end - start), block, start):
+            for first, last, words in long_parts(text, block):
+                if words in seen:
+                    if _holds_text(file, rest, at + first):
+                        kept.extend((rest, at + first))
+                    rest = max(rest, at + last)
+        if rest == start or _holds_text(file, rest, end):
+            kept.extend((rest, end))
+        if end >= waited:
+            told(end / int(spans[-1, 1]))
+            waited = end + _TOLD_EVERY
+    return np.frombuffer(kept, np.uint64).reshape(-1, 2)
 
-    Words only: the rules of tables are long, and the same in any text.
-    """
-    words = " ".join(re.findall(r"\w+", part))
-    return words if len(words) >= _LONG else None
+
+def _windows(pieces: Iterator[bytes], block: int, start: int) -> Iterator[tuple[int, bytes]]:
+    """A text that begins at `start` in long windows of whole blocks, ended at blank lines where there are any."""
+    window: list[bytes] = []
+    size = 0
+    for text in blocks(pieces, block):
+        window.append(text)
+        size += len(text)
+        if size >= PIECE and (text.endswith(b"\n\n") or size >= 2 * PIECE):
+            yield start, b"".join(window)
+            start += size
+            window, size = [], 0
+    if window:
+        yield start, b"".join(window)
+
+
+def _holds_text(file: BinaryIO, start: int, end: int) -> bool:
+    """Whether there is more than white space; what is longer than a few lines holds text."""
+    return end > start and (end - start > _LARGEST_BLOCK or bool(read(file, start, end).strip()))
+
+
+def _key(fraction: float, seed: int) -> str:
+    return hashlib.sha256(f"split {VERSION}, {fraction} held out, seed {seed}".encode()).hexdigest()[:16]
+
+
+def _open(folder: Path, key: str, documents: Documents) -> Split | None:
+    """The split in `folder`, or None if it does not hold a whole one of `documents`."""
+    try:
+        train, validation = (np.fromfile(folder / name, np.uint64).reshape(-1, 2) for name in (_TRAIN, _VALIDATION))
+    except (OSError, ValueError):
+        return None
+    if not len(validation) or any(len(side) and side[-1, 1] > documents.bytes for side in (train, validation)):
+        return None
+    return Split(key, train, validation)
