@@ -5,11 +5,12 @@ import heapq
 import hmac
 import mimetypes
 import secrets
-import struct
 from dataclasses import dataclass
+from io import BytesIO
 from urllib.parse import quote
 
 from aiohttp import web
+from PIL import Image
 
 from playground.clock import Clock
 from playground.wire import Wire
@@ -17,7 +18,8 @@ from playground.wire import Wire
 LINK_LIFE = 24 * 3600
 # a page that is just fetching a picture when an edit replaces it still gets it
 RETIRED_LIFE = 60
-_PNG = b"\x89PNG\r\n\x1a\n"
+# what Discord shows as a picture; anything else, such as SVG, is a file to it
+_PICTURES = ("PNG", "JPEG", "GIF", "WEBP")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,8 @@ class Attachment:
     content: bytes
     content_type: str
     ephemeral: bool
+    # width and height of a picture, in pixels
+    extent: tuple[int, int] | None
     cdn: "Cdn"
 
     @property
@@ -59,8 +63,8 @@ class Attachment:
             "proxy_url": url,
             "content_type": self.content_type,
         }
-        if (size := png_size(self.content)) is not None:
-            wire["width"], wire["height"] = size
+        if self.extent is not None:
+            wire["width"], wire["height"] = self.extent
         if self.ephemeral:
             wire["ephemeral"] = True
         return wire
@@ -81,7 +85,8 @@ class Cdn:
         self._forget_retired()
         guessed = upload.content_type or mimetypes.guess_type(upload.filename)[0] or "application/octet-stream"
         filename = _safe_name(upload.filename)
-        attachment = Attachment(attachment_id, channel_id, filename, upload.content, guessed, ephemeral, self)
+        extent = _extent(upload.content)
+        attachment = Attachment(attachment_id, channel_id, filename, upload.content, guessed, ephemeral, extent, self)
         self._files[channel_id, attachment_id, filename] = attachment
         return attachment
 
@@ -138,9 +143,10 @@ def _safe_name(filename: str) -> str:
     return kept or "unknown"
 
 
-def png_size(content: bytes) -> tuple[int, int] | None:
-    """(width, height) in pixels, or None if it is not a PNG."""
-    if not content.startswith(_PNG) or len(content) < 24:
+def _extent(content: bytes) -> tuple[int, int] | None:
+    """(width, height) in pixels as the head of the file says, or None if it is no picture."""
+    try:
+        with Image.open(BytesIO(content), formats=_PICTURES) as picture:
+            return picture.size
+    except (OSError, ValueError, Image.DecompressionBombError):
         return None
-    width, height = struct.unpack(">II", content[16:24])
-    return width, height

@@ -3,6 +3,7 @@
 import { Composer } from "./composer.js";
 import { Connection } from "./connection.js";
 import { avatar, displayName, el } from "./dom.js";
+import { dropTarget } from "./drop.js";
 import { MessageList } from "./messages.js";
 import { openModal } from "./modal.js";
 import { Typing, toast } from "./notices.js";
@@ -88,7 +89,7 @@ function showMessage(message, { created, notify }) {
   const { interaction } = message;
   if (created && interaction && interaction.user.id === person.id) pending.answered(interaction.name);
   messages.put(message, { seen: !created || message.author.id === person.id });
-  if (notify) toast(byId("toasts"), message);
+  if (notify) toast(byId("toasts"), message, messages.names);
   showStarters();
 }
 
@@ -169,26 +170,6 @@ async function interact(op, fields) {
   });
 }
 
-function dropTarget() {
-  const veil = byId("drop");
-  let depth = 0;
-  const show = (by) => {
-    depth = Math.max(0, depth + by);
-    veil.hidden = depth === 0;
-  };
-  const carriesFiles = (event) => event.dataTransfer?.types.includes("Files");
-  addEventListener("dragenter", (event) => carriesFiles(event) && show(1));
-  addEventListener("dragleave", (event) => carriesFiles(event) && show(-1));
-  addEventListener("dragover", (event) => carriesFiles(event) && event.preventDefault());
-  addEventListener("drop", (event) => {
-    if (!carriesFiles(event)) return;
-    event.preventDefault();
-    depth = 0;
-    show(0);
-    composer.addFiles(event.dataTransfer.files);
-  });
-}
-
 function drawer() {
   const button = byId("menu");
   const set = (open) => {
@@ -200,5 +181,5 @@ function drawer() {
   addEventListener("keydown", (event) => event.key === "Escape" && set(false));
 }
 
-dropTarget();
+dropTarget(byId("drop"), () => composer.purpose, (files, folders) => composer.addFiles(files, folders));
 drawer();

@@ -7,19 +7,31 @@ const BOOLEANS = [
   { name: "False", value: false },
 ];
 
-/** Those of `items` whose `name` has what was typed, the ones that begin with it first. */
+/** Those of `items` whose `name` has what was typed, the ones that begin with it first: "da ad" finds "dataset add". */
 export function matching(items, typed) {
   const wanted = typed.trim().toLowerCase();
+  const words = wanted.split(/\s+/);
   const rank = (item) => {
     const name = item.name.toLowerCase();
     if (name.startsWith(wanted)) return 0;
-    return name.split(/[\s_-]/).some((word) => word.startsWith(wanted)) ? 1 : name.includes(wanted) ? 2 : 3;
+    if (beginInOrder(words, name.split(/[\s_-]/))) return 1;
+    return name.includes(wanted) ? 2 : 3;
   };
   return items
     .map((item) => [rank(item), item])
     .filter(([order]) => order < 3)
     .sort(([one], [other]) => one - other)
     .map(([, item]) => item);
+}
+
+/** Whether each of `beginnings` begins a word, each a later one than the beginning before it. */
+function beginInOrder(beginnings, words) {
+  let at = 0;
+  return beginnings.every((beginning) => {
+    while (at < words.length && !words[at].startsWith(beginning)) at += 1;
+    at += 1;
+    return at <= words.length;
+  });
 }
 
 /** The fixed choices of an option, or null where anything may be written. */

@@ -1,10 +1,10 @@
 // Where the person writes: plain text, or a slash command as soon as one is chosen.
 
 import { matching } from "./commands.js";
-import { el, icon } from "./dom.js";
 import { Listbox } from "./listbox.js";
 import { MOST_BYTES, size } from "./media.js";
 import { SlashForm } from "./slash.js";
+import { MOST_FILES, Staged } from "./staged.js";
 
 const MOST_CHARACTERS = 2000;
 
@@ -14,16 +14,17 @@ export class Composer {
   #listbox;
   #commands = [];
   #form = null;
-  #file = null;
+  #staged;
 
   /**
-   * `parts`: the elements form, text, slot, choices, problem, staged, attach, picker. `actions`: write(text, file) and
+   * `parts`: the elements form, text, slot, choices, problem, staged, attach, picker. `actions`: write(text, files) and
    * slash(command, options, files) (promises), autocomplete(command, option, typed, options) -> promise of choices.
    */
   constructor(parts, actions) {
     this.#parts = parts;
     this.#actions = actions;
     this.#listbox = new Listbox(parts.choices);
+    this.#staged = new Staged(parts.staged, () => this.focus());
     const { form, text, attach, picker } = parts;
     text.addEventListener("input", () => this.#typed());
     text.addEventListener("keydown", (event) => this.#key(event));
@@ -51,6 +52,16 @@ export class Composer {
     if (this.#form && !commands.some((command) => command.name === this.#form.command.name)) this.#leave("");
   }
 
+  /** Put the cursor where the person would write on. */
+  focus() {
+    (this.#form ?? this.#parts.text).focus();
+  }
+
+  /** What files that are given now are for. */
+  get purpose() {
+    return this.#form ? `Drop to attach to /${this.#form.command.name}` : "Drop to attach to your message";
+  }
+
   /** Begin the command as if it had been typed and chosen. */
   begin(command) {
     this.#listbox.hide();
@@ -61,7 +72,7 @@ export class Composer {
       leave: (text) => this.#leave(text),
       problem: (sentence) => this.#problem(sentence),
     });
-    if (this.#file) this.#stage(this.#form.attach(this.#file) ? null : this.#file);
+    for (const file of this.#staged.take()) if (!this.#form.attach(file)) this.#staged.add(file);
     this.#parts.text.hidden = true;
     this.#parts.text.value = "";
     this.#parts.slot.append(this.#form.node);
@@ -70,33 +81,18 @@ export class Composer {
   }
 
   /** Take files that were chosen, dropped or pasted: for the command's attachment option, or for the message. */
-  addFiles(files) {
-    this.#problem("");
-    for (const file of files) {
-      if (file.size > MOST_BYTES) {
-        this.#problem(`${file.name} is ${size(file.size)}: Discord takes files up to ${size(MOST_BYTES)}. Choose a smaller one.`);
-      } else if (!this.#form) {
-        this.#stage(file);
-        this.#parts.text.focus();
-      } else if (!this.#form.attach(file)) {
-        this.#problem(`/${this.#form.command.name} takes no more files.`);
-      }
-    }
+  addFiles(files, folders = []) {
+    const problems = folders.map((name) => `${name} is a folder. Pack it into a .zip, and attach that.`);
+    for (const file of files) problems.push(this.#addFile(file));
+    this.#problem(problems.filter(Boolean).join(" "));
+    if (files.length) this.focus();
   }
 
-  #stage(file) {
-    this.#file = file;
-    const remove = () => this.#stage(null);
-    const card =
-      file &&
-      el(
-        "div",
-        { class: "file staged" },
-        icon("file"),
-        el("div", { class: "file-text" }, file.name, el("div", { class: "file-size" }, size(file.size))),
-        el("button", { class: "round", type: "button", "aria-label": `Remove ${file.name}`, on: { click: remove } }, icon("close")),
-      );
-    this.#parts.staged.replaceChildren(...(card ? [card] : []));
+  /** What is wrong with the file, "" if it was taken. */
+  #addFile(file) {
+    if (file.size > MOST_BYTES) return `${file.name} is ${size(file.size)}: Discord takes files up to ${size(MOST_BYTES)}. Choose a smaller one.`;
+    if (this.#form) return this.#form.attach(file) ? "" : `/${this.#form.command.name} takes no more files.`;
+    return this.#staged.add(file) ? "" : `${file.name} was left out: a message takes ${MOST_FILES} files. Send it with the next one.`;
   }
 
   #typed() {
@@ -163,21 +159,28 @@ export class Composer {
 
   async #submitText() {
     const text = this.#parts.text.value.trim();
-    const file = this.#file;
-    if (text.length > MOST_CHARACTERS || (!text && !file)) return;
-    const attempt = /^\/[\w-]/.test(text) && this.#commands.length > 0 && !file;
+    const { files } = this.#staged;
+    if (text.length > MOST_CHARACTERS || (!text && !files.length)) return;
+    const attempt = /^\/[\w-]/.test(text) && this.#commands.length > 0 && !files.length;
     if (attempt) {
       this.#problem(`No command is called ${text.split(/\s/, 1)[0]}. Type / to see them all.`);
       return;
     }
     this.#parts.text.value = "";
-    this.#stage(null);
+    this.#staged.take();
     this.#typed();
     try {
-      await this.#actions.write(text, file ? [file] : []);
+      await this.#actions.write(text, files);
     } catch (error) {
-      if (!this.#form && this.#parts.text.value === "") this.#parts.text.value = text;
+      this.#giveBack(text, files);
       this.#problem(error.message);
     }
+  }
+
+  /** What could not be sent stands there again, unless something else does by now. */
+  #giveBack(text, files) {
+    if (this.#form || this.#parts.text.value !== "" || this.#staged.files.length) return;
+    this.#parts.text.value = text;
+    for (const file of files) this.#staged.add(file);
   }
 }

@@ -2,6 +2,7 @@
 
 const FIRST_RETRY_MS = 500;
 const LONGEST_RETRY_MS = 5000;
+const NOT_CONNECTED = "Not connected to the playground. It will be tried again in a moment.";
 
 export class Connection {
   #socket = null;
@@ -54,7 +55,7 @@ export class Connection {
   /** Do `op` as the person; resolves with its result, rejects with the sentence the person would be shown. */
   call(op, fields = {}) {
     if (this.#socket.readyState !== WebSocket.OPEN) {
-      return Promise.reject(new Error("Not connected to the playground. It will be tried again in a moment."));
+      return Promise.reject(new Error(NOT_CONNECTED));
     }
     const id = this.#next;
     this.#next += 1;
@@ -64,7 +65,10 @@ export class Connection {
 
   /** Bring a file to the playground; resolves with the name by which a call attaches it. */
   async upload(file) {
-    const answer = await fetch(`/page/upload?${new URLSearchParams({ filename: file.name })}`, { method: "POST", body: file });
+    const address = `/page/upload?${new URLSearchParams({ filename: file.name })}`;
+    const answer = await fetch(address, { method: "POST", body: file }).catch(() => {
+      throw new Error(NOT_CONNECTED);
+    });
     if (!answer.ok) throw new Error(await answer.text());
     return (await answer.json()).upload;
   }

@@ -6,10 +6,14 @@ import { link } from "./richtext.js";
 /** The largest file that Discord takes. */
 export const MOST_BYTES = 10 * 1024 * 1024;
 const TALLEST_PX = 350;
+const TALLEST_OF_MANY_PX = 180;
 const UNITS = ["bytes", "KB", "MB", "GB"];
 
-/** A picture that opens enlarged. Given the picture it follows, it keeps showing that one until the new one is decoded. */
-export function picture(media, alt, previous = null) {
+/**
+ * A picture that opens enlarged, at most `tallest` pixels high. Given the picture it follows, it keeps showing that one until
+ * the new one is decoded.
+ */
+export function picture(media, alt, previous = null, tallest = TALLEST_PX) {
   const button = previous ?? el("button", { class: "picture", type: "button", on: { click: enlarge } }, el("img", {}));
   const image = button.querySelector("img");
   button.setAttribute("aria-label", `Enlarge ${alt}`);
@@ -17,7 +21,7 @@ export function picture(media, alt, previous = null) {
   if (media.width && media.height) {
     // the room is kept before the picture is there, so that nothing jumps when it comes
     image.style.setProperty("aspect-ratio", `${media.width} / ${media.height}`);
-    image.style.setProperty("width", `${Math.min(media.width, (TALLEST_PX * media.width) / media.height)}px`);
+    image.style.setProperty("width", `${Math.min(media.width, (tallest * media.width) / media.height)}px`);
   }
   if (button.dataset.url === media.url) return button;
   button.dataset.url = media.url;
@@ -51,19 +55,25 @@ function enlarge(event) {
   dialog.showModal();
 }
 
-/** One attachment of a message: its picture, or a card to download it. `previous` is the node that stood here before. */
-export function attachment(file, previous = null) {
-  if (file.content_type?.startsWith("image/")) {
-    return picture(file, file.description || file.filename, previous?.matches(".picture") ? previous : null);
-  }
-  return el(
+/** The attachments of a message: its pictures, then a card to download each other file. `previous`: what stood here before. */
+export function attachments(files, previous = []) {
+  const isPicture = (file) => file.content_type?.startsWith("image/") && file.width;
+  const before = previous.flatMap((node) => [...node.querySelectorAll(".picture")]);
+  const pictures = files.filter(isPicture);
+  const tallest = pictures.length > 1 ? TALLEST_OF_MANY_PX : TALLEST_PX;
+  const shown = pictures.map((file, index) => picture(file, file.description || file.filename, before[index], tallest));
+  const cards = files.filter((file) => !isPicture(file)).map(card);
+  return shown.length ? [el("div", { class: "pictures" }, shown), ...cards] : cards;
+}
+
+const card = (file) =>
+  el(
     "div",
     { class: "file" },
     icon("file"),
     el("div", { class: "file-text" }, link(file.url, [file.filename]), el("div", { class: "file-size" }, size(file.size))),
     link(file.url, [icon("download")], { class: "round", download: file.filename, "aria-label": `Download ${file.filename}` }),
   );
-}
 
 /** "14.2 KB". */
 export function size(bytes) {

@@ -3,7 +3,8 @@
 import { componentRows } from "./components.js";
 import { avatar, displayName, dots, el, icon } from "./dom.js";
 import { embedCard } from "./embeds.js";
-import { attachment } from "./media.js";
+import { attachments } from "./media.js";
+import { quoteLine } from "./quote.js";
 import { richText } from "./richtext.js";
 import { day, messageTime } from "./time.js";
 
@@ -49,6 +50,10 @@ export class MessageList {
     for (const message of messages) this.put(message, { seen: true });
   }
 
+  get names() {
+    return this.#names;
+  }
+
   /** The user of that id is called `name` in what is drawn from now on. */
   know(id, name) {
     this.#names[id] = name;
@@ -69,6 +74,7 @@ export class MessageList {
       this.#list.insertBefore(row.node, later ?? null);
       if (!this.#atEnd && !seen) this.#announce(this.#unseen + 1);
     }
+    this.#quote(message.id);
     this.#regroup();
     this.#keepEnd();
   }
@@ -76,7 +82,27 @@ export class MessageList {
   remove(id) {
     this.#rows.get(id)?.node.remove();
     this.#rows.delete(id);
+    this.#quote(id);
     this.#regroup();
+  }
+
+  /** Show the message of that id as it is now above the messages that answer it, and above it the one it answers itself. */
+  #quote(id) {
+    for (const row of this.#rows.values()) {
+      const answered = row.message.message_reference?.message_id;
+      if (answered && (answered === id || row.message.id === id)) {
+        const quoted = this.#rows.get(answered);
+        row.quote(quoted?.message ?? null, this.#names, () => this.#visit(quoted.node));
+      }
+    }
+  }
+
+  #visit(node) {
+    node.scrollIntoView({ block: "center" });
+    node.classList.remove("visited");
+    // read, so that the animation begins anew
+    void node.offsetWidth;
+    node.classList.add("visited");
   }
 
   /** The bot never answered `interaction`: the message that waits for it says `sentence`. */
@@ -153,15 +179,22 @@ class Row {
     const flags = message.flags ?? 0;
     this.node.dataset.id = message.id;
     this.node.classList.toggle("ephemeral", Boolean(flags & EPHEMERAL));
-    this.#draw("used", message.interaction_metadata ?? null, (metadata) => metadata && usedLine(metadata, message));
+    if (!message.message_reference) {
+      this.#draw("used", message.interaction_metadata ?? null, (metadata) => metadata && usedLine(metadata, message));
+    }
     this.#draw("avatar", message.author, avatar);
     this.#draw("head", [message.author, message.timestamp, flags & SILENT], () => headLine(message));
     this.#draw("content", [message.content, flags & LOADING], () => contentOf(message, names));
     if (message.edited_timestamp) markEdited(this.#parts.content.node);
-    this.#draw("attachments", message.attachments, (files, old) => files.map((file, index) => attachment(file, old[index])));
+    this.#draw("attachments", message.attachments, attachments);
     this.#draw("embeds", message.embeds, (embeds, old) => embeds.map((embed, index) => embedCard(embed, names, old[index])));
     this.#drawComponents(message.components ?? []);
     this.#draw("note", flags & EPHEMERAL, (ephemeral) => ephemeral && ephemeralNote(() => this.#attempt(this.#actions.dismiss(this.message))));
+  }
+
+  /** Show above the message which one it answers; null if that is gone. */
+  quote(message, names, visit) {
+    this.#draw("used", [message, names], () => quoteLine(message, names, visit));
   }
 
   fail(sentence) {
@@ -187,6 +220,7 @@ class Row {
     const folded =
       !newDay &&
       !message.interaction_metadata &&
+      !message.message_reference &&
       previous.author.id === message.author.id &&
       (previous.flags & (EPHEMERAL | SILENT)) === (message.flags & (EPHEMERAL | SILENT)) &&
       new Date(message.timestamp) - new Date(previous.timestamp) < GROUP_MS;

@@ -1,20 +1,20 @@
 // What the page says beside the conversation: notifications that would have buzzed, typing, the state of the line.
 
 import { avatar, displayName, dots, el, icon } from "./dom.js";
+import { summary } from "./quote.js";
 
 const TOAST_MS = 6000;
 const TYPING_MS = 10000;
 
 /** Show what a phone would have shown for `message`, in place of the notification before it. */
-export function toast(root, message) {
-  const { content, embeds, attachments, author } = message;
-  const text = content || embeds?.[0]?.title || embeds?.[0]?.description || attachments?.[0]?.filename || "New message";
+export function toast(root, message, names) {
+  const { author } = message;
   const close = el("button", { class: "round", type: "button", "aria-label": "Dismiss notification" }, icon("close"));
   const node = el(
     "div",
     { class: "toast" },
     avatar(author),
-    el("div", { class: "toast-text" }, el("strong", {}, icon("bell"), displayName(author)), el("div", {}, text.replace(/[*_`~|#>]+/g, "").slice(0, 140))),
+    el("div", { class: "toast-text" }, el("strong", {}, icon("bell"), displayName(author)), el("div", {}, summary(message, names) || "New message")),
     close,
   );
   close.addEventListener("click", () => node.remove());

@@ -162,6 +162,8 @@ class PageBot(discord.Client):
             await message.channel.typing()
         elif message.content == "again" and self.report is not None:
             await self.report.edit(embed=card(999), attachments=[discord.File(BytesIO(png(600, 300, 90)), "loss.png")])
+        elif message.content == "answer me":
+            await message.reply("**Here** I am")
         elif message.content == "quiet":
             await message.channel.send("hush", silent=True)
         else:
@@ -193,6 +195,12 @@ def _gym(bot: PageBot) -> app_commands.Group:
     @train.autocomplete("data")
     async def corpora(interaction: discord.Interaction, typed: str) -> list[app_commands.Choice[str]]:
         return [app_commands.Choice(name=f"{name} (built in)", value=name) for name in CORPORA if typed in name]
+
+    data = app_commands.Group(name="dataset", description="Texts", parent=gym)
+
+    @data.command(description="Take a text in")
+    async def add(interaction: discord.Interaction, file: discord.Attachment) -> None:
+        await interaction.response.send_message(f"{file.filename} has {file.size} bytes")
 
     @gym.command(description="Show the board")
     async def board(interaction: discord.Interaction) -> None:

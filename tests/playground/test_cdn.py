@@ -1,10 +1,12 @@
 """Attachments and their links."""
 
 from dataclasses import replace
+from io import BytesIO
 from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
+from PIL import Image
 
 from playground.cdn import LINK_LIFE, RETIRED_LIFE, Upload
 from playground.commands import Command
@@ -27,6 +29,19 @@ async def test_a_link_lives_a_day_and_is_signed_anew_when_read(playground: Playg
     playground.clock.advance(LINK_LIFE + 1)
     assert (await fetch(url))[0] == 404
     assert (await fetch(attachment.url))[0] == 200
+
+
+@pytest.mark.parametrize("format", ["PNG", "JPEG", "GIF", "WEBP", "BMP", None])
+async def test_what_discord_shows_as_a_picture_has_its_extent(
+    playground: Playground, ada: Person, format: str | None
+) -> None:
+    content = BytesIO(b"<svg/>")
+    if format is not None:
+        Image.new("L", (40, 30)).save(content, format)
+    channel = playground.world.open_dm(ada.id)
+    wire = playground.world.store(channel.id, Upload("picture", content.getvalue())).to_dict()
+    expected = (40, 30) if format not in ("BMP", None) else (None, None)
+    assert (wire.get("width"), wire.get("height")) == expected
 
 
 async def test_a_link_cannot_be_made_up(playground: Playground, ada: Person) -> None:

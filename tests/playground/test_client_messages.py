@@ -1,7 +1,6 @@
 """Direct messages with the real discord.py, both ways: pictures, files, edits, silence, closed doors."""
 
 import io
-import struct
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,8 +11,9 @@ from playground.commands import Refused
 from playground.people import Person
 from playground.server import Playground
 from tests.playground.bot import Bot
+from tests.playground.page_bot import png
 
-PNG = b"\x89PNG\r\n\x1a\n" + struct.pack(">I4sIIBBBBB", 13, b"IHDR", 320, 200, 8, 2, 0, 0, 0) + b"\0\0\0\0"
+PNG = png(320, 200, 90)
 
 
 def picture(name: str = "loss.png", content: bytes = PNG) -> discord.File:

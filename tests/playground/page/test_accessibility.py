@@ -40,7 +40,7 @@ async def test_the_keyboard_reaches_everything_and_shows_where_it_is(page: Page)
         reached.append(tuple(await page.evaluate(f"({describe})(document.activeElement)")))
     for name in ("Conversation", "More", "Stop", "Manual", "Size", "Notes"):
         assert (name, "solid") in reached
-    assert {"Attach a file", "Message", "Send"} & {name for name, _ in reached}
+    assert {"Attach files", "Message", "Send"} & {name for name, _ in reached}
 
 
 async def test_nothing_moves_for_whoever_asked_for_that(browser: Browser, playground: Playground, ada: Person) -> None:

@@ -26,7 +26,7 @@ async def test_a_newcomer_is_told_what_to_type(page: Page) -> None:
 async def test_a_command_is_completed_and_followed_to_its_report(page: Page, bot: PageBot, ada: Person) -> None:
     bot.carry_on.clear()
     await composer(page).press_sequentially("/")
-    await expect(page.get_by_role("option")).to_have_count(5)
+    await expect(page.get_by_role("option")).to_have_count(6)
     await composer(page).press_sequentially("tr")
     await expect(page.get_by_role("option", name="/gym train Train a model")).to_have_attribute("aria-selected", "true")
     await page.keyboard.press("Enter")
@@ -131,9 +131,22 @@ async def test_what_no_command_is_called_is_not_sent(page: Page, ada: Person) ->
     assert ada.inbox() == []
 
 
-DROP = """([type, target]) => {
+async def test_a_command_in_a_group_is_found_by_the_beginnings_of_its_words(page: Page) -> None:
+    await composer(page).press_sequentially("/da a")
+    await expect(page.get_by_role("option")).to_have_count(1)
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("group", name="/gym dataset add")).to_be_visible()
+    await page.keyboard.press("Backspace")
+    await expect(composer(page)).to_have_value("/gym dataset add")
+    await composer(page).press_sequentially(" ")
+    await page.evaluate(DROP, ["drop", "body", ["story.txt"]])
+    await page.get_by_role("button", name="Send").click()
+    await expect(message(page, "used /gym dataset add")).to_contain_text("story.txt has 16 bytes")
+
+
+DROP = """([type, target, names]) => {
   const data = new DataTransfer();
-  data.items.add(new File(["once upon a time"], "story.txt", { type: "text/plain" }));
+  for (const name of names) data.items.add(new File(["once upon a time"], name, { type: "text/plain" }));
   const event = type === "paste"
     ? new ClipboardEvent(type, { clipboardData: data, bubbles: true, cancelable: true })
     : new DragEvent(type, { dataTransfer: data, bubbles: true, cancelable: true });
@@ -149,23 +162,10 @@ async def test_a_file_goes_to_the_commands_option(page: Page, how: str, tmp_path
         story = tmp_path / "story.txt"
         story.write_text("once upon a time")
         async with page.expect_file_chooser() as chooser:
-            await page.get_by_role("button", name="Attach a file").click()
+            await page.get_by_role("button", name="Attach files").click()
         await (await chooser.value).set_files(story)
     else:
-        await page.evaluate(DROP, [how, "#composer"])
+        await page.evaluate(DROP, [how, "#composer", ["story.txt"]])
     await expect(page.get_by_role("button", name="file story.txt (16 bytes)")).to_be_visible()
     await page.get_by_role("button", name="Send").click()
     await expect(message(page, "file=once upon a time")).to_be_visible()
-
-
-async def test_a_file_goes_with_a_message(page: Page) -> None:
-    await page.evaluate(DROP, ["dragenter", "body"])
-    await expect(page.get_by_text("Drop the file to attach it")).to_be_visible()
-    await page.evaluate(DROP, ["drop", "body"])
-    await expect(page.get_by_text("Drop the file to attach it")).to_be_hidden()
-    await composer(page).fill("read this")
-    await page.keyboard.press("Enter")
-    sent = message(page, "read this").first
-    await expect(sent.get_by_role("link", name="story.txt", exact=True)).to_be_visible()
-    await expect(sent).to_contain_text("16 bytes")
-    await expect(message(page, "You wrote read this story.txt")).to_be_visible()

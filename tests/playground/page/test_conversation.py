@@ -55,6 +55,22 @@ async def test_a_conversation_opens_at_its_end_also_with_pictures(page: Page) ->
     assert before == await picture.bounding_box(), "the picture's room was kept for it"
 
 
+async def test_an_answer_shows_what_it_answers_and_leads_there(page: Page, playground: Playground, ada: Person) -> None:
+    asked = await ada.write("answer me")
+    answer = message(page, "Here I am")
+    await expect(answer).to_contain_text("answer me")
+    for number in range(30):
+        await ada.write(f"(to myself) line {number}")
+    await expect(answer).not_to_be_in_viewport()
+    await ada.write("thanks", reply_to=ada.inbox()[1])
+    thanks = message(page, "thanks").first
+    await expect(thanks).to_contain_text("Spotter Here I am")
+    await thanks.get_by_role("button", name="Go to the message of Spotter").click()
+    await expect(answer.first).to_be_in_viewport()
+    playground.world.delete(asked)
+    await expect(answer.first).to_contain_text("The message was deleted.")
+
+
 async def test_a_stranger_sees_a_conversation_of_their_own(page: Page, playground: Playground, ada: Person) -> None:
     mallory = playground.person(f"Mallory with {ada.name}")
     await ada.write("not for Mallory")
@@ -77,9 +93,11 @@ async def test_a_lost_line_is_told_and_the_state_caught_up(browser: Browser) -> 
     await playground.stop()
     await expect(page.get_by_text("Connection lost. Trying again…")).to_be_visible()
     await composer(page).fill("into the void")
-    await page.keyboard.press("Enter")
+    await page.locator("#composer-picker").set_input_files({"name": "a.txt", "mimeType": "text/plain", "buffer": b"a"})
+    await composer(page).press("Enter")
     await expect(page.get_by_text("Not connected to the playground.")).to_be_visible()
     await expect(composer(page)).to_have_value("into the void")
+    await expect(page.get_by_role("button", name="Remove a.txt")).to_be_visible()
     await ada.write("meanwhile")
     await playground.start()
     await expect(message(page, "meanwhile")).to_be_visible()
