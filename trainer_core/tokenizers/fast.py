@@ -21,7 +21,7 @@ END_OF_TEXT = "<|endoftext|>"
 
 TOKENIZER, CONFIG = "tokenizer.json", "tokenizer_config.json"
 
-_BYTE_PIECES = [f"<0x{byte:02X}>" for byte in range(256)]
+BYTE_PIECES = [f"<0x{byte:02X}>" for byte in range(256)]
 _KEEPS_ALL = {"ByteLevel", "Digits", "Punctuation", "Split", "UnicodeScripts"}
 """Pre-tokenizers that cut a text and lose nothing of it, unless told to."""
 
@@ -69,10 +69,15 @@ class FastTokenizer:
 def save_tokenizer(
     folder: Path, backend: Tokenizer, end_of_text: str, unknown: str | None = None, **special: str
 ) -> None:
-    """Write the files in `folder` that `AutoTokenizer` reads, without importing transformers for it.
+    """Write the files in `folder` that `AutoTokenizer` reads. Raises OSError."""
+    (folder / TOKENIZER).write_text(backend.to_str(), encoding="utf-8")
+    save_config(folder, end_of_text, unknown, **special)
+
+
+def save_config(folder: Path, end_of_text: str, unknown: str | None = None, **special: str) -> None:
+    """Write `tokenizer_config.json`, without importing transformers for it. Raises OSError.
 
     `special` are further tokens by the name that transformers has for their part: `pad_token`, `mask_token`, ...
-    Raises OSError.
     """
     config = {
         "tokenizer_class": "PreTrainedTokenizerFast",
@@ -84,7 +89,6 @@ def save_tokenizer(
         "split_special_tokens": True,  # a corpus that spells the end of text has spelt it, not ended
         "model_max_length": 10**30,  # as transformers writes "no limit"
     }
-    (folder / TOKENIZER).write_text(backend.to_str(), encoding="utf-8")
     (folder / CONFIG).write_text(json.dumps(config, indent=2, ensure_ascii=False), encoding="utf-8")
 
 
@@ -140,7 +144,7 @@ def _is_exact(backend: Tokenizer, ids: Mapping[str, int]) -> bool:
     if byte_level:
         bare = not any(step["add_prefix_space"] for step in byte_level)
         return bare and decoders == ["ByteLevel"] and ids.keys() >= set(pre_tokenizers.ByteLevel.alphabet())
-    falls_back = bool(getattr(backend.model, "byte_fallback", False)) and ids.keys() >= set(_BYTE_PIECES)
+    falls_back = bool(getattr(backend.model, "byte_fallback", False)) and ids.keys() >= set(BYTE_PIECES)
     return falls_back and decoders == ["ByteFallback", "Fuse"]
 
 

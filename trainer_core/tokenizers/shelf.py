@@ -16,8 +16,6 @@ from trainer_core.tokenizers.card import TokenizerCard
 from trainer_core.tokenizers.tokenizer import Tokenizer
 
 CARD = "report.json"
-CHARACTERS = "characters.json"
-"""In the folder of a character-level tokenizer: what makes it out."""
 
 
 def list_cards(home: Home) -> list[TokenizerCard]:
@@ -50,9 +48,10 @@ def not_found(name: str, known: list[str]) -> SpotterError:
 
 def open_tokenizer(folder: Path) -> Tokenizer:
     """The tokenizer in a folder, of whatever kind. Raises TOKENIZER_LOAD_FAILED."""
+    from trainer_core.tokenizers.characters import MARK, open_characters
     from trainer_core.tokenizers.fast import open_fast
 
-    return open_fast(folder)
+    return open_characters(folder) if (folder / MARK).is_file() else open_fast(folder)
 
 
 def _load(folder: Path) -> TokenizerCard | None:
