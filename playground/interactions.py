@@ -13,6 +13,7 @@ from pydantic import Field
 from playground.cdn import Upload
 from playground.commands import Choice
 from playground.components import ModalForm
+from playground.drafts import Draft
 from playground.errors import (
     ALREADY_ACKNOWLEDGED,
     INVALID_WEBHOOK_TOKEN,
@@ -26,7 +27,7 @@ from playground.errors import (
 )
 from playground.forms import WireModel, parse
 from playground.interaction import ALLOWED, Callback, Interaction, Kind, Modal
-from playground.messages import EPHEMERAL, LOADING, SUPPRESS_NOTIFICATIONS, Draft, Message, User
+from playground.messages import EPHEMERAL, LOADING, SUPPRESS_NOTIFICATIONS, Message, User
 from playground.wire import Wire
 from playground.world import Event, InteractionCreated, InteractionFailed, MessageUpdated, ModalOpened, World
 

@@ -1,23 +1,18 @@
-"""Messages: what a request to send or edit one may hold, and the message that comes of it."""
+"""Messages: their states, their wire form, and what a draft makes of one."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
-
-from playground.cdn import Attachment, Upload
-from playground.components import ActionRow, distinct_ids, numbered
-from playground.embeds import Embed, within_budget
+from playground.cdn import Attachment
+from playground.components import numbered
+from playground.drafts import MAX_FILES, Draft, ReferenceRequest
+from playground.embeds import Embed
 from playground.errors import EMPTY_MESSAGE, TOO_MANY_ATTACHMENTS, ApiError, Problem, invalid_form
-from playground.forms import Part, WireModel
 from playground.wire import Wire, timestamp
 
 EPHEMERAL = 1 << 6
 LOADING = 1 << 7
 SUPPRESS_NOTIFICATIONS = 1 << 12
-MAX_CONTENT = 2000
-MAX_FILES = 10
 _REFERENCE = "attachment://"
 
 
@@ -41,44 +36,6 @@ class User:
             "bot": self.bot,
             "primary_guild": None,
         }
-
-
-class AttachmentReference(Part):
-    """A file of the message: `id` is the number of an uploaded part, or a stored attachment that stays."""
-
-    id: int
-    filename: str | None = Field(None, max_length=1024)
-
-
-class AllowedMentions(Part):
-    parse: list[Literal["users", "roles", "everyone"]] | None = None
-    users: list[str] | None = Field(None, max_length=100)
-    roles: list[str] | None = Field(None, max_length=100)
-    replied_user: bool = False
-
-
-class ReferenceRequest(Part):
-    """Which message is answered. Without `fail_if_not_exists` one that is gone makes an ordinary message."""
-
-    message_id: int
-    channel_id: int | None = None
-    fail_if_not_exists: bool = True
-    type: Literal[0] = 0
-
-
-class Draft(WireModel):
-    """The body of a request to send or edit a message. On an edit only what was set changes."""
-
-    content: str | None = Field(None, max_length=MAX_CONTENT)
-    embeds: Annotated[list[Embed] | None, Field(max_length=10), AfterValidator(within_budget)] = None
-    components: Annotated[list[ActionRow] | None, Field(max_length=5), AfterValidator(distinct_ids)] = None
-    attachments: list[AttachmentReference] | None = Field(None, max_length=MAX_FILES)
-    allowed_mentions: AllowedMentions | None = None
-    message_reference: ReferenceRequest | None = None
-    flags: int | None = Field(None, ge=0)
-    nonce: Annotated[str, Field(max_length=25)] | int | None = None
-    enforce_nonce: bool | None = None
-    tts: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,7 +242,16 @@ def _files(old: Sequence[Attachment], draft: Draft, new: Mapping[int, Attachment
     return (*kept, *(file for file in new.values() if file not in kept))
 
 
-def uploads_named(draft: Draft, uploads: Mapping[int, Upload]) -> dict[int, Upload]:
-    """The uploads under the file names that the request gives them."""
-    names = {reference.id: reference.filename for reference in draft.attachments or [] if reference.filename}
-    return {number: replace(upload, filename=names.get(number, upload.filename)) for number, upload in uploads.items()}
+def referenced(asked: ReferenceRequest | None, channel_id: int, messages: Iterable[Message]) -> Reference | None:
+    """What a new message of that channel, which holds `messages`, answers.
+
+    Raises ApiError 50035 if it is not there and has to be.
+    """
+    if asked is None:
+        return None
+    for message in messages:
+        if message.id == asked.message_id and asked.channel_id in (None, channel_id) and not message.ephemeral:
+            return Reference.to(message)
+    if asked.fail_if_not_exists:
+        raise invalid_form([Problem(("message_reference",), "MESSAGE_REFERENCE_UNKNOWN_MESSAGE", "Unknown message")])
+    return None

@@ -11,10 +11,11 @@ from playground import commands, filling
 from playground.cdn import LINK_LIFE, Attachment
 from playground.commands import ATTACHMENT, USER, Choice, Option, Refused, Target, Value
 from playground.components import LINK_STYLE, find
+from playground.drafts import MAX_CONTENT, MAX_FILES
 from playground.files import File, read
 from playground.interaction import Callback, Interaction, Kind, Modal
 from playground.interactions import FILE_LIMIT, Interactions
-from playground.messages import MAX_CONTENT, MAX_FILES, Message, Reference, User
+from playground.messages import Message, Reference, User
 from playground.reply import Reply
 from playground.wire import Wire
 from playground.world import Event as WorldEvent

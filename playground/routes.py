@@ -3,6 +3,7 @@
 from pydantic import Field
 
 from playground.commands import Command
+from playground.drafts import Draft
 from playground.errors import (
     NOT_ANOTHERS_MESSAGE,
     OLD_EDITS_LIMITED,
@@ -17,7 +18,7 @@ from playground.errors import (
 from playground.forms import WireModel, parse
 from playground.gateway import Gateway
 from playground.interactions import Interactions
-from playground.messages import SUPPRESS_NOTIFICATIONS, Draft, Message, Reference, ReferenceRequest
+from playground.messages import SUPPRESS_NOTIFICATIONS, Message, referenced
 from playground.ratelimit import OLD_EDIT, Limit, RateLimitedError, RateLimits
 from playground.route import Answer, Call, Route
 from playground.wire import Wire
@@ -218,23 +219,10 @@ class Routes:
                 return Answer(200, earlier.to_dict())
         flags = (draft.flags or 0) & SUPPRESS_NOTIFICATIONS
         now = world.clock.now()
-        answered = self._reference(channel.id, draft.message_reference)
+        answered = referenced(draft.message_reference, channel.id, world.messages(channel.id))
         message_id, nonce = world.snowflake(), draft.nonce
         blank = Message(message_id, channel.id, world.bot, now, flags=flags, nonce=nonce, reference=answered)
         return Answer(200, world.post(world.drafted(blank, draft, call.uploads)).to_dict())
-
-    def _reference(self, channel_id: int, asked: ReferenceRequest | None) -> Reference | None:
-        """What a message of that channel answers. Raises ApiError 50035 if it is not there and has to be."""
-        if asked is None:
-            return None
-        for message in self._world.messages(channel_id):
-            if message.id == asked.message_id and asked.channel_id in (None, channel_id) and not message.ephemeral:
-                return Reference.to(message)
-        if asked.fail_if_not_exists:
-            raise invalid_form(
-                [Problem(("message_reference",), "MESSAGE_REFERENCE_UNKNOWN_MESSAGE", "Unknown message")]
-            )
-        return None
 
     def _message(self, call: Call) -> Answer:
         return Answer(200, self._stored(call).to_dict())

@@ -8,6 +8,7 @@ from typing import TypeAlias
 from playground.cdn import Attachment, Cdn, Upload
 from playground.clock import Clock
 from playground.commands import MAX_COMMANDS, Command
+from playground.drafts import AllowedMentions, Draft, uploads_named
 from playground.errors import (
     CANNOT_MESSAGE_USER,
     INVALID_RECIPIENT,
@@ -17,7 +18,7 @@ from playground.errors import (
     ApiError,
 )
 from playground.interaction import Modal
-from playground.messages import AllowedMentions, Draft, Message, Reference, User, uploads_named, with_draft
+from playground.messages import Message, Reference, User, with_draft
 from playground.wire import Wire
 
 DISCORD_EPOCH = 1_420_070_400
