@@ -87,7 +87,8 @@ async def _show(
         else:
             status = 0 if finished else _INTERRUPTED
             if finished and sys.stdin.isatty() and sys.stdout.isatty():
-                console.print(f"\nChat on at [cyan]{playground.page_url}[/]. Ctrl-C ends the demo.")
+                invitation = f"Now drop a text of your own into the chat at [cyan]{playground.page_url}[/]"
+                console.print(f"\n{invitation} and press Train on its card. Ctrl-C ends the demo.", soft_wrap=True)
                 await interrupted.wait()
         await _stop_runs(person, bot)
     return status
