@@ -13,15 +13,18 @@ from discord.gateway import DiscordWebSocket
 from discord.http import Route
 from yarl import URL
 
+from bot.catalog.catalog import Catalog
 from bot.chat.access import Access
 from bot.chat.commands.repeats import Repeats
+from bot.chat.drops import Drops
+from bot.chat.errands import Errands
 from bot.chat.notify.missed import Tell
 from bot.chat.plot import Plotter
-from bot.chat.render.message import Button
+from bot.chat.render.message import AnyButton
 from bot.chat.reply import Interaction
 from bot.chat.tree import SpotterTree
-from bot.chat.ui.buttons import RunButton
 from bot.chat.ui.presses import press
+from bot.chat.ui.view import ITEMS
 from bot.runs.service import RunService
 from trainer_core.errors import SpotterError
 
@@ -49,12 +52,13 @@ async def _nothing_missed(_user_id: int, _tell: Tell) -> None:
 
 
 class SpotterClient(discord.Client):
-    """Serves the commands and buttons. Reports are sent through it by others."""
+    """Serves the commands, the buttons and the files that are dropped. Reports are sent through it by others."""
 
     def __init__(
         self,
         *,
         service: RunService,
+        catalog: Catalog,
         access: Access,
         plotter: Plotter,
         read_mark: Callable[[str], Awaitable[str | None]],
@@ -63,13 +67,15 @@ class SpotterClient(discord.Client):
         guilds: bool = False,
         tell_missed: Callable[[int, Tell], Awaitable[None]] = _nothing_missed,
         now: Callable[[], float] = time.time,
+        progress_pause: float = 2.0,
         heartbeat_timeout: float = 60.0,
     ) -> None:
         """`upload_limit` in bytes; `guilds`: whether the commands may be used outside of direct messages;
-        `tell_missed` tells a user who took no direct messages, once, what did not arrive.
+        `tell_missed` tells a user who took no direct messages, once, what did not arrive; `progress_pause` is how many
+        seconds pass between two edits that show progress.
         """
         super().__init__(
-            intents=discord.Intents.none(),
+            intents=discord.Intents(dm_messages=True),
             allowed_mentions=discord.AllowedMentions.none(),
             max_messages=None,
             guild_ready_timeout=0,
@@ -78,12 +84,15 @@ class SpotterClient(discord.Client):
             enable_debug_events=True,  # for `on_socket_raw_receive`
         )
         self.service = service
+        self.catalog = catalog
         self.access = access
         self.plotter = plotter
         self.upload_limit = upload_limit
         self.tell_missed = tell_missed
         self.now = now
         self.repeats = Repeats()
+        self.errands = Errands(pause=progress_pause)
+        self._drops = Drops(self)
         self.tree = SpotterTree(self, guilds=guilds)
         self._read_mark = read_mark
         self._write_mark = write_mark
@@ -96,7 +105,7 @@ class SpotterClient(discord.Client):
             last_acknowledged=self._last_acknowledged,
         )
 
-    async def pressed(self, interaction: Interaction, button: Button) -> None:
+    async def pressed(self, interaction: Interaction, button: AnyButton) -> None:
         """Somebody pressed a button under any message of ours, old ones too."""
         await press(interaction, button)
 
@@ -113,13 +122,21 @@ class SpotterClient(discord.Client):
         return True
 
     async def setup_hook(self) -> None:
-        self.add_dynamic_items(RunButton)
+        self.add_dynamic_items(*ITEMS)
         try:
             await self.sync_commands()
         except (discord.HTTPException, discord.RateLimited):
             _log.exception("Discord did not take the commands; those it knows stay until the next start")
         except SpotterError:
             _log.exception("it could not be noted which commands Discord has; the next start registers them again")
+
+    async def close(self) -> None:
+        """Whoever waits for something is told that it is given up."""
+        await self.errands.close()
+        await super().close()
+
+    async def on_message(self, message: discord.Message) -> None:
+        await self._drops.take(message)
 
     async def on_ready(self) -> None:
         """Comes again after each new session; nothing is set up here."""

@@ -31,7 +31,7 @@ _OVER = frozenset({10062, 40060, 50027})
 
 async def report(interaction: Interaction, error: Exception) -> None:
     """Tell the person and the log about `error`. Raises nothing: there is nobody left to tell."""
-    message = _explain(_cause(error))
+    message = explained(_cause(error))
     if message is None or interaction.type is discord.InteractionType.autocomplete:
         return
     try:
@@ -44,7 +44,7 @@ def _cause(error: Exception) -> Exception:
     return error.original if isinstance(error, app_commands.CommandInvokeError) else error
 
 
-def _explain(error: Exception) -> Message | None:
+def explained(error: Exception) -> Message | None:
     """The message for the person, None if none would arrive; the log gets its part."""
     match error:
         case SpotterError():

@@ -10,14 +10,11 @@ from typing import NotRequired, TypedDict
 import discord
 
 from bot.chat.plot import PlotError, Plotter
-from bot.chat.render.curve import PlotRequest
 from bot.chat.render.message import Message
-from bot.chat.ui.buttons import buttons_view
+from bot.chat.render.plots import Plot
+from bot.chat.ui.view import buttons_view
 
 _log = logging.getLogger(__name__)
-
-PLOT = "loss.png"
-"""The picture's file name; the embed names it as `attachment://loss.png`."""
 
 
 class Send(TypedDict):
@@ -81,12 +78,14 @@ class Outgoing:
         return arguments
 
     def _embed(self) -> discord.Embed | None:
-        if self.message.embed is None or not (self.png or self.keeps):
-            return self.message.embed
-        return self.message.embed.copy().set_image(url=f"attachment://{PLOT}")
+        embed, plot = self.message.embed, self.message.plot
+        if embed is None or plot is None or not (self.png or self.keeps):
+            return embed
+        return embed.copy().set_image(url=f"attachment://{plot.filename}")
 
     def _files(self) -> list[discord.File]:
-        return [] if self.png is None else [discord.File(io.BytesIO(self.png), filename=PLOT)]
+        plot = self.message.plot
+        return [] if plot is None or self.png is None else [discord.File(io.BytesIO(self.png), filename=plot.filename)]
 
 
 async def compose(message: Message, plotter: Plotter) -> Outgoing:
@@ -94,7 +93,7 @@ async def compose(message: Message, plotter: Plotter) -> Outgoing:
     return Outgoing(message, await picture(message.plot, plotter) if message.plot else None)
 
 
-async def picture(plot: PlotRequest, plotter: Plotter) -> bytes | None:
+async def picture(plot: Plot, plotter: Plotter) -> bytes | None:
     """The PNG. One that fails is logged, and None."""
     try:
         return await plotter.draw(plot)

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import io
+import math
 import os
 import sys
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from bot.chat.plot import LENGTH, REQUEST
 from bot.chat.render.curve import PlotRequest, trend
+from bot.chat.render.histogram import Histogram
+from bot.chat.render.plots import Plot
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,29 +27,36 @@ _TOLD_FROM = 0.15
 _LEAST_SPAN = 0.5
 """Nats from the bottom to the top at least: noise is not to look like a landslide."""
 
+_BAR = 0.92
+"""Of the room between two edges."""
+_GROWS = 3
+"""Times the first bar's width from which the last one's tells of a logarithmic scale."""
+_TICKS = 8
 
-def draw(request: PlotRequest) -> bytes:
-    """The loss curve as a PNG of 1280 by 660 pixels."""
+
+def draw(request: Plot) -> bytes:
+    """A PNG of 1280 by 660 pixels."""
     from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     figure = Figure(figsize=_SIZE, dpi=_DPI, facecolor=_PANEL, layout=ConstrainedLayoutEngine(w_pad=0.14, h_pad=0.12))
     axes = figure.add_subplot(facecolor=_PANEL)
-    _frame(axes, request.title)
-    if request.train or request.validation:
-        _curves(axes, request)
-    else:
-        axes.set(xlim=(0, 1), ylim=(0, 1), xticks=[], yticks=[])
-        axes.text(0.5, 0.5, "nothing measured yet", color=_FAINT, ha="center", va="center")
+    match request:
+        case Histogram():
+            _frame(axes, request.title, "characters in a document", "documents")
+            _bars(axes, request)
+        case PlotRequest():
+            _frame(axes, request.title, "step", "loss, nats per token")
+            _curves(axes, request)
     image = io.BytesIO()
     figure.savefig(image, format="png", facecolor=_PANEL)
     return image.getvalue()
 
 
-def _frame(axes: Axes, title: str) -> None:
+def _frame(axes: Axes, title: str, x: str, y: str) -> None:
     axes.set_title(title, color=_TEXT, loc="left", fontsize=11, fontweight="bold", pad=10, parse_math=False)
-    axes.set_xlabel("step", color=_FAINT, fontsize=9)
-    axes.set_ylabel("loss, nats per token", color=_FAINT, fontsize=9)
+    axes.set_xlabel(x, color=_FAINT, fontsize=9)
+    axes.set_ylabel(y, color=_FAINT, fontsize=9)
     axes.tick_params(colors=_FAINT, length=0, labelsize=9)
     axes.grid(axis="y", color=_GRID, linewidth=0.8)
     axes.set_axisbelow(True)
@@ -55,6 +67,10 @@ def _frame(axes: Axes, title: str) -> None:
 def _curves(axes: Axes, request: PlotRequest) -> None:
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+    if not (request.train or request.validation):
+        axes.set(xlim=(0, 1), ylim=(0, 1), xticks=[], yticks=[])
+        axes.text(0.5, 0.5, "nothing measured yet", color=_FAINT, ha="center", va="center")
+        return
     if request.train:
         steps, losses = zip(*request.train, strict=True)
         dot = "o" if len(steps) == 1 else ""
@@ -92,6 +108,67 @@ def _curves(axes: Axes, request: PlotRequest) -> None:
         fontsize=9,
         borderaxespad=0.3,
     )
+
+
+def _bars(axes: Axes, request: Histogram) -> None:
+    """Edges that grow by a factor stand on a logarithmic scale, so that the bars are about equally wide."""
+    from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
+
+    first, last = request.edges[1] - request.edges[0], request.edges[-1] - request.edges[-2]
+    scaled = last > _GROWS * first
+    place = _on_log_scale if scaled else float
+    edges = [place(edge) for edge in request.edges]
+    widths = [(right - left) * _BAR for left, right in pairwise(edges)]
+    middles = [(left + right) / 2 for left, right in pairwise(edges)]
+    axes.bar(middles, request.counts, width=widths, color=_TRAIN, linewidth=0)
+    median = min(max(place(request.median), edges[0]), edges[-1])
+    axes.axvline(median, ymax=0.9, color=_VALIDATION, linewidth=1.6, linestyle=(0, (3, 2)))
+    is_right = median > (edges[0] + edges[-1]) / 2
+    axes.annotate(
+        f"median {_plain(request.median)}",
+        (median, 0.9),
+        xycoords=("data", "axes fraction"),
+        xytext=(-5 if is_right else 5, 0),
+        textcoords="offset points",
+        color=_VALIDATION,
+        ha="right" if is_right else "left",
+        va="center",
+        fontsize=9,
+        fontweight="bold",
+    )
+    margin = 0.02 * (edges[-1] - edges[0])
+    axes.set_xlim(edges[0] - margin, edges[-1] + margin)
+    axes.set_ylim(0, 1.25 * max(request.counts))
+    if scaled:
+        axes.xaxis.set_major_locator(FixedLocator([math.log10(tick) for tick in _round_ticks(request.edges)]))
+    else:
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=7, integer=True))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda at, _: _plain(10**at if scaled else at)))
+    axes.yaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda count, _: _plain(count)))
+
+
+def _on_log_scale(length: int) -> float:
+    return math.log10(max(length, 1))
+
+
+def _round_ticks(edges: Sequence[int]) -> list[int]:
+    """Round lengths from the first edge to the last, as many as can be read; the edges themselves if none is round."""
+    powers = range(int(_on_log_scale(edges[-1])) + 1)
+    for leading in ((1, 2, 5), (1, 3), (1,)):
+        ticks = [figure * 10**power for power in powers for figure in leading]
+        ticks = [tick for tick in ticks if max(edges[0], 1) <= tick <= edges[-1]]
+        if len(ticks) <= _TICKS:
+            break
+    return ticks or [max(edges[0], 1), edges[-1]]
+
+
+def _plain(value: float) -> str:
+    """`750`, `1.5k`, `20M`: a tick's number without needless noughts."""
+    for scale, suffix in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
+        if value >= scale:
+            return f"{value / scale:.3g}{suffix}"
+    return f"{value:.3g}"
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Draws loss curves in a process of its own: matplotlib is slow and large, and the bot is to be neither.
+"""Draws pictures in a process of its own: matplotlib is slow and large, and the bot is to be neither.
 
 The process starts with the first picture, takes one JSON line a picture on its standard input, answers with the PNG
 behind its length, and is let go when it has been idle for a while. It ends by itself when its input ends, so it cannot
@@ -14,11 +14,11 @@ from contextlib import suppress
 
 from pydantic import TypeAdapter
 
-from bot.chat.render.curve import PlotRequest
+from bot.chat.render.plots import Plot
 
 _log = logging.getLogger(__name__)
 
-REQUEST = TypeAdapter(PlotRequest)
+REQUEST: TypeAdapter[Plot] = TypeAdapter(Plot)
 LENGTH = 4
 """Bytes, big-endian, before each PNG."""
 _LAST_SECONDS = 5.0
@@ -55,15 +55,15 @@ class Plotter:
         """How many pictures are asked for and not drawn yet."""
         return self._line
 
-    async def draw(self, request: PlotRequest) -> bytes:
-        """The curve as a PNG. Raises PlotError."""
+    async def draw(self, request: Plot) -> bytes:
+        """The picture as a PNG. Raises PlotError."""
         self._line += 1
         try:
             return await self._draw(request)
         finally:
             self._line -= 1
 
-    async def _draw(self, request: PlotRequest) -> bytes:
+    async def _draw(self, request: Plot) -> bytes:
         async with self._turn:
             if self._closed:
                 raise PlotError("the plotter is closed")
@@ -98,7 +98,7 @@ class Plotter:
                     await asyncio.wait_for(self._process.wait(), _LAST_SECONDS)
             await self._end()
 
-    async def _ask(self, request: PlotRequest) -> bytes:
+    async def _ask(self, request: Plot) -> bytes:
         if self._process is None or self.process_id is None:
             await self._end()
             self._process = await asyncio.create_subprocess_exec(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, TypeAlias
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 import aiohttp
 import discord
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from bot.chat.client import SpotterClient
 
 Interaction: TypeAlias = "discord.Interaction[SpotterClient]"
+Asked = TypeVar("Asked")
 
 _log = logging.getLogger(__name__)
 
@@ -81,20 +83,28 @@ async def answer(interaction: Interaction, message: Message) -> None:
 
 
 async def deliver(interaction: Interaction, outgoing: Outgoing) -> None:
-    """Raises discord.HTTPException and what is in UNREACHABLE; an answer that takes too long is given up."""
+    """Raises as `insist`."""
+    await insist(lambda: interaction.edit_original_response(**outgoing.for_edit()))
+
+
+async def insist(ask: Callable[[], Awaitable[Asked]]) -> Asked | None:
+    """What Discord answers, asked again while it cannot be reached; None, if that takes too long and is given up.
+
+    Raises discord.HTTPException and, after the last try, what is in UNREACHABLE.
+    """
     try:
         async with asyncio.timeout(_PATIENCE):
-            await _put(interaction, outgoing)
+            return await _tried(ask)
     except TimeoutError:
         _log.warning("an answer was not taken within %.0f s and is given up", _PATIENCE)
+        return None
 
 
-async def _put(interaction: Interaction, outgoing: Outgoing) -> None:
+async def _tried(ask: Callable[[], Awaitable[Asked]]) -> Asked:
     for pause in _PAUSES:
         try:
-            await interaction.edit_original_response(**outgoing.for_edit())
-            return
+            return await ask()
         except UNREACHABLE as error:
             _log.warning("an answer was not taken, trying again: %s", described(error))
             await asyncio.sleep(pause)
-    await interaction.edit_original_response(**outgoing.for_edit())
+    return await ask()

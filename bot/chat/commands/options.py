@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
+from itertools import islice
 
 from discord.app_commands import Choice
 
+from bot.catalog.named import KINDS
 from bot.chat.render import text
 from bot.chat.render.steering import PAUSABLE
 from bot.chat.reply import Interaction, person_of
 from bot.runs.again import RETRYABLE
 from bot.runs.model import RunState
 from bot.runs.service import GOING
+from trainer_core.data.card import DatasetCard
 from trainer_core.errors import Code, SpotterError
+from trainer_core.tokenizers.families import FAMILIES
 
 CHOICES = 25
 CHOICE_NAME = 100
@@ -49,13 +53,58 @@ async def _runs(interaction: Interaction, typed: str, states: Collection[RunStat
 
 async def dataset(interaction: Interaction, typed: str) -> list[Choice[str]]:
     """The data sets the person may train on."""
-    cards = await interaction.client.service.datasets(person_of(interaction))
-    wanted = typed.strip().lower()
+    return _datasets(await interaction.client.catalog.datasets(person_of(interaction)), typed)
+
+
+async def own_dataset(interaction: Interaction, typed: str) -> list[Choice[str]]:
+    """The data sets the person may delete."""
+    cards = await interaction.client.catalog.datasets(person_of(interaction))
+    return _datasets([card for card in cards if not card.builtin], typed)
+
+
+def _datasets(cards: Iterable[DatasetCard], typed: str) -> list[Choice[str]]:
+    named = ((f"{card.name} · {text.size(card.bytes)}", card.name) for card in cards)
+    return offered(named, typed)
+
+
+async def local_source(interaction: Interaction, typed: str) -> list[Choice[str]]:
+    """Files and folders under the folders that the owner approved."""
+    names = await interaction.client.catalog.local_sources(person_of(interaction))
+    return offered(((name, name) for name in names), typed)
+
+
+async def saved_tokenizer(interaction: Interaction, typed: str) -> list[Choice[str]]:
+    """The person's tokenizers."""
+    return offered(await _saved(interaction), typed)
+
+
+async def any_tokenizer(interaction: Interaction, typed: str) -> list[Choice[str]]:
+    """What a run may use: the person's tokenizers, the kinds that it can make for itself, known model families."""
+    made = [(f"{kind} · made for the run", kind) for kind in KINDS]
+    return offered([*await _saved(interaction), *made, *_families()], typed)
+
+
+async def family(interaction: Interaction, typed: str) -> list[Choice[str]]:
+    """Model families whose tokenizers are known."""
+    return offered(_families(), typed)
+
+
+async def _saved(interaction: Interaction) -> list[tuple[str, str]]:
+    cards = await interaction.client.catalog.tokenizers(person_of(interaction))
+    return [(f"{card.name} · yours, vocabulary {text.number(card.vocabulary)}", card.name) for card in cards]
+
+
+def _families() -> list[tuple[str, str]]:
     return [
-        Choice(name=text.clip(f"{card.name} · {text.size(card.bytes)}", CHOICE_NAME), value=card.name)
-        for card in cards
-        if wanted in card.name
-    ][:CHOICES]
+        (f"{known.name} · {known.kind}, vocabulary {text.number(known.vocabulary)}", known.name) for known in FAMILIES
+    ]
+
+
+def offered(named: Iterable[tuple[str, str]], typed: str) -> list[Choice[str]]:
+    """Of (label, value) those that hold what was typed, as many as Discord shows."""
+    wanted = typed.strip().lower()
+    fitting = ((label, value) for label, value in named if wanted in value.lower() and len(value) <= CHOICE_NAME)
+    return [Choice(name=text.clip(label, CHOICE_NAME), value=value) for label, value in islice(fitting, CHOICES)]
 
 
 def given(value: str | None) -> str | None:

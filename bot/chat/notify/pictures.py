@@ -11,6 +11,7 @@ from bot.chat.outgoing import Outgoing, picture
 from bot.chat.plot import Plotter
 from bot.chat.render.curve import PlotRequest
 from bot.chat.render.message import Message
+from bot.chat.render.plots import Plot
 
 _VISIBLE = 0.02
 """Of the picture's width: what a curve grows by before it is drawn again."""
@@ -43,12 +44,12 @@ class Pictures:
         self._next_card = 0.0
         self._shown: dict[int, PlotRequest] = {}
         """By letter: the newest picture, its training curve only to its end."""
-        self._drawn: OrderedDict[PlotRequest, asyncio.Task[bytes | None]] = OrderedDict()
+        self._drawn: OrderedDict[Plot, asyncio.Task[bytes | None]] = OrderedDict()
 
     async def for_card(self, message: Message, letter_id: int, *, is_edit: bool) -> Outgoing:
         """A card that will change again. It has a new picture if nobody else waits for any."""
         plot = message.plot
-        if plot is None:
+        if not isinstance(plot, PlotRequest):
             return Outgoing(message)
         if not self._may_draw_card(letter_id, plot):
             return Outgoing(message, keeps=is_edit)
@@ -75,7 +76,7 @@ class Pictures:
         free = not self._plotter.line and self._steady() >= self._next_card
         return free and looks_new(self._shown.get(letter_id), plot)
 
-    def _drawing(self, plot: PlotRequest) -> asyncio.Task[bytes | None]:
+    def _drawing(self, plot: Plot) -> asyncio.Task[bytes | None]:
         if plot not in self._drawn:
             self._drawn[plot] = asyncio.create_task(picture(plot, self._plotter), name=f"picture of {plot.title}")
             for old in [known for known, task in self._drawn.items() if task.done()][:-_KEPT]:

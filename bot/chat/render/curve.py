@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
+from typing import ClassVar
 
 from bot.runs.model import Curve
 
@@ -19,6 +20,8 @@ DRAWN = 600
 @dataclass(frozen=True, slots=True)
 class PlotRequest:
     """Everything the picture of a loss curve is drawn from."""
+
+    filename: ClassVar = "loss.png"
 
     title: str
     train: tuple[Point, ...]

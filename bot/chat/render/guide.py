@@ -26,9 +26,10 @@ def help_card(upload_limit: int) -> Message:
             title="🏋️ Spotter trains language models on this machine",
             colour=Colour.GOING,
             description=(
-                "Give it a text, and it trains a model on it from nothing: it reports here while it trains, and sends "
-                "the result when it is done. Nothing is uploaded anywhere.\n\n"
-                "**Try it**\n"
+                "Drop a file into this chat: it reads the text, shows what is in it, and trains a model on it from "
+                "nothing when you press the button. It reports here while it trains, and sends the result when it is "
+                "done. Nothing is uploaded anywhere.\n\n"
+                "**Or type**\n"
                 "`/trainer train data:python-docs budget:3m`\n"
                 "`/trainer train file:notes.txt size:mini budget:1h name:my-notes`"
             ),
@@ -39,11 +40,13 @@ def help_card(upload_limit: int) -> Message:
                     "`/trainer runs` all your runs\n`/trainer watch` `/trainer unwatch` reports on, off\n"
                     "`/trainer pause` `/trainer resume` free a run's slot for a while, and go on later\n"
                     "`/trainer stop` end a run, keeping what it learned\n"
-                    "`/trainer retry` go on with a run that failed or was stopped, as a new one",
+                    "`/trainer retry` go on with a run that failed or was stopped, as a new one\n"
+                    "`/trainer dataset` add, list, show and delete texts to train on\n"
+                    "`/trainer tokenizer` train, list and show tokenizers",
                     inline=False,
                 ),
                 Field("Budgets", BUDGET_EXAMPLES, inline=False),
-                Field("Files", f"{kinds}, up to {text.size(upload_limit)}, UTF-8", inline=False),
+                Field("Files", f"{kinds}, each also as .gz, up to {text.size(upload_limit)}", inline=False),
                 Field("Sizes", "\n".join(map(size_label, SIZES)), inline=False),
             ],
         )

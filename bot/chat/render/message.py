@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TypeAlias
 
 import discord
 
-from bot.chat.render.curve import PlotRequest
+from bot.chat.render.plots import Plot
+from trainer_core.spec import Size
 
 
 class Act(StrEnum):
@@ -31,10 +33,47 @@ class Act(StrEnum):
     """Kill a stalled run's worker and go on from the newest checkpoint."""
 
 
+class DatasetAct(StrEnum):
+    """What a button does about a data set. The values are part of `custom_id`s in old messages: they never change."""
+
+    DELETE = "delete"
+    """Ask whether to delete it."""
+    DELETE_NOW = "delete_now"
+    KEEP = "keep"
+
+
 @dataclass(frozen=True, slots=True)
 class Button:
     run: str
     act: Act
+
+
+@dataclass(frozen=True, slots=True)
+class TrainButton:
+    """Start a run on the data set, of this size and budget."""
+
+    dataset: str
+    size: Size
+    budget: str
+    """As `Budget.parse` reads it, at most 20 characters."""
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetButton:
+    dataset: str
+    act: DatasetAct
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnButton:
+    """This column is the text of the file that waits under `pending`."""
+
+    pending: str
+    index: int
+    column: str
+
+
+AnyButton: TypeAlias = Button | TrainButton | DatasetButton | ColumnButton
 
 
 def buttons(run: str, acts: Iterable[Act]) -> tuple[Button, ...]:
@@ -48,7 +87,8 @@ class Message:
 
     content: str | None = None
     embed: discord.Embed | None = None
-    plot: PlotRequest | None = None
-    buttons: tuple[Button, ...] = ()
+    plot: Plot | None = None
+    buttons: tuple[AnyButton, ...] = ()
+    """At most 25; they stand in rows of five."""
     silent: bool = True
     """Whether it arrives without a sound. Only a run's end and a needed decision make one."""

@@ -7,8 +7,16 @@ from bot.chat.render.embeds import content
 from bot.chat.render.message import Message
 from trainer_core.errors import Code, FieldProblem, SpotterError
 
-_OPTIONS = {"data.dataset": "data", "model.size": "size", "model.family": "model"}
-"""Fields of a spec that have another name as options."""
+_OPTIONS = {
+    "data.dataset": "data",
+    "model.size": "size",
+    "model.family": "model",
+    "tokenizer.kind": "tokenizer",
+    "tokenizer.name": "tokenizer",
+    "tokenizer.vocabulary": "vocabulary",
+    "text_column": "column",
+}
+"""Fields of a spec, or of an order, that have another name as options."""
 
 
 def problem(error: SpotterError) -> Message:

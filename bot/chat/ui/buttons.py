@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import discord
@@ -60,15 +59,3 @@ class RunButton(
     async def callback(self, interaction: discord.Interaction[Any]) -> None:  # Any: as above
         client: SpotterClient = interaction.client
         await client.pressed(interaction, self.button)
-
-
-def buttons_view(buttons: Sequence[Button]) -> discord.ui.View | None:
-    """The buttons in a row; None if there are none."""
-    if not buttons:
-        return None
-    view = discord.ui.View(timeout=None)
-    for button in buttons:
-        view.add_item(RunButton(button))
-    # The library would keep every view that waits for presses; these are found by their `custom_id` instead.
-    view.stop()
-    return view

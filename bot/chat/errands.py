@@ -1,0 +1,122 @@
+"""What takes a while: its progress is shown every few seconds, and what came of it takes the progress' place."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from functools import partial
+
+import discord
+
+from bot.catalog.tasks import Told
+from bot.chat.errors import explained
+from bot.chat.places import Place
+from bot.chat.render.message import Message
+from bot.chat.render.working import interrupted, progress
+from bot.chat.reply import UNREACHABLE, described
+from trainer_core.tasks.orders import Progress
+
+_log = logging.getLogger(__name__)
+
+_Tell = Callable[[], Awaitable[None]]
+
+_EDIT_PATIENCE = 10.0
+"""Seconds for one edit that shows progress: what came of it must not wait long for the last of them."""
+
+
+class Errands:
+    """All that are under way."""
+
+    def __init__(self, *, pause: float = 2.0) -> None:
+        """`pause`: seconds between two edits that show progress."""
+        self._pause = pause
+        self._working: set[asyncio.Task[object]] = set()
+        self._telling: set[asyncio.Task[object]] = set()
+        self._closed = False
+
+    async def run(self, place: Place, doing: str, work: Callable[[Told], Awaitable[Message]]) -> None:
+        """Have `work` done, and say in `place` what comes of it, be it an error. Raises nothing of either."""
+        task = asyncio.current_task()
+        assert task is not None, "it is awaited"
+        self._telling.add(task)
+        self._working.add(task)
+        try:
+            tell = await self._outcome(place, doing, work)
+            self._working.discard(task)
+            await tell()
+        except (discord.HTTPException, *UNREACHABLE) as error:
+            _log.warning("what came of it could not be told (%s): %s", doing, described(error))
+        finally:
+            self._working.discard(task)
+            self._telling.discard(task)
+
+    async def close(self) -> None:
+        """Give up what is under way, and tell whoever waits for it."""
+        self._closed = True
+        for task in self._working:
+            task.cancel()
+        if self._telling:
+            await asyncio.wait(self._telling)
+
+    async def _outcome(self, place: Place, doing: str, work: Callable[[Told], Awaitable[Message]]) -> _Tell:
+        """Do it. What is left then is to tell what came of it."""
+        news = _News()
+        showing = asyncio.create_task(self._show(place, doing, news), name=f"progress: {doing}")
+        try:
+            return partial(place.finish, await work(news.tell))
+        except asyncio.CancelledError:
+            if not self._closed:
+                raise
+            return partial(place.fail, interrupted(doing))
+        except Exception as error:
+            # Whatever it was, the person waits for word of it.
+            said = explained(error)
+            return _nothing if said is None else partial(place.fail, said)
+        finally:
+            news.end()
+            # An edit under way comes first: else it would replace what is said now.
+            await showing
+
+    async def _show(self, place: Place, doing: str, news: _News) -> None:
+        while (now := await news.next()) is not None:
+            try:
+                async with asyncio.timeout(_EDIT_PATIENCE):
+                    await place.show(progress(doing, now))
+            except (discord.HTTPException, TimeoutError, *UNREACHABLE) as error:
+                _log.info("progress could not be shown (%s): %s", doing, described(error))
+            await news.rest(self._pause)
+
+
+class _News:
+    """The newest progress; what nobody looked at in time is forgotten."""
+
+    def __init__(self) -> None:
+        self._newest: Progress | None = None
+        self._changed = asyncio.Event()
+        self._ended = asyncio.Event()
+
+    def tell(self, news: Progress) -> None:
+        self._newest = news
+        self._changed.set()
+
+    def end(self) -> None:
+        self._ended.set()
+        self._changed.set()
+
+    async def next(self) -> Progress | None:
+        """What was told since the last time, once there is something; None at the end."""
+        await self._changed.wait()
+        self._changed.clear()
+        return None if self._ended.is_set() else self._newest
+
+    async def rest(self, seconds: float) -> None:
+        """Let so much time pass, or less if it ends meanwhile."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._ended.wait()
+
+
+async def _nothing() -> None:
+    """There is nobody who could hear of it."""
