@@ -1,13 +1,124 @@
-"""SentencePiece (an extra): trained by its own library, and written as a `tokenizer.json`."""
+"""SentencePiece (an extra): trained by its own library, written as a `tokenizer.json` that encodes the same."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import io
+import os
+import re
+from collections.abc import Iterable, Iterator
+from types import ModuleType
+from typing import Any
 
-from tokenizers import Tokenizer
+from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
+
+from trainer_core.errors import Code, SpotterError
+from trainer_core.tokenizers.fast import END_OF_TEXT
 
 UNKNOWN = "<unk>"
 
+_MOST_LINES = 1_000_000
+"""What is trained on of a larger text, drawn by chance: they are all held in memory."""
+_LINE = re.compile(r"[^\x00-\x1f\u2581\u2585]{1,1000}")
+"""SentencePiece passes over a line that is longer than 4,192 bytes or has what it keeps for itself in it."""
+_SPELLS = "".join(sorted({*"0123456789ABCDEF<>x", *END_OF_TEXT, *UNKNOWN}))
+"""The characters of the pieces that are no text."""
+_TOO_FEW = re.compile(r"Vocabulary size is smaller than required_chars\. \d+ vs (\d+)")
+_NEVER = 1_000.0
+"""So much less likely than any other are the pieces that are no text: what spells one has spelt it, not used it."""
 
-def train(texts: Iterator[str], vocabulary: int) -> tuple[Tokenizer, str]:
-    raise NotImplementedError
+
+def train(texts: Iterable[str], vocabulary: int) -> Tokenizer:
+    """A Unigram model with byte fallback, of `vocabulary` tokens or as many as `texts` support; on all cores.
+
+    Raises TOKENIZER_TRAIN_FAILED if the extra is not installed or the characters of `texts` need more tokens, and what
+    `texts` raise.
+    """
+    library = _library()
+    model = io.BytesIO()
+    lines = _Lines(texts)
+    try:
+        library.SentencePieceTrainer.train(
+            sentence_iterator=iter(lines),
+            model_writer=model,
+            model_type="unigram",
+            vocab_size=vocabulary,
+            hard_vocab_limit=False,
+            byte_fallback=True,
+            required_chars=_SPELLS,
+            normalization_rule_name="identity",
+            add_dummy_prefix=False,
+            remove_extra_whitespaces=False,
+            eos_id=0,
+            eos_piece=END_OF_TEXT,
+            unk_id=1,
+            bos_id=-1,
+            pad_id=-1,
+            input_sentence_size=_MOST_LINES,
+            num_threads=os.cpu_count() or 1,
+            minloglevel=2,
+        )
+    except RuntimeError as error:
+        raise lines.failed or _failed(str(error), vocabulary) from error
+    return _converted(library.SentencePieceProcessor(model_proto=model.getvalue()))
+
+
+class _Lines:
+    """The lines of texts as SentencePiece takes them in; it swallows what goes wrong with them, so that is kept."""
+
+    def __init__(self, texts: Iterable[str]) -> None:
+        self._texts = texts
+        self.failed: Exception | None = None
+
+    def __iter__(self) -> Iterator[str]:
+        try:
+            for text in self._texts:
+                yield from _LINE.findall(text)
+        except Exception as error:
+            self.failed = error
+            raise
+
+
+def _converted(processor: Any) -> Tokenizer:  # Any: the library is not typed
+    """As `tokenizers` has it, for which every piece is text: bytes and special tokens too."""
+    scores = [processor.get_score(index) for index in range(len(processor))]
+    never = min(scores) - _NEVER
+    pieces = [
+        (processor.id_to_piece(index), score if _is_text(processor, index) else never)
+        for index, score in enumerate(scores)
+    ]
+    tokenizer = Tokenizer(models.Unigram(pieces, unk_id=processor.unk_id(), byte_fallback=True))
+    tokenizer.add_special_tokens(
+        [AddedToken(token, special=True, normalized=False) for token in (END_OF_TEXT, UNKNOWN)]
+    )
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="never")
+    tokenizer.decoder = decoders.Sequence([decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse()])
+    return tokenizer
+
+
+def _is_text(processor: Any, index: int) -> bool:
+    return not (processor.is_byte(index) or processor.is_control(index) or processor.is_unknown(index))
+
+
+def _failed(why: str, vocabulary: int) -> SpotterError:
+    if match := _TOO_FEW.search(why):
+        return SpotterError(
+            Code.TOKENIZER_TRAIN_FAILED,
+            f"{vocabulary:,} tokens are too few for the characters of this text",
+            field="tokenizer.vocabulary",
+            next_step=f"Ask for at least {int(match[1]):,}, or take the kind `unigram`, which writes them as bytes.",
+        )
+    return SpotterError(Code.TOKENIZER_TRAIN_FAILED, "SentencePiece found no tokens in this text", field="tokenizer")
+
+
+def _library() -> ModuleType:
+    try:
+        import sentencepiece
+    except ImportError as error:
+        raise SpotterError(
+            Code.TOKENIZER_TRAIN_FAILED,
+            "SentencePiece is not installed",
+            field="tokenizer.kind",
+            next_step="Run `pip install 'spotter-trainer[sentencepiece]'`, or take the kind `unigram`.",
+        ) from error
+    module: ModuleType = sentencepiece
+    return module

@@ -136,7 +136,7 @@ def _wordpiece(texts: Iterator[str], vocabulary: int) -> tuple[Tokenizer, str]:
 def _sentencepiece(texts: Iterator[str], vocabulary: int) -> tuple[Tokenizer, str]:
     from trainer_core.tokenizers import sentencepiece
 
-    return sentencepiece.train(texts, vocabulary)
+    return sentencepiece.train(texts, vocabulary), sentencepiece.UNKNOWN
 
 
 _TRAINERS: dict[TrainedKind, Callable[[Iterator[str], int], tuple[Tokenizer, str | None]]] = {
