@@ -34,6 +34,20 @@ function beginInOrder(beginnings, words) {
   });
 }
 
+/**
+ * What `text`, such as "data:my notes size:tiny", says of the `options`: {values} by name, and as {rest} what stands before the
+ * first of them.
+ */
+export function readOptions(options, text) {
+  const names = options.map((option) => option.name).join("|");
+  const marks = names ? [...text.matchAll(new RegExp(`(?<=^|\\s)(${names}):`, "g"))] : [];
+  const values = {};
+  marks.forEach((mark, at) => {
+    values[mark[1]] = text.slice(mark.index + mark[0].length, marks[at + 1]?.index).trim();
+  });
+  return { values, rest: text.slice(0, marks[0]?.index).trim() };
+}
+
 /** The fixed choices of an option, or null where anything may be written. */
 export function fixedChoices(option) {
   if (option.type === OptionType.BOOLEAN) return BOOLEANS;

@@ -62,8 +62,8 @@ export class Composer {
     return this.#form ? `Drop to attach to /${this.#form.command.name}` : "Drop to attach to your message";
   }
 
-  /** Begin the command as if it had been typed and chosen. */
-  begin(command) {
+  /** Begin the command as if it had been typed and chosen; `options` is what stands behind its name. */
+  begin(command, options = "") {
     this.#listbox.hide();
     this.#form?.node.remove();
     this.#form = new SlashForm(command, this.#listbox, {
@@ -76,6 +76,7 @@ export class Composer {
     this.#parts.text.hidden = true;
     this.#parts.text.value = "";
     this.#parts.slot.append(this.#form.node);
+    this.#form.fill(options);
     this.#problem("");
     this.#form.focus();
   }
@@ -100,8 +101,8 @@ export class Composer {
     this.#problem(text.value.length > MOST_CHARACTERS ? `${text.value.length - MOST_CHARACTERS} characters too many.` : "");
     text.style.setProperty("height", "auto");
     text.style.setProperty("height", `${text.scrollHeight}px`);
-    const named = text.value.endsWith(" ") && this.#commands.find((command) => text.value === `/${command.name} `);
-    if (named) this.begin(named);
+    const named = this.#commands.find((command) => text.value.startsWith(`/${command.name} `));
+    if (named) this.begin(named, text.value.slice(named.name.length + 2));
     else this.#offerCommands();
   }
 

@@ -1,10 +1,9 @@
 // A slash command being filled in: its name, a chip for each option in use, and the rest of its options.
 
-import { OptionType, fixedChoices, interpret, matching } from "./commands.js";
+import { OptionType, fixedChoices, interpret, matching, readOptions } from "./commands.js";
 import { el, icon } from "./dom.js";
 import { size } from "./media.js";
-
-const DEBOUNCE_MS = 150;
+import { Suggestions } from "./suggestions.js";
 
 export class SlashForm {
   command;
@@ -13,8 +12,7 @@ export class SlashForm {
   #listbox;
   #actions;
   #rest;
-  #asked = 0;
-  #timer = 0;
+  #suggestions = new Suggestions();
 
   /**
    * `actions`: autocomplete(command, option, typed, options) -> promise of [{name, value}], submit(), leave(text) (back to plain
@@ -47,6 +45,18 @@ export class SlashForm {
   focus() {
     const empty = this.#chips.find((chip) => chip.option.required && !filled(chip));
     (empty?.input ?? this.#rest).focus();
+  }
+
+  /** Take over what was written or pasted behind the command's name, as in "data:notes size:tiny". */
+  fill(text) {
+    const { values, rest } = readOptions(this.command.options, text);
+    for (const option of this.command.options) {
+      if (option.type === OptionType.ATTACHMENT || !(option.name in values)) continue;
+      const { input } = this.#chips.find((chip) => chip.option === option) ?? this.#add(option);
+      input.value = values[option.name];
+      input.size = Math.max(1, input.value.length);
+    }
+    this.#rest.value = rest;
   }
 
   /** {options, files} by option name, or null after showing what is wrong and going there. */
@@ -203,7 +213,7 @@ export class SlashForm {
 
   #chipKey(event, chip) {
     // suggestions still on their way must not open again what Escape has closed
-    if (event.key === "Escape") this.#forgetAsked();
+    if (event.key === "Escape") this.#suggestions.forget();
     if (this.#listbox.key(event)) return;
     const text = chip.input.value;
     const at = this.#chips.indexOf(chip);
@@ -242,7 +252,7 @@ export class SlashForm {
         pick: ({ choice }) => this.#pick(chip, choice),
         first,
       });
-    this.#forgetAsked();
+    this.#suggestions.forget();
     const fixed = fixedChoices(option);
     if (fixed) {
       offer(chip.picked ? fixed : matching(fixed, input.value), !chip.picked);
@@ -250,22 +260,15 @@ export class SlashForm {
     }
     offer([], false);
     if (!option.autocomplete || chip.picked) return;
-    const asked = this.#asked;
-    this.#timer = setTimeout(async () => {
-      const typed = input.value;
-      const answer = await this.#actions
-        .autocomplete(this.command.name, option.name, typed, this.#written(chip))
-        .then((choices) => ({ choices }), () => ({ choices: [], hint: "The suggestions could not be loaded." }));
-      if (asked !== this.#asked || document.activeElement !== input) return;
-      // Free text is allowed here: Enter takes the first suggestion only where it continues what was typed.
-      const continues = typed !== "" && answer.choices[0]?.name.toLowerCase().includes(typed.toLowerCase());
-      offer(answer.choices, Boolean(continues), answer.hint);
-    }, DEBOUNCE_MS);
-  }
-
-  #forgetAsked() {
-    clearTimeout(this.#timer);
-    this.#asked += 1;
+        this.#suggestions.ask(
+      () => this.#actions.autocomplete(this.command.name, option.name, input.value, this.#written(chip)),
+      ({ choices, hint }) => {
+        if (document.activeElement !== input) return;
+        // Free text is allowed here: Enter takes the first suggestion only where it continues what was typed.
+        const continues = input.value !== "" && choices[0]?.name.toLowerCase().includes(input.value.toLowerCase());
+        offer(choices, Boolean(continues), hint);
+      },
+    );
   }
 
   #written(except) {

@@ -60,6 +60,19 @@ async def test_a_command_is_completed_and_followed_to_its_report(page: Page, bot
     await expect(page.get_by_role("dialog")).to_be_hidden()
 
 
+async def test_a_command_that_is_pasted_whole_is_taken_over(page: Page) -> None:
+    await composer(page).fill("/gym train data:my notes steps:7 now")
+    for name, value in (("data", "my notes"), ("steps", "7 now")):
+        await expect(option(page, name)).to_have_value(value)
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("alert").filter(visible=True)).to_have_text("steps: write a whole number.")
+    await option(page, "steps").fill("7")
+    await page.keyboard.press("Enter")
+    await expect(message(page, "data=my notes size=tiny steps=7")).to_be_visible()
+    await composer(page).fill("/gym board nothing:of that")
+    await expect(page.get_by_role("combobox", name="Options of /gym board")).to_have_value("nothing:of that")
+
+
 async def test_a_missing_or_unfit_option_is_told_in_place(page: Page, ada: Person) -> None:
     await call(page, "gym train")
     await page.keyboard.press("Enter")
