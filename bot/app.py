@@ -98,6 +98,7 @@ async def spotter(settings: Settings) -> AsyncIterator[Spotter]:
             access=access,
             plotter=plotter,
             guilds=settings.guilds,
+            upload_limit=upload_limit,
             read_mark=lambda key: marks.read(database, key),
             write_mark=lambda key, value: marks.write(database, key, value),
             tell_missed=lambda user_id, tell: tell_missed(database, user_id, due.set, tell),

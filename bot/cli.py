@@ -1,4 +1,4 @@
-"""`spotter`: run | train | doctor | demo | backup | restore."""
+"""`spotter`: run | train | dataset | tokenizer | doctor | demo | backup | restore."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 
-from bot.config import Settings, SettingsError, load_settings
+from bot.catalog import cli as catalog
+from bot.config import SettingsError
+from bot.console import about_file, give_up, refusals, say, settings_or_give_up
 from trainer_core.layout import Home
 
 app = typer.Typer(
@@ -24,6 +26,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(catalog.dataset, name="dataset")
+app.add_typer(catalog.tokenizer, name="tokenizer")
 _MARKS = {"ok": "[green]✓[/]", "warning": "[yellow]![/]", "failed": "[red]✗[/]"}
 _NO_NEWS = ("PyNaCl is not installed", "davey is not installed", "Guilds intent seems to be disabled")
 """How warnings begin with which discord.py tells of what Spotter does without: voice, and knowing its servers."""
@@ -38,36 +42,39 @@ def run() -> None:
     """Serve Discord: needs DISCORD_TOKEN and SPOTTER_OWNER_ID."""
     from bot.app import serve
 
-    settings = _settings()
+    settings = settings_or_give_up()
     _log_at(settings.log_level)
     try:
         asyncio.run(serve(settings))
     except SettingsError as error:
-        _give_up(str(error))
+        give_up(str(error))
 
 
 @app.command()
 def train(
-    data: Annotated[str, typer.Option(help="A text file (.txt .md .csv .json .jsonl), or a data set's name.")],
+    data: Annotated[str, typer.Option(help="A file or folder of text, `hub:NAME`, or a data set's name.")],
     model: Annotated[str, typer.Option(help="Model family.")] = "gpt2",
     size: Annotated[str, typer.Option(help="tiny, mini, small or medium.")] = "tiny",
     budget: Annotated[str, typer.Option(help="Like '10m', '500 steps', '3 epochs' or '20M tokens'.")] = "10m",
+    tokenizer: Annotated[
+        str | None,
+        typer.Option(
+            help="One you made, a kind to make (bpe, unigram, wordpiece, sentencepiece, characters), or a model family."
+            " What suits the text if you leave it out."
+        ),
+    ] = None,
+    vocabulary: Annotated[int | None, typer.Option(help="Its number of tokens, 100 to 500,000.")] = None,
     out: Annotated[Path | None, typer.Option(help="Put the finished model into this new folder.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the final numbers as JSON.")] = False,
 ) -> None:
     """Train a model here and now, without Discord. Exit status 0 means a model that verifies was written."""
+    from bot.train import Asked
     from bot.train import train as train_here
-    from trainer_core.errors import SpotterError
 
-    home = Home(_settings().home.resolve())
-    try:
-        train_here(home, data, model=model, size=size, budget=budget, out=out, as_json=as_json)
-    except SpotterError as error:
-        # Problems name their fields themselves.
-        said = "; ".join(map(str, error.problems)) or str(error)
-        _give_up(f"{said.rstrip('.')}. {error.next_step}")
-    except OSError as error:
-        _give_up(_about_file(error, home.path))
+    settings = settings_or_give_up()
+    asked = Asked(data, model=model, size=size, budget=budget, tokenizer=tokenizer, vocabulary=vocabulary)
+    with refusals(settings.home.resolve()):
+        train_here(settings, asked, out=out, as_json=as_json)
 
 
 @app.command()
@@ -76,7 +83,7 @@ def doctor() -> None:
     from bot.doctor import examine
 
     console = Console()
-    findings = asyncio.run(examine(_settings()))
+    findings = asyncio.run(examine(settings_or_give_up()))
     for finding in findings:
         mend = f" — {finding.mend}" if finding.mend else ""
         said = escape(f"{finding.what}{mend}")
@@ -93,11 +100,11 @@ def demo(
     """Try everything without a Discord account: a Discord-like chat on this machine, and the real bot in it."""
     from bot.demo import demo as run_demo
 
-    home = _settings().home.resolve() / "demo"
+    home = settings_or_give_up().home.resolve() / "demo"
     try:
         status = asyncio.run(run_demo(home, budget=budget, size=size, port=port))
     except OSError as error:
-        _give_up(_about_file(error, home))
+        give_up(about_file(error, home))
     raise typer.Exit(status)
 
 
@@ -106,10 +113,10 @@ def backup() -> None:
     """Copy the database to the home folder's backups, and verify the copy. The bot may be running."""
     from bot.store.backup import back_up_beside_bot
 
-    home = Home(_settings().home.resolve())
-    with _refusals(home):
+    home = Home(settings_or_give_up().home.resolve())
+    with _store_refusals(home):
         made = asyncio.run(back_up_beside_bot(home, datetime.now(UTC)))
-        _say(f"The backup is {made} ({_mib(made)}).")
+        say(f"The backup is {made} ({_mib(made)}).")
 
 
 @app.command()
@@ -120,70 +127,44 @@ def restore(
     from bot.store.backup import backups, folder_of
     from bot.store.restore import restore as put_back
 
-    home = Home(_settings().home.resolve())
+    home = Home(settings_or_give_up().home.resolve())
     folder = folder_of(home.database)
     if file is None:
         found = backups(folder)
         if not found:
-            _give_up(f"There are no backups in {folder}.")
+            give_up(f"There are no backups in {folder}.")
         for one in found:
-            _say(f"{one.path.name}  {one.made:%Y-%m-%d %H:%M} UTC  {_mib(one.path)}")
+            say(f"{one.path.name}  {one.made:%Y-%m-%d %H:%M} UTC  {_mib(one.path)}")
         return
     # As a path; a name alone may also be one of those listed.
     source = Path(file) if Path(file).exists() or Path(file).name != file else folder / file
-    with _refusals(home):
+    with _store_refusals(home):
         done = put_back(home, source, datetime.now(UTC))
-    _say(f"{source.name} is now the database.")
+    say(f"{source.name} is now the database.")
     if done.aside is not None:
-        _say(f"What was there is in {done.aside}.")
+        say(f"What was there is in {done.aside}.")
     if done.unfinished:
-        _say(f"The next `spotter run` takes up {', '.join(done.unfinished)}.")
+        say(f"The next `spotter run` takes up {', '.join(done.unfinished)}.")
     if done.unknown:
-        _say(f"Begun later, so not in it: {', '.join(done.unknown)}. What they saved is in {home.runs}.")
+        say(f"Begun later, so not in it: {', '.join(done.unknown)}. What they saved is in {home.runs}.")
 
 
 @contextmanager
-def _refusals(home: Home) -> Iterator[None]:
+def _store_refusals(home: Home) -> Iterator[None]:
     """Give up, in a sentence, at whatever the store or the disk refuses."""
     from bot.store.migrations import StoreError
 
     try:
-        yield
+        with refusals(home.path):
+            yield
     except StoreError as error:
-        _give_up(f"{error}.")
+        give_up(f"{error}.")
     except sqlite3.Error as error:
-        _give_up(f"{home.database}: {error}.")
-    except OSError as error:
-        _give_up(_about_file(error, home.path))
-
-
-def _say(sentence: str) -> None:
-    Console().print(sentence, highlight=False, markup=False, soft_wrap=True)
+        give_up(f"{home.database}: {error}.")
 
 
 def _mib(path: Path) -> str:
     return f"{path.stat().st_size / 2**20:.1f} MiB"
-
-
-def _settings() -> Settings:
-    try:
-        return load_settings()
-    except SettingsError as error:
-        _give_up(str(error))
-
-
-def _about_file(error: OSError, home: Path) -> str:
-    """What the system said of which file; an error that names none came from writing to the home folder."""
-    file = Path(error.filename or home)
-    said = f"{file}: {error.strerror or error}"
-    if file.is_relative_to(home) or home.is_relative_to(file):
-        return f"{said}; SPOTTER_HOME has to be a folder of yours, with room."
-    return f"{said}."
-
-
-def _give_up(sentence: str) -> NoReturn:
-    Console(stderr=True).print(sentence, style="red", highlight=False, markup=False, soft_wrap=True)
-    raise typer.Exit(1)
 
 
 def _log_at(level: str) -> None:

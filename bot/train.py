@@ -8,6 +8,7 @@ import logging
 import shutil
 import signal
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
@@ -15,14 +16,20 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from bot.catalog.catalog import Catalog
+from bot.catalog.here import open_catalog, shown, source_of
+from bot.catalog.owners import COMMAND_LINE
+from bot.catalog.tasks import Told
+from bot.catalog.wanted import Wanted
+from bot.config import Settings
+from bot.runs import intake
 from bot.runs.executor import ExecutorError, Exit, Job
+from bot.runs.intake import Submission
 from bot.runs.lifecycle import exit_error
 from bot.runs.local import LocalPool
 from bot.runs.names import new_name
 from trainer_core import export
-from trainer_core.data import corpus
-from trainer_core.data.corpus import DatasetCard
-from trainer_core.data.formats import KINDS, kind_of
+from trainer_core.data.card import DatasetCard
 from trainer_core.errors import GOES_ON, Code, SpotterError
 from trainer_core.events import (
     Event,
@@ -38,25 +45,41 @@ from trainer_core.events import (
 )
 from trainer_core.folders import can_hold, nearest, new_folder
 from trainer_core.layout import Home
-from trainer_core.spec import RunSpec, parse_spec
+from trainer_core.spec import RunSpec
 
-_ADDED_BY = "command line"
 _CHUNK = 1 << 20
-_OTHER_FILE = "Check its path, or name a data set."
 
 log = logging.getLogger(__name__)
 
 
-def train(home: Home, data: str, *, model: str, size: str, budget: str, out: Path | None, as_json: bool) -> None:
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What `spotter train` was given."""
+
+    data: str
+    """A file or folder, `hub:NAME`, or a data set's name."""
+    model: str = "gpt2"
+    size: str = "tiny"
+    budget: str = "10m"
+    tokenizer: str | None = None
+    vocabulary: int | None = None
+
+
+def train(settings: Settings, asked: Asked, *, out: Path | None, as_json: bool) -> None:
     """Train, show how it goes on standard error, print the final numbers. A model that verifies was written then.
 
     Raises SpotterError if anything asked for is wrong, or the run fails or is given up.
     """
+    home = Home(settings.home.resolve())
     if out is not None:
         _check_new(out)
-    spec = _spec(home, data, model, size, budget)
     errors = Console(stderr=True)
-    errors.print(f"[bold]{spec.name}[/] trains {model} {size} on {spec.data.dataset} for {spec.budget}")
+    try:
+        spec = asyncio.run(_spec(settings, home, asked, errors))
+    except KeyboardInterrupt:
+        raise SpotterError(Code.TRAINING_CANCELLED) from None
+    said = f"trains {asked.model} {asked.size} on {spec.data.dataset} for {spec.budget}"
+    errors.print(f"[bold]{spec.name}[/] {said}")
     try:
         summary = asyncio.run(_run(home, spec, errors))
     except asyncio.CancelledError:
@@ -110,38 +133,28 @@ def _check_model(folder: Path) -> None:
         )
 
 
-def _spec(home: Home, data: str, model: str, size: str, budget: str) -> RunSpec:
-    draft = parse_spec({"data": {"dataset": "undecided"}, "model": {"family": model, "size": size}, "budget": budget})
-    card = _card(home, data)
-    taken = home.run_names()
-    chosen = draft.data.model_copy(update={"dataset": card.name, "sha256": card.sha256})
-    return draft.model_copy(update={"data": chosen, "name": new_name(taken, Random())})  # noqa: S311 not a secret
+async def _spec(settings: Settings, home: Home, asked: Asked, console: Console) -> RunSpec:
+    """What is asked for as a spec; its data is taken in first, if need be. Raises SpotterError."""
+    submission = Submission(data=asked.data, budget=asked.budget, model={"family": asked.model, "size": asked.size})
+    intake.draft(submission)  # before a file is read, which may take minutes
+    async with open_catalog(settings) as catalog:
+        tokenizer = None
+        if asked.tokenizer is not None or asked.vocabulary is not None:
+            tokenizer = await catalog.tokenizer_spec(COMMAND_LINE, asked.tokenizer or "auto", asked.vocabulary)
+        drafted = intake.draft(submission, tokenizer)
+        with shown(console) as told:
+            card = await _card(catalog, asked.data, told)
+    intake.check_fits(card, drafted)
+    taken = await asyncio.to_thread(home.run_names)
+    return intake.complete(drafted, card, new_name(taken, Random()))  # noqa: S311 not a secret
 
 
-def _card(home: Home, data: str) -> DatasetCard:
-    """The data set that `data`, a file or a name, stands for. Raises SpotterError."""
-    path = Path(data)
-    try:
-        source = _read(path)
-    except OSError as error:
-        raise SpotterError(
-            Code.CORPUS_UNREADABLE, f"{data} cannot be read ({error.strerror})", field="data", next_step=_OTHER_FILE
-        ) from error
-    if source is not None:
-        return corpus.add_file(home, path.name, source, added_by=_ADDED_BY)
-    if data in corpus.BUILTINS:
-        return corpus.add_builtin(home, data)
-    if "/" in data or path.suffix.lower().removeprefix(".") in KINDS:
-        raise SpotterError(Code.CORPUS_NOT_FOUND, f"there is no file {data}", field="data", next_step=_OTHER_FILE)
-    return corpus.read_card(home, data)
-
-
-def _read(path: Path) -> bytes | None:
-    """The file's bytes; None if it is none. Raises OSError, or SpotterError for a kind that is not text."""
-    if not path.is_file():
-        return None
-    kind_of(path.name)
-    return path.read_bytes()
+async def _card(catalog: Catalog, data: str, told: Told) -> DatasetCard:
+    """The data set that `data`, a source or a name, stands for. Raises SpotterError."""
+    source = source_of(data)
+    if source is None:
+        return await catalog.find(COMMAND_LINE, data)
+    return (await catalog.take_in(COMMAND_LINE, Wanted(source), told)).card
 
 
 async def _run(home: Home, spec: RunSpec, console: Console) -> Summary:

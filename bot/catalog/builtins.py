@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 
-from bot.catalog.tasks import Tasks
+from bot.catalog.tasks import Performs
 from trainer_core.data import catalog
 from trainer_core.data.card import DatasetCard
 from trainer_core.layout import Home
@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 
 class Builtins:
-    def __init__(self, home: Home, tasks: Tasks) -> None:
+    def __init__(self, home: Home, tasks: Performs) -> None:
         self._home = home
         self._tasks = tasks
         self._making: dict[str, asyncio.Task[DatasetCard]] = {}

@@ -16,7 +16,7 @@ from bot.catalog.incoming import Incoming, Pending, is_tokenizer
 from bot.catalog.named import invalid, is_family, no_tokenizer
 from bot.catalog.named import tokenizer_spec as named_spec
 from bot.catalog.owners import COMMAND_LINE, is_theirs, signature
-from bot.catalog.tasks import Tasks, Told
+from bot.catalog.tasks import Performs, Tasks, Told
 from bot.catalog.wanted import Asked, TokenizerWish, Wanted
 from bot.runs.intake import Person, full_disk_told
 from trainer_core.data import advice, catalog, local
@@ -41,6 +41,8 @@ from trainer_core.tasks.orders import (
 from trainer_core.tokenizers import families, shelf
 from trainer_core.tokenizers.card import TokenizerCard
 
+_COLUMN_IN_CHAT = "Add it with `/trainer dataset add`, which takes a `column:`, then train on it by its name."
+_COLUMN_HERE = "Add it with `spotter dataset add --column`, then train on it by its name."
 _ABANDONED = 86400.0
 """Seconds after which nobody works on a half-made folder any more."""
 
@@ -71,7 +73,7 @@ class Catalog:
         upload_limit: int,
         corpus_limit: int,
         data_dirs: Sequence[Path] = (),
-        tasks: Tasks | None = None,
+        tasks: Performs | None = None,
     ) -> None:
         """`upload_limit` is the most bytes a file may have that is sent, `corpus_limit` the most that any source may
         have unpacked; `data_dirs` are the folders whose files may be taken in where they lie.
@@ -81,7 +83,7 @@ class Catalog:
         self._upload_limit = upload_limit
         self._corpus_limit = corpus_limit
         self._data_dirs = data_dirs
-        self._tasks = tasks or Tasks()
+        self._tasks: Performs = tasks or Tasks()
         self._builtins = Builtins(home, self._tasks)
         self._chosen: set[str] = set()
         """What is pending and being answered."""
@@ -149,7 +151,7 @@ class Catalog:
             Code.CORPUS_UNREADABLE,
             f"has several columns that could be the text: {', '.join(result.columns)}",
             field="column",
-            next_step="Add it with `/trainer dataset add` and its `column:`, then train on it by its name.",
+            next_step=_COLUMN_HERE if person == COMMAND_LINE else _COLUMN_IN_CHAT,
         )
 
     async def choose_column(self, person: Person, pending: str, index: int, told: Told | None = None) -> Added:

@@ -13,6 +13,7 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from typing import Protocol
 
 from trainer_core.errors import Code, SpotterError
 from trainer_core.tasks.orders import SAID, AddDataset, Added, Made, MakeTokenizer, Progress, Refused, Undecided
@@ -33,6 +34,18 @@ _KEPT = 2**13
 _DOING = {"dataset.add": "Reading the data", "tokenizer.make": "Making the tokenizer"}
 
 log = logging.getLogger(__name__)
+
+
+class Performs(Protocol):
+    """Who carries orders out."""
+
+    async def perform(self, order: AddDataset | MakeTokenizer, told: Told) -> Added | Undecided | Made:
+        """Raises SpotterError, with nothing left behind."""
+        ...
+
+    async def close(self) -> None:
+        """Carry out no more; who waits gets a SpotterError."""
+        ...
 
 
 class Tasks:

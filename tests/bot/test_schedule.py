@@ -36,6 +36,7 @@ class Desk:
     put: asyncio.Event = field(default_factory=asyncio.Event)
     looked: asyncio.Event = field(default_factory=asyncio.Event)
     backups: int = 0
+    sweeps: int = 0
 
     def pass_time(self, seconds: float) -> None:
         self.now += seconds
@@ -60,6 +61,7 @@ class Desk:
             Outbox(self.put.set, now=lambda: self.now),
             heartbeat_minutes=minutes,
             back_up=back_up or self.back_up,
+            sweep=self.sweep,
             look_every=look_every,
             now=self.look_at_clock,
             steady=lambda: self.steady,
@@ -67,6 +69,10 @@ class Desk:
 
     async def back_up(self) -> None:
         self.backups += 1
+        self.put.set()
+
+    async def sweep(self) -> None:
+        self.sweeps += 1
         self.put.set()
 
     async def at(self, schedule: Schedule, minutes: float) -> list[str]:
