@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 
-from bot.catalog.tasks import Performs
 from trainer_core.data import catalog
 from trainer_core.data.card import DatasetCard
 from trainer_core.layout import Home
-from trainer_core.tasks.orders import AddDataset, Added, BuiltinSource, Progress
+from trainer_core.tasks.orders import AddDataset, Added, BuiltinSource, Undecided
 
 log = logging.getLogger(__name__)
 
 
 class Builtins:
-    def __init__(self, home: Home, tasks: Performs) -> None:
+    def __init__(self, home: Home, add: Callable[[AddDataset], Awaitable[Added | Undecided]]) -> None:
         self._home = home
-        self._tasks = tasks
+        self._add = add
         self._making: dict[str, asyncio.Task[DatasetCard]] = {}
 
     async def begin(self) -> None:
@@ -46,7 +46,7 @@ class Builtins:
     def _make(self, name: str) -> asyncio.Task[DatasetCard]:
         async def make() -> DatasetCard:
             order = AddDataset(home=self._home.path, source=BuiltinSource(name=name), added_by="", name=name)
-            added = await self._tasks.perform(order, _nobody)
+            added = await self._add(order)
             assert isinstance(added, Added), "what is built in needs no choice"
             return added.card
 
@@ -59,7 +59,3 @@ class Builtins:
             self._making[name] = asyncio.create_task(make(), name=f"make {name}")
             self._making[name].add_done_callback(forget)
         return self._making[name]
-
-
-def _nobody(_: Progress) -> None:
-    """Nobody wants to know."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from pathlib import Path
 from typing import Protocol
 
 from pydantic import ValidationError
 
 from bot.catalog import incoming as inbox
+from bot.catalog import machine
 from bot.catalog.builtins import Builtins
 from bot.catalog.incoming import Incoming, Pending, is_tokenizer
 from bot.catalog.named import invalid, is_family, no_tokenizer
@@ -19,7 +20,7 @@ from bot.catalog.owners import COMMAND_LINE, is_theirs, signature
 from bot.catalog.tasks import Performs, Tasks, Told
 from bot.catalog.wanted import Asked, TokenizerWish, Wanted
 from bot.runs.intake import Person, full_disk_told
-from trainer_core.data import advice, catalog, local
+from trainer_core.data import advice, catalog
 from trainer_core.data.advice import Suggestion
 from trainer_core.data.card import DatasetCard
 from trainer_core.data.formats import kind_of
@@ -84,7 +85,7 @@ class Catalog:
         self._corpus_limit = corpus_limit
         self._data_dirs = data_dirs
         self._tasks: Performs = tasks or Tasks()
-        self._builtins = Builtins(home, self._tasks)
+        self._builtins = Builtins(home, self._add)
         self._chosen: set[str] = set()
         """What is pending and being answered."""
 
@@ -199,7 +200,7 @@ class Catalog:
     async def dataset(self, person: Person, name: str) -> tuple[DatasetCard, Suggestion | None]:
         """One of theirs, and what to train on it; None for pictures."""
         card = await self.find(person, name)
-        estimated = advice.speeds_from(await asyncio.to_thread(advice.read_gflops, self._home))
+        estimated = advice.speeds_from(await asyncio.to_thread(machine.read_gflops, self._home))
         return card, advice.suggest(card, {**estimated, **await self._runs.speeds()})
 
     async def delete_dataset(self, person: Person, name: str) -> DatasetCard:
@@ -265,6 +266,8 @@ class Catalog:
 
     async def local_sources(self, person: Person) -> list[str]:
         """Names of what lies in the approved folders, for anybody who may train here."""
+        from trainer_core.data import local
+
         return await asyncio.to_thread(local.list_local, self._data_dirs)
 
     async def _order(self, person: Person, wanted: Wanted) -> AddDataset:
@@ -286,13 +289,18 @@ class Catalog:
             case Incoming(filename=filename):
                 return FileSource(path=wanted.path, filename=Path(filename).name[-255:])
             case str():
+                from trainer_core.data import local
+
                 return await asyncio.to_thread(local.locate, self._data_dirs, wanted)
             case _:
                 return wanted
 
-    async def _add(self, order: AddDataset, told: Told | None) -> Added | Undecided:
+    async def _add(self, order: AddDataset, told: Told | None = None) -> Added | Undecided:
         result = await self._tasks.perform(order, told or _nobody)
         assert isinstance(result, Added | Undecided), "what the order is answered by"
+        if isinstance(result, Added):
+            with suppress(OSError):  # it only makes a guess better
+                await asyncio.to_thread(machine.keep_gflops, self._home, result.gflops)
         return result
 
     async def _family(self, person: Person, named: str) -> str:
@@ -300,6 +308,8 @@ class Catalog:
         if is_family(named) or person == COMMAND_LINE:
             return named
         if named in await self.local_sources(person):
+            from trainer_core.data import local
+
             return str((await asyncio.to_thread(local.locate, self._data_dirs, named)).path)
         raise no_tokenizer(named, [known.name for known in families.FAMILIES])
 
