@@ -8,7 +8,7 @@ from playwright.async_api import Page, expect
 from playground.people import Person
 from playground.server import Playground
 from tests.playground.page.browser import in_browser
-from tests.playground.page.elements import call, composer, message, option
+from tests.playground.page.elements import call, composer, drop, message, option
 from tests.playground.page_bot import PageBot
 
 pytestmark = in_browser
@@ -152,19 +152,9 @@ async def test_a_command_in_a_group_is_found_by_the_beginnings_of_its_words(page
     await page.keyboard.press("Backspace")
     await expect(composer(page)).to_have_value("/gym dataset add")
     await composer(page).press_sequentially(" ")
-    await page.evaluate(DROP, ["drop", "body", ["story.txt"]])
+    await drop(page, "story.txt")
     await page.get_by_role("button", name="Send").click()
     await expect(message(page, "used /gym dataset add")).to_contain_text("story.txt has 16 bytes")
-
-
-DROP = """([type, target, names]) => {
-  const data = new DataTransfer();
-  for (const name of names) data.items.add(new File(["once upon a time"], name, { type: "text/plain" }));
-  const event = type === "paste"
-    ? new ClipboardEvent(type, { clipboardData: data, bubbles: true, cancelable: true })
-    : new DragEvent(type, { dataTransfer: data, bubbles: true, cancelable: true });
-  document.querySelector(target).dispatchEvent(event);
-}"""
 
 
 @pytest.mark.parametrize("how", ["drop", "paste", "choose"])
@@ -178,7 +168,7 @@ async def test_a_file_goes_to_the_commands_option(page: Page, how: str, tmp_path
             await page.get_by_role("button", name="Attach files").click()
         await (await chooser.value).set_files(story)
     else:
-        await page.evaluate(DROP, [how, "#composer", ["story.txt"]])
+        await drop(page, "story.txt", how=how, target="#composer")
     await expect(page.get_by_role("button", name="file story.txt (16 bytes)")).to_be_visible()
     await page.get_by_role("button", name="Send").click()
     await expect(message(page, "file=once upon a time")).to_be_visible()

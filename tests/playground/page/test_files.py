@@ -3,8 +3,7 @@
 from playwright.async_api import FilePayload, Page, expect
 
 from tests.playground.page.browser import in_browser
-from tests.playground.page.elements import call, composer, message
-from tests.playground.page.test_composer import DROP
+from tests.playground.page.elements import call, composer, drop, message
 from tests.playground.page_bot import png
 
 pytestmark = in_browser
@@ -22,17 +21,17 @@ def picture(name: str, width: int, height: int) -> FilePayload:
 
 async def test_the_page_says_what_dropping_a_file_does(page: Page) -> None:
     veil = page.get_by_text("Drop to attach to your message")
-    await page.evaluate(DROP, ["dragenter", "body", ["story.txt"]])
+    await drop(page, "story.txt", how="dragenter")
     await expect(veil).to_be_visible()
-    await page.evaluate(DROP, ["dragleave", "body", ["story.txt"]])
+    await drop(page, "story.txt", how="dragleave")
     await expect(veil).to_be_hidden()
     await call(page, "gym dataset add")
-    await page.evaluate(DROP, ["dragenter", "body", ["story.txt"]])
+    await drop(page, "story.txt", how="dragenter")
     await expect(page.get_by_text("Drop to attach to /gym dataset add")).to_be_visible()
 
 
 async def test_files_are_sent_without_a_word(page: Page) -> None:
-    await page.evaluate(DROP, ["drop", "body", ["story.txt", "other.md"]])
+    await drop(page, "story.txt", "other.md")
     await page.locator("#composer-picker").set_input_files([picture("loss.png", 400, 200), picture("tall.png", 20, 60)])
     staged = page.get_by_role("list", name="Attached files")
     await expect(staged.get_by_role("listitem")).to_have_count(4)
@@ -53,7 +52,7 @@ async def test_files_are_sent_without_a_word(page: Page) -> None:
 
 
 async def test_a_file_is_taken_back_with_the_keyboard(page: Page) -> None:
-    await page.evaluate(DROP, ["drop", "body", ["a.txt", "b.txt", "c.txt"]])
+    await drop(page, "a.txt", "b.txt", "c.txt")
     await page.get_by_role("button", name="Remove b.txt").focus()
     await page.keyboard.press("Enter")
     await expect(page.get_by_role("button", name="Remove c.txt")).to_be_focused()
@@ -68,7 +67,7 @@ async def test_what_cannot_be_attached_is_said(page: Page) -> None:
     problem = page.get_by_role("alert").filter(visible=True)
     await page.evaluate(FOLDER)
     await expect(problem).to_have_text("photos is a folder. Pack it into a .zip, and attach that.")
-    await page.evaluate(DROP, ["drop", "body", [f"{number}.txt" for number in range(11)]])
+    await drop(page, *[f"{number}.txt" for number in range(11)])
     await expect(problem).to_have_text("10.txt was left out: a message takes 10 files. Send it with the next one.")
     await page.keyboard.press("Enter")
     await expect(message(page, "You wrote 0.txt")).to_be_visible()
@@ -78,7 +77,7 @@ async def test_what_cannot_be_attached_is_said(page: Page) -> None:
 
 
 async def test_files_that_wait_go_to_a_command_as_far_as_it_takes_them(page: Page) -> None:
-    await page.evaluate(DROP, ["drop", "body", ["a.txt", "b.txt"]])
+    await drop(page, "a.txt", "b.txt")
     await call(page, "gym dataset add")
     await expect(page.get_by_role("button", name="file a.txt (16 bytes)")).to_be_visible()
     await page.get_by_role("button", name="Send").click()
