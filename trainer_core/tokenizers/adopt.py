@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
@@ -18,7 +18,7 @@ PARTS = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_t
 """The names that transformers has for what a special token is there for."""
 
 _ENDS = ("<|endoftext|>", "<|end_of_text|>", "</s>", "<eos>", "[EOS]", "[SEP]")
-"""What ends a text in tokenizers that do not say: the first of these that is there."""
+"""What ends a text in tokenizers that do not say: the first of these that they have."""
 
 _TRIAL = "Two words, 3.14 and a line.\nПривет, мир! 你好 こんにちは مرحبا नमस्ते"
 
@@ -34,11 +34,10 @@ def adopt(backend: Tokenizer, parts: Mapping[str, str], folder: Path, name: str)
     """
     known = backend.get_vocab()
     parts = {part: token for part, token in parts.items() if part in PARTS and token in known}
-    end = parts.pop("eos_token", None) or parts.pop("sep_token", None) or _first_known(known) or END_OF_TEXT
-    parts.pop("bos_token", None)  # a text starts from what ended the one before
-    parts.pop("unk_token", None)  # the model knows
-    special = [AddedToken(token, special=True, normalized=False) for token in dict.fromkeys((end, *parts.values()))]
-    unguarded(lambda: backend.add_special_tokens(special), name)
+    end = unguarded(lambda: _end_of_text(backend, (parts.get("eos_token"), parts.get("sep_token"), *_ENDS)), name)
+    for part in ("eos_token", "bos_token", "unk_token"):  # a text starts from what ended the one before
+        parts.pop(part, None)
+    unguarded(lambda: backend.add_special_tokens([_special(token) for token in parts.values()]), name)
     backend.post_processor = None
     backend.no_truncation()
     backend.no_padding()
@@ -84,8 +83,24 @@ def _check(backend: Tokenizer, name: str) -> None:
         raise refused(name, "does not turn text into its tokens")
 
 
-def _first_known(known: Mapping[str, int]) -> str | None:
-    return next((token for token in _ENDS if token in known), None)
+def _end_of_text(backend: Tokenizer, wanted: Iterable[str | None]) -> str:
+    """The first of the tokens that are there that a text cannot spell, made a special one; else a new one."""
+    backend.encode_special_tokens = True
+    known = backend.get_vocab()
+    for token in wanted:
+        if token in known:
+            backend.add_special_tokens([_special(token)])
+            if known[token] not in backend.encode(token, add_special_tokens=False).ids:
+                return token
+    new = END_OF_TEXT
+    while new in known:
+        new = f"<{new}>"
+    backend.add_special_tokens([_special(new)])
+    return new
+
+
+def _special(token: str) -> AddedToken:
+    return AddedToken(token, special=True, normalized=False)
 
 
 def _unknown(backend: Tokenizer) -> str | None:
