@@ -9,9 +9,8 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
-from types import MappingProxyType
 from typing import Literal, TypeVar
 
 from trainer_core.errors import Code, SpotterError
@@ -62,7 +61,7 @@ class Choice:
 class Available:
     """What there is to choose from, besides what can always be made."""
 
-    saved: Mapping[str, int] = MappingProxyType({})
+    saved: Mapping[str, int] = field(default_factory=dict)
     """Vocabulary of each tokenizer under the home folder, by name."""
     pretrained: Collection[str] = ()
     """Families whose tokenizer is on this machine."""
