@@ -76,11 +76,10 @@ async def spotter(settings: Settings) -> AsyncIterator[Spotter]:
         watchdog = Watchdog(database, pool, outbox, floor=settings.stall_minutes * 60)
         dispatcher = Dispatcher(database, pool, outbox, watchdog, running_cap=settings.running_per_person)
         stack.push_async_callback(within, "dispatcher", dispatcher.close)
-        upload_limit = int(settings.attachment_mb * 2**20)
         catalog = Catalog(
             home,
             Record(database),
-            upload_limit=upload_limit,
+            upload_limit=int(settings.attachment_mb * 2**20),
             corpus_limit=int(settings.corpus_gb * 2**30),
             data_dirs=settings.data_dirs,
         )
@@ -98,7 +97,6 @@ async def spotter(settings: Settings) -> AsyncIterator[Spotter]:
             access=access,
             plotter=plotter,
             guilds=settings.guilds,
-            upload_limit=upload_limit,
             read_mark=lambda key: marks.read(database, key),
             write_mark=lambda key, value: marks.write(database, key, value),
             tell_missed=lambda user_id, tell: tell_missed(database, user_id, due.set, tell),

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import json
+import os
 import shutil
 import sqlite3
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
@@ -44,6 +48,8 @@ class Finding:
 async def examine(settings: Settings) -> list[Finding]:
     """Every finding, in the order in which they should be read."""
     found = [_python(), await _torch(), _sqlite(), _home(settings.home), _disk(settings.home)]
+    found += await asyncio.to_thread(_data_dirs, settings.data_dirs)
+    found += [_sentencepiece()]
     found += await asyncio.to_thread(_store, Home(settings.home.resolve()))
     return [*found, await _token(settings), _owner(settings)]
 
@@ -91,6 +97,35 @@ def _disk(home: Path) -> Finding:
     if free < _LITTLE_DISK:
         return Finding("disk", "warning", what, "a larger model's checkpoints may not fit: free some space")
     return Finding("disk", "ok", what)
+
+
+def _data_dirs(folders: Sequence[Path]) -> list[Finding]:
+    """The folders whose texts may be taken in where they lie."""
+    subject = "data folders"
+    wrong = [folder for folder in folders if not (folder.is_dir() and os.access(folder, os.R_OK | os.X_OK))]
+    if wrong:
+        named = ", ".join(map(str, wrong))
+        return [Finding(subject, "warning", f"cannot be read: {named}", "mend SPOTTER_DATA_DIRS, or the folders")]
+    return [Finding(subject, "ok", ", ".join(map(str, folders)))] if folders else []
+
+
+def _sentencepiece() -> Finding:
+    missing = [name for name in ("sentencepiece", "google.protobuf") if not _is_installed(name)]
+    if missing:
+        return Finding(
+            "SentencePiece",
+            "warning",
+            "not installed",
+            "for its tokenizers only: `pip install -c constraints.txt -e '.[sentencepiece]'`",
+        )
+    return Finding("SentencePiece", "ok", metadata.version("sentencepiece"))
+
+
+def _is_installed(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:  # of the package it would be in
+        return False
 
 
 def _store(home: Home) -> list[Finding]:

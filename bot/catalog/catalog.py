@@ -20,7 +20,7 @@ from bot.catalog.owners import COMMAND_LINE, is_theirs, signature
 from bot.catalog.tasks import Performs, Tasks, Told
 from bot.catalog.wanted import Asked, TokenizerWish, Wanted
 from bot.runs.intake import Person, full_disk_told
-from trainer_core.data import advice, catalog
+from trainer_core.data import advice, catalog, local
 from trainer_core.data.advice import Suggestion
 from trainer_core.data.card import DatasetCard
 from trainer_core.data.formats import kind_of
@@ -266,8 +266,6 @@ class Catalog:
 
     async def local_sources(self, person: Person) -> list[str]:
         """Names of what lies in the approved folders, for anybody who may train here."""
-        from trainer_core.data import local
-
         return await asyncio.to_thread(local.list_local, self._data_dirs)
 
     async def _order(self, person: Person, wanted: Wanted) -> AddDataset:
@@ -289,8 +287,6 @@ class Catalog:
             case Incoming(filename=filename):
                 return FileSource(path=wanted.path, filename=Path(filename).name[-255:])
             case str():
-                from trainer_core.data import local
-
                 return await asyncio.to_thread(local.locate, self._data_dirs, wanted)
             case _:
                 return wanted
@@ -308,8 +304,6 @@ class Catalog:
         if is_family(named) or person == COMMAND_LINE:
             return named
         if named in await self.local_sources(person):
-            from trainer_core.data import local
-
             return str((await asyncio.to_thread(local.locate, self._data_dirs, named)).path)
         raise no_tokenizer(named, [known.name for known in families.FAMILIES])
 

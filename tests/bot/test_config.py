@@ -26,6 +26,8 @@ GOOD: list[tuple[str, str, str, object]] = [
     ("SPOTTER_STANDBY", "standby", "0", 0),
     ("SPOTTER_HEARTBEAT_MINUTES", "heartbeat_minutes", "2.5", 2.5),
     ("SPOTTER_ATTACHMENT_MB", "attachment_mb", "25", 25.0),
+    ("SPOTTER_DATA_DIRS", "data_dirs", "corpora, /srv/texts", (Path("corpora"), Path("/srv/texts"))),
+    ("SPOTTER_CORPUS_GB", "corpus_gb", "0.5", 0.5),
     ("SPOTTER_GUILDS", "guilds", "true", True),
     ("SPOTTER_HEALTH_PORT", "health_port", "0", 0),
     ("SPOTTER_LOG_LEVEL", "log_level", "DEBUG", "DEBUG"),
@@ -46,6 +48,8 @@ IN_TOML = {
     "standby": "0",
     "heartbeat_minutes": "2.5",
     "attachment_mb": "25",
+    "data_dirs": '["corpora", "/srv/texts"]',
+    "corpus_gb": "0.5",
     "guilds": "true",
     "health_port": "0",
     "log_level": '"DEBUG"',
@@ -74,6 +78,9 @@ BAD: list[tuple[str, str]] = [
     ("SPOTTER_ATTACHMENT_MB", "0"),
     ("SPOTTER_ATTACHMENT_MB", "501"),
     ("SPOTTER_ATTACHMENT_MB", "nan"),
+    ("SPOTTER_DATA_DIRS", "~nobody-of-that-name/texts"),
+    ("SPOTTER_CORPUS_GB", "0"),
+    ("SPOTTER_CORPUS_GB", "nan"),
     ("SPOTTER_GUILDS", "perhaps"),
     ("SPOTTER_HEALTH_PORT", "65536"),
     ("SPOTTER_LOG_LEVEL", "loud"),
@@ -216,7 +223,8 @@ def test_half_an_address_is_refused(given: str, missing: str, monkeypatch: pytes
 def test_a_tilde_is_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("SPOTTER_HOME", "~/spotter")
-    assert load_settings().home == tmp_path / "spotter"
+    monkeypatch.setenv("SPOTTER_DATA_DIRS", "~/texts")
+    assert (load_settings().home, load_settings().data_dirs) == (tmp_path / "spotter", (tmp_path / "texts",))
     monkeypatch.setenv("SPOTTER_HOME", "~nobody-of-that-name/spotter")
     with pytest.raises(SettingsError, match=r"^SPOTTER_HOME: there is no such user's home folder"):
         load_settings()

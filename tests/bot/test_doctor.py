@@ -50,7 +50,8 @@ async def findings(home: Path, **changes: object) -> Mapping[str, Finding]:
 async def test_a_healthy_machine(tmp_path: Path, playground: Playground) -> None:
     home = tmp_path / "home"
     found = await findings(home, discord_token=playground.token, owner_id=7, **at(playground))
-    assert list(found) == ["Python", "torch", "SQLite", "home folder", "disk", "Discord token", "owner"]
+    subjects = ["Python", "torch", "SQLite", "home folder", "disk", "SentencePiece", "Discord token", "owner"]
+    assert list(found) == subjects
     assert {finding.verdict for finding in found.values()} <= {"ok", "warning"}
     assert found["Python"].what == ".".join(map(str, sys.version_info[:3]))
     assert found["torch"].verdict == "ok" and any(precision in found["torch"].what for precision in ("fp32", "bf16"))
@@ -60,6 +61,14 @@ async def test_a_healthy_machine(tmp_path: Path, playground: Playground) -> None
     assert found["Discord token"] == Finding("Discord token", "ok", "belongs to spotter")
     assert found["owner"] == Finding("owner", "ok", "7")
     assert not home.exists(), "nothing is made by looking"
+
+
+async def test_folders_of_texts_that_can_be_read_and_one_that_cannot(tmp_path: Path, torchless: None) -> None:
+    folders = (tmp_path / "texts", tmp_path / "gone")
+    folders[0].mkdir()
+    assert (await findings(tmp_path, data_dirs=folders[:1]))["data folders"].what == str(folders[0])
+    found = (await findings(tmp_path, data_dirs=folders))["data folders"]
+    assert (found.verdict, found.what) == ("warning", f"cannot be read: {folders[1]}")
 
 
 async def test_a_home_that_is_there_already(tmp_path: Path, torchless: None) -> None:
