@@ -103,10 +103,8 @@ class DataSpec(_Frozen):
 
 
 TokenizerChoice = Literal["auto", "bpe", "unigram", "wordpiece", "sentencepiece", "characters", "pretrained", "saved"]
-FEWEST_ENTRIES: Mapping[TokenizerChoice, int] = {"bpe": 257, "unigram": 300, "sentencepiece": 300}
-"""Least vocabulary of the kinds that hold every byte: with the special tokens, and, where the trainer needs some to
-choose among, a few pieces.
-"""
+FEWEST_TOKENS: Mapping[TokenizerChoice, int] = {"bpe": 257, "unigram": 257, "sentencepiece": 300}
+"""Least vocabulary of the kinds that hold every byte: these, the end of a text, and what the trainer adds."""
 
 
 class TokenizerSpec(_Frozen):
@@ -135,7 +133,7 @@ class TokenizerSpec(_Frozen):
     @classmethod
     def _kind_can_be_that_small(cls, vocabulary: int | None, info: ValidationInfo) -> int | None:
         kind = info.data.get("kind")
-        fewest = FEWEST_ENTRIES.get(kind, 0) if kind else 0
+        fewest = FEWEST_TOKENS.get(kind, 0) if kind else 0
         if vocabulary is not None and vocabulary < fewest:
             raise ValueError(f"a tokenizer of kind {kind} needs at least {fewest}; `characters` takes fewer")
         return vocabulary

@@ -6,7 +6,6 @@ and `first_made` goes through them in order. What a person asked for by name has
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -14,17 +13,17 @@ from enum import IntEnum
 from typing import Literal, TypeVar
 
 from trainer_core.errors import Code, SpotterError
-from trainer_core.spec import FEWEST_ENTRIES, TokenizerSpec
-from trainer_core.tokenizers import families
+from trainer_core.spec import FEWEST_TOKENS, TokenizerSpec
+from trainer_core.tokenizers import families, shelf
 
 TrainedKind = Literal["bpe", "unigram", "wordpiece", "sentencepiece"]
 
 SUITED_CHARACTERS = 4_096
 """Vocabulary of a character-level tokenizer when nobody asks for another."""
 
-_CHARACTERS_PER_ENTRY = 16
-"""At about four characters a token, each entry is then met four times on average: fewer teach a model nothing."""
-_ENTRIES_FOR_ANY = 512
+_CHARACTERS_PER_TOKEN = 16
+"""Tokens stand for about four characters: each of them is then met four times on average; fewer teach nothing."""
+_TOKENS_FOR_ANY = 512
 """Any text may have this many: most of them are the bytes."""
 
 _T = TypeVar("_T")
@@ -52,7 +51,7 @@ class Choice:
     name: str | None = None
     """Of what is saved or pretrained."""
     vocabulary: int | None = None
-    """Entries to make; None for what has its own."""
+    """Tokens to make; None for what has its own."""
     fallbacks: tuple[Choice, ...] = ()
     """In order."""
 
@@ -77,8 +76,8 @@ def suggested_vocabulary(characters: int) -> int:
 
 
 def largest_vocabulary(characters: int) -> int:
-    """The most entries that a corpus of this many characters can train."""
-    return _ENTRIES_FOR_ANY + characters // _CHARACTERS_PER_ENTRY
+    """The most tokens that can be trained on this many characters."""
+    return _TOKENS_FOR_ANY + characters // _CHARACTERS_PER_TOKEN
 
 
 def choose(asked: TokenizerSpec, family: str, characters: int, available: Available = _NOTHING) -> Choice:
@@ -132,7 +131,7 @@ def check_match(name: str, vocabulary: int, wanted: int) -> None:
 
 
 def too_large(vocabulary: int, most: int) -> SpotterError:
-    """For a text that has no more than `most` entries in it."""
+    """For a text that has no more than `most` tokens in it."""
     return SpotterError(
         Code.TOKENIZER_TRAIN_FAILED,
         f"{vocabulary:,} is more than this text supports",
@@ -144,18 +143,16 @@ def too_large(vocabulary: int, most: int) -> SpotterError:
 def _of_kind(kind: TrainedKind, vocabulary: int | None, characters: int) -> Choice:
     """Trained, as the person asked for."""
     if vocabulary is None:
-        suited = max(suggested_vocabulary(characters), FEWEST_ENTRIES.get(kind, 0))
+        suited = max(suggested_vocabulary(characters), FEWEST_TOKENS.get(kind, 0))
         return Choice(Tier.NAMED, kind, f"asked for; {_suits(suited, characters)}", vocabulary=suited)
     if vocabulary > largest_vocabulary(characters):
         raise too_large(vocabulary, largest_vocabulary(characters))
-    return Choice(Tier.NAMED, kind, f"asked for, with {vocabulary:,} entries", vocabulary=vocabulary)
+    return Choice(Tier.NAMED, kind, f"asked for, with {vocabulary:,} tokens", vocabulary=vocabulary)
 
 
 def _saved(name: str, vocabulary: int | None, saved: Mapping[str, int]) -> Choice:
     if name not in saved:
-        near = difflib.get_close_matches(name, saved, n=1)
-        hint = f"did you mean {near[0]}?" if near else "`/trainer tokenizer list` has those there are"
-        raise SpotterError(Code.TOKENIZER_NOT_FOUND, f"there is no tokenizer {name!r}; {hint}", field="tokenizer.name")
+        raise shelf.not_found(name, list(saved))
     check_match(name, saved[name], vocabulary or saved[name])
     return Choice(Tier.NAMED, "saved", f"{name} was asked for", name)
 
@@ -174,7 +171,7 @@ def _of_the_family(vocabulary: int | None, family: str, characters: int, availab
         return
     why = f"models of the family {family} come with it"
     if vocabulary == known.vocabulary:
-        yield Choice(Tier.FAMILY, "pretrained", f"{why}, and have the {vocabulary:,} entries asked for", known.name)
+        yield Choice(Tier.FAMILY, "pretrained", f"{why}, and have the {vocabulary:,} tokens asked for", known.name)
     elif vocabulary is None and _square_root_law(characters) >= known.vocabulary:
         yield Choice(Tier.FAMILY, "pretrained", f"{why}, and {_suits(known.vocabulary, characters)}", known.name)
 
@@ -184,25 +181,25 @@ def _trained(vocabulary: int | None, characters: int) -> Iterator[Choice]:
     if vocabulary is None:
         suited = suggested_vocabulary(characters)
         yield Choice(Tier.TRAINED, "bpe", f"trained on this text; {_suits(suited, characters)}", vocabulary=suited)
-    elif FEWEST_ENTRIES["bpe"] <= vocabulary <= largest_vocabulary(characters):
-        why = f"trained on this text, which supports the {vocabulary:,} entries asked for"
+    elif FEWEST_TOKENS["bpe"] <= vocabulary <= largest_vocabulary(characters):
+        why = f"trained on this text, which supports the {vocabulary:,} tokens asked for"
         yield Choice(Tier.TRAINED, "bpe", why, vocabulary=vocabulary)
 
 
 def _characters(vocabulary: int | None, characters: int) -> Choice:
     if vocabulary is None:
         why = "needs no training"
-    elif vocabulary < FEWEST_ENTRIES["bpe"]:
-        why = f"{vocabulary:,} entries are too few for byte-level BPE"
+    elif vocabulary < FEWEST_TOKENS["bpe"]:
+        why = f"{vocabulary:,} tokens are too few for byte-level BPE"
     elif vocabulary > largest_vocabulary(characters):
-        why = f"{vocabulary:,} entries are more than can be trained on {characters:,} characters"
+        why = f"{vocabulary:,} tokens are more than can be trained on {characters:,} characters"
     else:
-        why = f"has the {vocabulary:,} entries asked for without training"
-    return Choice(Tier.CHARACTERS, "characters", f"character-level: {why}", vocabulary=vocabulary or SUITED_CHARACTERS)
+        why = f"has the {vocabulary:,} tokens asked for without training"
+    return Choice(Tier.CHARACTERS, "characters", why, vocabulary=vocabulary or SUITED_CHARACTERS)
 
 
 def _suits(vocabulary: int, characters: int) -> str:
-    return f"{vocabulary:,} entries suit {characters:,} characters"
+    return f"{vocabulary:,} tokens suit {characters:,} characters"
 
 
 def _square_root_law(characters: int) -> float:
