@@ -63,16 +63,14 @@ class SpotterClient(discord.Client):
         plotter: Plotter,
         read_mark: Callable[[str], Awaitable[str | None]],
         write_mark: Callable[[str, str], Awaitable[None]],
-        upload_limit: int,
         guilds: bool = False,
         tell_missed: Callable[[int, Tell], Awaitable[None]] = _nothing_missed,
         now: Callable[[], float] = time.time,
         progress_pause: float = 2.0,
         heartbeat_timeout: float = 60.0,
     ) -> None:
-        """`upload_limit` in bytes; `guilds`: whether the commands may be used outside of direct messages;
-        `tell_missed` tells a user who took no direct messages, once, what did not arrive; `progress_pause` is how many
-        seconds pass between two edits that show progress.
+        """`guilds`: whether the commands may be used outside of direct messages; `tell_missed` tells a user who took no
+        direct messages, once, what did not arrive; `progress_pause`: seconds between two edits that show progress.
         """
         super().__init__(
             intents=discord.Intents(dm_messages=True),
@@ -87,7 +85,6 @@ class SpotterClient(discord.Client):
         self.catalog = catalog
         self.access = access
         self.plotter = plotter
-        self.upload_limit = upload_limit
         self.tell_missed = tell_missed
         self.now = now
         self.repeats = Repeats()

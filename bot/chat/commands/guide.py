@@ -11,4 +11,4 @@ from bot.chat.reply import Interaction, acknowledge, answer
 @app_commands.command(name="help", description="What Spotter does, with examples")
 async def help_(interaction: Interaction) -> None:
     await acknowledge(interaction)
-    await answer(interaction, help_card(interaction.client.upload_limit))
+    await answer(interaction, help_card())

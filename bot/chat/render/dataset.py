@@ -114,12 +114,10 @@ def _span(shortest: int, median: int, longest: int) -> str:
 def _shares(shares: Mapping[str, float], name: Callable[[str], str]) -> str:
     """`English 92 %, German 5 %, others 3 %`; what is less than one percent counts among the others."""
     ordered = sorted(shares.items(), key=lambda item: -item[1])
-    shown = [(key, share) for key, share in ordered[:_SHARES] if share >= 0.01]
-    parts = [f"{text.literal(name(key))} {share:.0%}".replace("%", " %") for key, share in shown]
-    others = 1 - sum(share for _, share in shown)
-    if shown and others >= 0.01:
-        parts.append(f"others {others:.0%}".replace("%", " %"))
-    return ", ".join(parts)
+    shown = {text.literal(name(key)): share for key, share in ordered[:_SHARES] if share >= 0.01}
+    if shown:
+        shown["others"] = 1 - sum(shown.values())
+    return ", ".join(f"{name} {share * 100:.0f} %" for name, share in shown.items() if share >= 0.005)
 
 
 def _left_out(counts: Counts) -> str:

@@ -18,8 +18,8 @@ def size_label(size: Size) -> str:
     return f"{size} · about {text.short(parameters(size, TYPICAL_VOCABULARY))} parameters"
 
 
-def help_card(upload_limit: int) -> Message:
-    """What Spotter does and how to ask for it; `upload_limit` in bytes."""
+def help_card() -> Message:
+    """What Spotter does and how to ask for it."""
     kinds = " ".join(f".{kind}" for kind in KINDS)
     return Message(
         embed=embed(
@@ -46,7 +46,7 @@ def help_card(upload_limit: int) -> Message:
                     inline=False,
                 ),
                 Field("Budgets", BUDGET_EXAMPLES, inline=False),
-                Field("Files", f"{kinds}, each also as .gz, up to {text.size(upload_limit)}", inline=False),
+                Field("Files", f"{kinds}; each also as .gz", inline=False),
                 Field("Sizes", "\n".join(map(size_label, SIZES)), inline=False),
             ],
         )

@@ -9,12 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from bot.catalog.catalog import Catalog
 from bot.chat.access import Access
 from bot.chat.client import SpotterClient, point_at
 from bot.chat.plot import Plotter
 from bot.runs.announce import Change
 from bot.runs.lifecycle import after_event
 from bot.runs.model import Run, RunState, Stall
+from bot.runs.record import Record
 from bot.runs.service import RunService
 from bot.runs.slots import Slot, SlotKind
 from bot.store import attempts
@@ -23,9 +25,12 @@ from bot.store.db import Database, Transaction
 from bot.store.events import journal_position
 from playground.people import Person
 from playground.server import Playground
+from tests.bot.chat import cards
 from tests.bot.storing import append_events
 from tests.playground.openapi import validate_traffic
-from trainer_core.data import corpus
+from trainer_core.atomic import write_atomic
+from trainer_core.data import catalog as folders
+from trainer_core.data.card import DatasetCard
 from trainer_core.events import Event
 from trainer_core.layout import Home
 
@@ -76,6 +81,7 @@ class Chat:
     playground: Playground
     home: Home
     database: Database
+    catalog: Catalog
     service: RunService
     dispatch: Recorded
     plotter: Plotter
@@ -96,13 +102,22 @@ class Chat:
 
         return SpotterClient(
             service=self.service,
+            catalog=self.catalog,
             access=Access(self.owner.id, frozenset({self.friend.id})),
             plotter=self.plotter,
             read_mark=read,
             write_mark=write,
-            upload_limit=UPLOAD_LIMIT,
             guilds=self.guilds,
+            progress_pause=0.0,
         )
+
+    def added(self, card: DatasetCard, by: Person | None = None) -> DatasetCard:
+        """The data set is there, as far as the chat can tell: its text is read by workers only."""
+        card = card.model_copy(update={"added_by": str((by or self.owner).id)})
+        folder = self.home.dataset(card.name)
+        folder.mkdir(parents=True)
+        write_atomic(folder / folders.CARD, card.model_dump_json().encode())
+        return card
 
     async def runs(self) -> list[Run]:
         async with self.database.snapshot() as tx:
@@ -168,23 +183,27 @@ class Running:
 async def chat(tmp_path: Path, discord_addresses: None) -> AsyncIterator[Chat]:
     """Everything but a connected client. What was said is held against Discord's own description at the end."""
     home = Home(tmp_path / "home")
-    corpus.add_builtin(home, corpus.BUILTIN)
     database = await Database.open(home.database)
+    catalog = Catalog(home, Record(database), upload_limit=UPLOAD_LIMIT, corpus_limit=10 * UPLOAD_LIMIT)
     dispatch = Recorded()
     plotter = Plotter()
     async with Playground() as playground:
         point_at(playground.api_url, playground.gateway_url)
-        yield Chat(
+        made = Chat(
             playground,
             home,
             database,
-            RunService(database, home, nothing_to_announce, dispatch, upload_limit=UPLOAD_LIMIT),
+            catalog,
+            RunService(database, home, catalog, nothing_to_announce, dispatch),
             dispatch,
             plotter,
             owner=playground.person("Ada"),
             friend=playground.person("Grace"),
             stranger=playground.person("Mallory"),
         )
+        made.added(cards.dataset(name=folders.BUILTIN, filename=folders.BUILTIN, format="builtin", builtin=True))
+        yield made
+    await catalog.close()
     await plotter.close()
     await database.close()
     assert validate_traffic(playground.traffic) == []

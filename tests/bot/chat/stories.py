@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from bot.chat.render.message import Act, Button, Message
 from bot.runs.model import Run, RunError, RunState, RunStatus, Stall, status_of
 from trainer_core.errors import Code
 from trainer_core.events import (
@@ -121,3 +122,8 @@ def status(state: RunState, steps: int | None = None, **changes: object) -> RunS
         position=2 if state is RunState.QUEUED else None,
         watchers={7: 0.0},
     )
+
+
+def offered(message: Message) -> list[Act]:
+    """What can be done to the run, by the message's buttons."""
+    return [button.act for button in message.buttons if isinstance(button, Button)]

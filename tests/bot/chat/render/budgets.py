@@ -1,7 +1,12 @@
 """Discord's budgets for what a message says."""
 
+from collections import Counter
+
+import discord
+
 from bot.chat.render.message import Message
 from bot.chat.render.text import length
+from bot.chat.ui.view import buttons_view
 
 
 def check(message: Message) -> None:
@@ -21,4 +26,10 @@ def check(message: Message) -> None:
             texts += [field.name or "", field.value or ""]
         assert sum(map(length, texts)) <= 6000
         "".join(texts).encode()
-    assert len(message.buttons) <= 5
+    view = buttons_view(message.buttons)
+    if view is not None:
+        assert len(view.children) == len(message.buttons) <= 25
+        shown_buttons = [item for item in view.walk_children() if isinstance(item, discord.ui.Button)]
+        ids = Counter(button.custom_id for button in shown_buttons)
+        assert all(custom_id and len(custom_id) <= 100 and count == 1 for custom_id, count in ids.items())
+        assert all(0 < length(button.label or "") <= 80 for button in shown_buttons)

@@ -1,7 +1,6 @@
 """What Spotter answers to commands and buttons."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
@@ -9,25 +8,14 @@ from hypothesis import strategies as st
 
 from bot.chat.notify.kinds import Kind
 from bot.chat.render import answers
-from bot.chat.render.message import Act, Message
+from bot.chat.render.message import Act, Message, buttons
 from bot.runs.admission import Submitted
 from bot.runs.model import RunState
-from tests.bot.chat import stories
+from tests.bot.chat import cards, stories
 from tests.bot.chat.render.budgets import check
-from trainer_core.data.corpus import DatasetCard
 
 NOW = stories.START + 60
-CARD = DatasetCard(
-    name="python-docs",
-    kind="jsonl",
-    filename="python-docs.jsonl",
-    documents=79,
-    characters=480_000,
-    bytes=488_000,
-    sha256="0" * 64,
-    added_by="",
-    added_at=datetime(2026, 1, 1, tzinfo=UTC),
-)
+CARD = cards.dataset(name="python-docs", documents=79, bytes=488_000)
 
 
 @pytest.mark.parametrize(
@@ -46,7 +34,7 @@ def test_an_accepted_run_is_named_with_its_place_and_its_data(
         f"🏋️ **brisk-otter-42** is {where}.",
         "`python-docs` (477 KB, 79 documents) · gpt2 tiny · budget 1000 steps",
     ]
-    assert [button.act for button in message.buttons] == [Act.PAUSE, Act.STOP]
+    assert stories.offered(message) == [Act.PAUSE, Act.STOP]
     check(message)
 
 
@@ -67,7 +55,7 @@ def test_a_run_that_is_tried_again_says_from_where(step: int, how: str) -> None:
         f"🔁 **swans-2** is first in the queue, starts now. It does what **swans** was to do, and {how}.",
         "-# I write to you here as it goes, and when it is done.",
     ]
-    assert [(button.run, button.act) for button in message.buttons] == [("swans-2", Act.PAUSE), ("swans-2", Act.STOP)]
+    assert message.buttons == buttons("swans-2", (Act.PAUSE, Act.STOP))
     check(message)
 
 
@@ -85,7 +73,7 @@ def test_a_run_that_is_tried_again_says_from_where(step: int, how: str) -> None:
 )
 def test_a_status_offers_what_can_be_done(state: RunState, viewer: int, acts: list[Act]) -> None:
     message = answers.status_reply(stories.status(state, 100), NOW, viewer)
-    assert [button.act for button in message.buttons] == acts
+    assert stories.offered(message) == acts
     assert message.plot
 
 

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.chat.notify.kinds import Kind
+from bot.chat.render.curve import PlotRequest
 from bot.chat.render.message import Act, Message
 from bot.chat.render.reports import passed, render, unwatched
 from bot.chat.render.steering import acts
@@ -74,20 +75,20 @@ def test_the_live_card_of_a_running_run() -> None:
     assert shown["Speed"] == "16.4k tokens/s"
     assert shown["Elapsed"] == "1 m 00 s"
     assert stories.SAMPLE in shown["It writes, at step 400"]
-    assert message.plot and message.plot.steps_total == 1000
+    assert isinstance(message.plot, PlotRequest) and message.plot.steps_total == 1000
 
 
 @pytest.mark.parametrize("state", GOING)
 def test_the_card_of_a_run_that_goes_on_has_what_can_be_done_and_an_end_to_watching(state: RunState) -> None:
     message = render(Kind.LIVE, stories.status(state), NOW)
-    assert [button.act for button in message.buttons] == [*acts(stories.run(state)), Act.UNWATCH]
+    assert stories.offered(message) == [*acts(stories.run(state)), Act.UNWATCH]
 
 
 @pytest.mark.parametrize("state", [RunState.SUCCEEDED, RunState.FAILED, RunState.STOPPED])
 def test_an_ended_run_has_no_buttons_and_no_forecast(state: RunState) -> None:
     message = render(Kind.LIVE, stories.status(state, 300), NOW)
     assert message.buttons == ()
-    assert message.plot and message.plot.steps_total is None
+    assert isinstance(message.plot, PlotRequest) and message.plot.steps_total is None
     assert message.embed and " left" not in (message.embed.description or "")
 
 
@@ -146,7 +147,7 @@ def test_a_paused_run_is_told_quietly_with_how_far_it_is_and_how_it_goes_on() ->
         "⏸️ **brisk-otter-42** is paused at step 430 of 1,000 (43 %). It holds no slot. It goes on from there when you"
         " press Resume, or type `/trainer resume run:brisk-otter-42`, today or in a week."
     )
-    assert [button.act for button in message.buttons] == [Act.RESUME, Act.STOP]
+    assert stories.offered(message) == [Act.RESUME, Act.STOP]
     assert message.silent
     early = render(Kind.PAUSED, stories.status(RunState.PAUSED), NOW)
     assert early.content and "is paused before its first step." in early.content
@@ -228,7 +229,7 @@ def test_a_completion_tells_the_numbers_the_sample_and_the_folder() -> None:
     assert shown["Trained for"] == "2 m 05 s"
     assert shown["Model"] == "`runs/brisk-otter-42/export`"
     assert stories.SAMPLE in shown["It writes"]
-    assert message.plot and len(message.plot.validation) == 11
+    assert isinstance(message.plot, PlotRequest) and len(message.plot.validation) == 11
 
 
 def test_a_completion_without_an_evaluation_leaves_those_numbers_out() -> None:
@@ -252,7 +253,7 @@ def test_a_resumed_run_may_not_know_where_it_began() -> None:
 def test_a_stopped_run_tells_what_it_learned() -> None:
     message = render(Kind.STOPPED, stories.status(RunState.STOPPED, 300, summary=stories.summary(steps=300)), NOW)
     assert message.content and message.content.startswith("⏹️ **brisk-otter-42** was stopped. Validation loss")
-    assert [button.act for button in message.buttons] == [Act.RETRY]
+    assert stories.offered(message) == [Act.RETRY]
     assert fields(message)["Steps"] == "300"
 
 
@@ -282,4 +283,4 @@ def test_a_sample_of_many_short_lines_does_not_make_a_tall_card(kind: Kind, line
 def test_the_card_left_behind_offers_to_watch_again() -> None:
     message = unwatched(stories.status(RunState.RUNNING, 430))
     assert message.content and "43 %" in message.content
-    assert [button.act for button in message.buttons] == [Act.WATCH]
+    assert stories.offered(message) == [Act.WATCH]

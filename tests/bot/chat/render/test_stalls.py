@@ -24,7 +24,7 @@ def test_the_question_says_what_happened_what_happens_by_itself_and_when() -> No
         f"⚠️ No step for about 6 min, at step 430. If you do nothing it is killed <t:{at}:R>, and goes on from its"
         " newest checkpoint.",
     ]
-    assert [button.act for button in message.buttons] == [Act.WAIT, Act.RESTART, Act.STOP]
+    assert stories.offered(message) == [Act.WAIT, Act.RESTART, Act.STOP]
     assert not message.silent
     check(message)
 
@@ -38,7 +38,7 @@ def test_before_the_first_step_there_is_no_number_to_tell() -> None:
 def test_once_it_is_to_be_killed_there_is_nothing_to_choose_but_stopping() -> None:
     message = render(Kind.STALLED, STALLED, stories.STALL.restarts_at)
     assert message.content and "It is being killed, and goes on from its newest checkpoint." in message.content
-    assert [button.act for button in message.buttons] == [Act.STOP]
+    assert stories.offered(message) == [Act.STOP]
 
 
 def test_the_card_shows_the_stall_and_its_choices() -> None:
@@ -47,7 +47,7 @@ def test_the_card_shows_the_stall_and_its_choices() -> None:
     *_, last = (card.embed.description or "").splitlines()
     assert last.startswith("⚠️ No step for about 6 min, at step 430.")
     assert " left" not in (card.embed.description or "")
-    assert [button.act for button in card.buttons] == [Act.WAIT, Act.RESTART, Act.STOP, Act.UNWATCH]
+    assert stories.offered(card) == [Act.WAIT, Act.RESTART, Act.STOP, Act.UNWATCH]
     assert card.silent
 
 

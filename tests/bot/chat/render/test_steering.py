@@ -41,7 +41,7 @@ def test_a_stalled_run_needs_a_decision_unless_it_is_being_ended() -> None:
 def test_stopping_is_asked_about_only_where_it_means_something(state: RunState) -> None:
     message = steering.confirm_stop(stories.run(state))
     asks = not state.is_terminal and state is not RunState.STOPPING
-    assert [button.act for button in message.buttons] == ([Act.STOP_NOW, Act.KEEP] if asks else [])
+    assert stories.offered(message) == ([Act.STOP_NOW, Act.KEEP] if asks else [])
     assert message.content and ("already" in message.content) != asks
 
 
@@ -103,4 +103,4 @@ def test_what_is_said(said: Message, words: str) -> None:
 
 
 def test_a_paused_run_comes_with_the_way_back() -> None:
-    assert [button.act for button in steering.pausing(stories.run(RunState.PAUSED)).buttons] == [Act.RESUME]
+    assert stories.offered(steering.pausing(stories.run(RunState.PAUSED))) == [Act.RESUME]
