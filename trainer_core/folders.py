@@ -23,10 +23,21 @@ def _never(_: Path) -> bool:
 
 @contextmanager
 def new_folder(target: Path, makes_way: Callable[[Path], object] = _never) -> Iterator[Path]:
-    """An empty folder to fill with files; it appears as `target` when the block ends, and vanishes if the block fails.
+    """An empty folder to fill; it appears as `target` when the block ends, and vanishes if the block fails.
 
     A folder that is there by then and not empty is removed, once the new one is in its place, if `makes_way` is
     true of it. Raises FileExistsError if it is not, another OSError if the disk does not take it.
+    """
+    with folder_aside(target) as aside:
+        yield aside
+        publish(aside, target, makes_way)
+
+
+@contextmanager
+def folder_aside(target: Path) -> Iterator[Path]:
+    """An empty folder beside `target`, to fill and to publish; it vanishes when the block ends if it was not.
+
+    Raises OSError.
     """
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -36,15 +47,16 @@ def new_folder(target: Path, makes_way: Callable[[Path], object] = _never) -> It
     aside.mkdir()
     try:
         yield aside
-        reach("folder.sync")
-        for file in aside.iterdir():
-            with file.open("rb") as stream:
-                os.fsync(stream.fileno())
-        sync_folder(aside)
-        reach("folder.rename")
-        replaced = _put_in_place(aside, target, makes_way)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
+
+
+def publish(aside: Path, target: Path, makes_way: Callable[[Path], object] = _never) -> None:
+    """Have the folder `aside` appear as `target`, all of it on the disk. Raises as `new_folder` does."""
+    reach("folder.sync")
+    _sync(aside)
+    reach("folder.rename")
+    replaced = _put_in_place(aside, target, makes_way)
     sync_folder(target.parent)
     for old in replaced:
         shutil.rmtree(old, ignore_errors=True)
@@ -80,6 +92,16 @@ def sweep(folder: Path, *, idle: float = 0.0) -> list[str]:
         else:
             path.unlink(missing_ok=True)
     return sorted(path.name for path in dead)
+
+
+def _sync(folder: Path) -> None:
+    for path in folder.iterdir():
+        if path.is_dir():
+            _sync(path)
+            continue
+        with path.open("rb") as stream:
+            os.fsync(stream.fileno())
+    sync_folder(folder)
 
 
 def _put_in_place(aside: Path, target: Path, makes_way: Callable[[Path], object]) -> list[Path]:

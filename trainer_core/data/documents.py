@@ -7,6 +7,7 @@ a document may be larger than memory.
 from __future__ import annotations
 
 import hashlib
+from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +33,15 @@ class Piece:
     """Whether a document begins with it; otherwise it goes on with the one before."""
 
 
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A place between two documents that are being written."""
+
+    documents: int
+    bytes: int
+    hash: hashlib._Hash
+
+
 class DocumentsWriter:
     """Writes both files into `folder`. They are whole once the block ends without an exception."""
 
@@ -39,7 +49,7 @@ class DocumentsWriter:
         self._folder = folder
         self._file: BinaryIO | None = None
         self._hash = hashlib.sha256()
-        self._offsets: list[int] = []
+        self._offsets = array("Q")
         self.bytes = 0
         self.content = ""
         """SHA-256 of text and offsets, once written."""
@@ -58,6 +68,17 @@ class DocumentsWriter:
         self._hash.update(data)
         self.bytes += len(data)
 
+    def mark(self) -> Mark:
+        return Mark(len(self._offsets), self.bytes, self._hash.copy())
+
+    def take_back(self, mark: Mark) -> None:
+        """Forget what was added since `mark`: no other mark since then is of use. Raises OSError."""
+        assert self._file is not None, "entered"
+        self._file.seek(mark.bytes)
+        self._file.truncate()
+        del self._offsets[mark.documents :]
+        self.bytes, self._hash = mark.bytes, mark.hash
+
     @property
     def documents(self) -> int:
         return len(self._offsets)
@@ -68,7 +89,7 @@ class DocumentsWriter:
         assert self._file is not None, "entered"
         self._file.close()
         if error is None:
-            offsets = np.asarray([*self._offsets, self.bytes], dtype="<u8").tobytes()
+            offsets = np.asarray(self._offsets, dtype="<u8").tobytes() + self.bytes.to_bytes(8, "little")
             (self._folder / INDEX).write_bytes(offsets)
             self._hash.update(offsets)
             self.content = self._hash.hexdigest()

@@ -1,0 +1,108 @@
+"""The one pass over a source's text: each document cleaned, looked through for secrets, and written unless it is a
+duplicate or too short. A piece at a time: a document may be larger than memory.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import groupby
+
+from trainer_core.data.card import Counts, Preprocessing
+from trainer_core.data.documents import DocumentsWriter, Piece
+from trainer_core.data.duplicates import NearlySeen, Seen, Sketch
+from trainer_core.data.preprocess import Changes, clean, cut
+from trainer_core.data.sensitive import Secrets, sift
+
+
+@dataclass(slots=True)
+class Tally:
+    """What was come upon, and what was done about it.
+
+    Every document that was read is too short, a duplicate, a near duplicate, or written.
+    """
+
+    changes: Changes = field(default_factory=Changes)
+    secrets: Secrets = field(default_factory=Secrets)
+    read: int = 0
+    too_short: int = 0
+    duplicates: int = 0
+    near_duplicates: int = 0
+    cut: int = 0
+    lengths: array[int] = field(default_factory=lambda: array("Q"))
+    """Characters of each document that was written, after cutting."""
+
+    @property
+    def characters(self) -> int:
+        return sum(self.lengths)
+
+    def counts(self, undecodable_bytes: int = 0, broken_lines: int = 0) -> Counts:
+        return Counts(
+            read=self.read,
+            undecodable_bytes=undecodable_bytes,
+            broken_lines=broken_lines,
+            normalized=self.changes.normalized,
+            control_characters=self.changes.control_characters,
+            whitespace_characters=self.changes.whitespace_characters,
+            too_short=self.too_short,
+            cut=self.cut,
+            duplicates=self.duplicates,
+            near_duplicates=self.near_duplicates,
+            secret_lines=self.secrets.lines,
+            secret_lines_removed=self.secrets.removed,
+        )
+
+
+def write(pieces: Iterable[Piece], writer: DocumentsWriter, options: Preprocessing, *, alone: bool = False) -> Tally:
+    """Write the documents that `options` leave. Of a document that is `alone` no near duplicates are looked for.
+
+    Raises what `pieces` raise; OSError.
+    """
+    tally = Tally()
+    seen, nearly_seen = Seen(), NearlySeen(options.similarity)
+    look_near = options.near_duplicates and not alone
+    for document in _by_document(pieces):
+        tally.read += 1
+        before = writer.mark()
+        sketch = Sketch(near=look_near)
+        text = clean(document, options, tally.changes)
+        text = sift(text, tally.secrets, remove=options.remove_secrets)
+        text = sketch.drawn(text)
+        lengths = _write(cut(text, options.max_characters), writer)
+        if sketch.is_blank or sketch.characters < options.min_characters:
+            tally.too_short += 1
+        elif options.duplicates and not seen.add(sketch.digest):
+            tally.duplicates += 1
+        elif look_near and not nearly_seen.add(sketch):
+            tally.near_duplicates += 1
+        else:
+            tally.cut += len(lengths) > 1
+            tally.lengths.extend(lengths)
+            continue
+        writer.take_back(before)
+    return tally
+
+
+def _by_document(pieces: Iterable[Piece]) -> Iterator[Iterator[str]]:
+    """The pieces of each document. One has to be gone through before the next one is asked for."""
+    number = 0
+
+    def document_of(piece: Piece) -> int:
+        nonlocal number
+        number += piece.begins
+        return number
+
+    for _, group in groupby(pieces, document_of):
+        yield (piece.text for piece in group)
+
+
+def _write(document: Iterable[Piece], writer: DocumentsWriter) -> list[int]:
+    """Write it. Returns the characters of each document that was made of it."""
+    lengths: list[int] = []
+    for piece in document:
+        writer.add(piece)
+        if piece.begins:
+            lengths.append(0)
+        lengths[-1] += len(piece.text)
+    return lengths

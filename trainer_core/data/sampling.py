@@ -1,0 +1,41 @@
+"""A sample of a data set's text, and what can be told from it."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+
+from trainer_core.data.documents import Documents
+
+_REPEATED = 0.025
+"""Text that deflates to less of itself than this says one thing over and over."""
+
+
+def sample(documents: Documents, passages: int, size: int) -> list[str]:
+    """So many passages of about `size` bytes at even distances; all of the text if it is no more. Raises OSError."""
+    step = max(size, documents.bytes // passages)
+    texts = []
+    with documents.path.open("rb") as file:
+        for start in range(0, documents.bytes, step):
+            file.seek(start)
+            texts.append(file.read(size).decode(errors="ignore"))  # it may begin and end within a character
+    return texts
+
+
+def repeats_itself(texts: Sequence[str]) -> bool:
+    """Whether the sample is one text over and over."""
+    data = "".join(texts).encode()
+    return len(zlib.compress(data, 1)) < _REPEATED * len(data)
+
+
+def tokens_per_byte(texts: Sequence[str], vocabulary: int) -> float:
+    """With a byte-level BPE of at most `vocabulary` tokens, trained on half of the sample for the other half."""
+    from trainer_core.tokenizers.train import train
+
+    def ignored(_: int) -> None:
+        """It takes a moment only."""
+
+    known, unknown = texts[::2], texts[1::2] or texts
+    backend = train("bpe", known, vocabulary, ignored).backend
+    tokens = sum(len(encoding.ids) for encoding in backend.encode_batch_fast(list(unknown), add_special_tokens=False))
+    return tokens / max(1, sum(len(text.encode()) for text in unknown))
