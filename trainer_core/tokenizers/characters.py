@@ -7,9 +7,11 @@ without a token of its own is written as the bytes of its UTF-8; in a smaller vo
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -115,6 +117,12 @@ class CharacterTokenizer:
         if not self.exact:
             return _text(self.alphabet.points[kept - special])
         return "".join(self._decoded(kept))
+
+    def encode_with_special(self, text: str) -> list[int]:
+        special = self.special_tokens
+        parts = re.split(f"({'|'.join(map(re.escape, special))})", text)
+        ids = ([special[part]] if part in special else self.encode_batch([part]).ids.tolist() for part in parts)
+        return list(chain.from_iterable(ids))
 
     def unknown_characters(self, texts: Sequence[str]) -> int:
         return 0 if self.exact else int(np.count_nonzero(self.alphabet.ids[_code_points("".join(texts))] == _NONE))

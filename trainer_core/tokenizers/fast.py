@@ -54,6 +54,13 @@ class FastTokenizer:
     def decode(self, ids: Sequence[int]) -> str:
         return self.backend.decode(list(ids), skip_special_tokens=True)
 
+    def encode_with_special(self, text: str) -> list[int]:
+        self.backend.encode_special_tokens = False
+        try:
+            return self.backend.encode(text, add_special_tokens=False).ids
+        finally:
+            self.backend.encode_special_tokens = True
+
     def unknown_characters(self, texts: Sequence[str]) -> int:
         if self.unknown is None:
             return 0

@@ -6,16 +6,26 @@ What runs trained for themselves lies there too, without a card: it is opened, b
 from __future__ import annotations
 
 import difflib
+import re
+from collections.abc import Callable
+from itertools import count
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
 from trainer_core.errors import Code, SpotterError
+from trainer_core.export import write_sums
+from trainer_core.folders import new_folder
 from trainer_core.layout import Home
 from trainer_core.tokenizers.card import TokenizerCard
-from trainer_core.tokenizers.tokenizer import Tokenizer
+
+if TYPE_CHECKING:
+    from trainer_core.tokenizers.tokenizer import Tokenizer  # needs numpy, which who lists cards does not
 
 CARD = "report.json"
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,47}")
 
 
 def list_cards(home: Home) -> list[TokenizerCard]:
@@ -46,12 +56,43 @@ def not_found(name: str, known: list[str]) -> SpotterError:
     )
 
 
+def free_name(home: Home, wished: str | None, stem: str) -> str:
+    """`wished`, or else `stem` with a number if it is taken.
+
+    Raises CONFIG_INVALID with field `name` if what is wished for is taken, or no name.
+    """
+    if wished is None:
+        names = (stem if number == 1 else f"{stem}-{number}" for number in count(1))
+        return next(name for name in names if not home.tokenizer(name).exists())
+    if not _NAME.fullmatch(wished):
+        raise _no_name("use lower-case letters, digits, hyphens and underscores only")
+    if home.tokenizer(wished).exists():
+        raise _no_name(f"there is a tokenizer {wished} already; choose another name")
+    return wished
+
+
+def publish(home: Home, name: str, fill: Callable[[Path], TokenizerCard]) -> TokenizerCard:
+    """Make the folder of a tokenizer appear: `fill` writes its files, and returns its card without the right name.
+
+    Raises FileExistsError if the name was taken meanwhile, what `fill` raises, and OSError.
+    """
+    with new_folder(home.tokenizer(name)) as folder:
+        card = fill(folder).model_copy(update={"name": name})
+        (folder / CARD).write_text(card.model_dump_json(indent=2), encoding="utf-8")
+        write_sums(folder)
+    return card
+
+
 def open_tokenizer(folder: Path) -> Tokenizer:
     """The tokenizer in a folder, of whatever kind. Raises TOKENIZER_LOAD_FAILED."""
     from trainer_core.tokenizers.characters import MARK, open_characters
     from trainer_core.tokenizers.fast import open_fast
 
     return open_characters(folder) if (folder / MARK).is_file() else open_fast(folder)
+
+
+def _no_name(problem: str) -> SpotterError:
+    return SpotterError(Code.CONFIG_INVALID, problem, field="name")
 
 
 def _load(folder: Path) -> TokenizerCard | None:

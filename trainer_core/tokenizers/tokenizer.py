@@ -66,6 +66,10 @@ class Tokenizer(Protocol):
         """Without the end of text. A text that spells a special token has spelt it, not used it."""
         ...
 
+    def encode_with_special(self, text: str) -> list[int]:
+        """Token ids of one text in which special tokens that are spelt are meant."""
+        ...
+
     def unknown_characters(self, texts: Sequence[str]) -> int:
         """How many characters of `texts` come out as unknown tokens."""
         ...

@@ -11,7 +11,6 @@ from pathlib import Path
 
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
-from trainer_core.data.documents import PIECE
 from trainer_core.errors import Code, SpotterError
 from trainer_core.export import problems_with_sums, write_sums
 from trainer_core.folders import new_folder
@@ -23,7 +22,10 @@ UNKNOWN = "[UNK]"
 """Of WordPiece: stands for a word with a character that the training text had too seldom."""
 
 Told = Callable[[int], object]
-"""Is given how many characters were taken in so far. What it raises ends the training, which leaves nothing behind."""
+"""Is given how many bytes of text were taken in so far. What it raises ends the training, which leaves nothing."""
+
+MOST = 256 * 2**20
+"""Bytes of text that are enough to train on: more changes little, and counting the words of a text takes memory."""
 
 _VERSION = 2
 """Of what the same text and settings train."""
@@ -49,19 +51,27 @@ class Trained:
 
 
 def train(kind: TrainedKind, texts: Iterable[str], vocabulary: int, told: Told) -> Trained:
-    """A tokenizer of `vocabulary` tokens, or fewer if `texts` support no more.
+    """A tokenizer of `vocabulary` tokens, or fewer if `texts` support no more. A core works on a whole text.
 
     Raises TOKENIZER_TRAIN_FAILED, and what `texts` or `told` raise.
     """
     counted = _counted(texts, told)
     try:
-        return Trained(*_TRAINERS[kind](counted, vocabulary))
+        made = Trained(*_TRAINERS[kind](counted, vocabulary))
     except Exception as error:
         if type(error) is not Exception:  # only the library raises bare ones
             raise
         raise SpotterError(
             Code.TOKENIZER_TRAIN_FAILED, f"no {kind} tokenizer came of this text: {error}", field="tokenizer"
         ) from error
+    if made.vocabulary > vocabulary:
+        raise SpotterError(
+            Code.TOKENIZER_TRAIN_FAILED,
+            f"{vocabulary:,} tokens are too few for a {kind} tokenizer of this text",
+            field="tokenizer.vocabulary",
+            next_step=f"Ask for at least {made.vocabulary:,}, or take the kind `characters`.",
+        )
+    return made
 
 
 def made_for(
@@ -150,17 +160,6 @@ _TRAINERS: dict[TrainedKind, Callable[[Iterator[str], int], tuple[Tokenizer, str
 def _counted(texts: Iterable[str], told: Told) -> Iterator[str]:
     taken = 0
     for text in texts:
-        for piece in _pieces(text):
-            taken += len(piece)
-            yield piece
-            told(taken)
-
-
-def _pieces(text: str) -> Iterator[str]:
-    """A long text in parts, so that every core gets some: each ends with a line if there is one to end with."""
-    start = 0
-    while len(text) - start > PIECE:
-        end = text.rfind("\n", start, start + PIECE) + 1 or start + PIECE
-        yield text[start:end]
-        start = end
-    yield text[start:] if start else text
+        taken += len(text.encode())
+        yield text
+        told(taken)
