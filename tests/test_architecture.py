@@ -11,9 +11,13 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-HEAVY = {"torch", "transformers", "datasets", "tokenizers", "numpy", "matplotlib", "safetensors"}
+READING = {"datasets", "pyarrow", "rensa", "ijson", "py3langid", "detect_secrets"}
+"""What only taking in data needs."""
+HEAVY = {"torch", "transformers", "tokenizers", "numpy", "matplotlib", "safetensors"} | READING
 TORCHLESS = """
     spec events errors state schedule guard shim layout atomic control process faults disk memory
+    data.card data.formats data.local data.catalog data.advice tasks.orders
+    tokenizers.card tokenizers.families tokenizers.shelf tokenizers.strategy
 """.split()
 
 
@@ -89,6 +93,19 @@ def test_there_are_no_import_cycles() -> None:
         visit(name, ())
 
 
+def test_a_worker_loads_nothing_that_only_taking_in_data_needs() -> None:
+    known = dict(pair for pair in modules("trainer_core"))
+    reached, ahead = set[str](), ["trainer_core.worker", "trainer_core.run"]
+    while ahead:
+        name = ahead.pop()
+        if name not in reached:
+            reached.add(name)
+            named = top_level_imports(known[name])
+            assert not {other.split(".")[0] for other in named} & READING, name
+            ahead += [other for other in named if other in known]
+    assert "trainer_core.loop" in reached
+
+
 def top_level_imports(path: Path) -> set[str]:
     """What is imported as soon as the module is: not inside functions, not for type checkers only."""
     found = set()
@@ -106,6 +123,9 @@ def top_level_imports(path: Path) -> set[str]:
         ("bot.app", HEAVY),
         ("bot.cli", HEAVY | {"discord"}),
         ("bot.train", HEAVY | {"discord"}),
+        ("bot.catalog.catalog", HEAVY | {"discord"}),
+        ("trainer_core.tasks.__main__", HEAVY),
+        ("trainer_core.data.ingest", {"torch", "transformers", "datasets", "pyarrow", "matplotlib"}),
         *((f"trainer_core.{name}", HEAVY) for name in TORCHLESS),
     ],
 )

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from pathlib import Path
 from typing import Protocol
 
 from pydantic import ValidationError
 
 from bot.catalog import incoming as inbox
+from bot.catalog import machine
 from bot.catalog.builtins import Builtins
 from bot.catalog.incoming import Incoming, Pending, is_tokenizer
 from bot.catalog.named import invalid, is_family, no_tokenizer
@@ -27,7 +28,6 @@ from trainer_core.errors import Code, SpotterError
 from trainer_core.folders import sweep
 from trainer_core.layout import Home
 from trainer_core.spec import Size, TokenizerSpec
-from trainer_core.tasks.machine import remembered_gflops
 from trainer_core.tasks.orders import (
     AddDataset,
     Added,
@@ -44,8 +44,6 @@ from trainer_core.tokenizers.card import TokenizerCard
 
 _COLUMN_IN_CHAT = "Add it with `/trainer dataset add`, which takes a `column:`, then train on it by its name."
 _COLUMN_HERE = "Add it with `spotter dataset add --column`, then train on it by its name."
-_LAPTOP = 50.0
-"""10^9 operations a second of a matrix product on a small machine, until it was measured on this one."""
 _ABANDONED = 86400.0
 """Seconds after which nobody works on a half-made folder any more."""
 
@@ -202,7 +200,7 @@ class Catalog:
     async def dataset(self, person: Person, name: str) -> tuple[DatasetCard, Suggestion | None]:
         """One of theirs, and what to train on it; None for pictures."""
         card = await self.find(person, name)
-        gflops = await asyncio.to_thread(remembered_gflops, self._home) or _LAPTOP
+        gflops = await asyncio.to_thread(machine.read_gflops, self._home)
         return card, advice.suggest(card, {**advice.speeds_from(gflops), **await self._runs.speeds()})
 
     async def delete_dataset(self, person: Person, name: str) -> DatasetCard:
@@ -296,6 +294,9 @@ class Catalog:
     async def _add(self, order: AddDataset, told: Told | None = None) -> Added | Undecided:
         result = await self._tasks.perform(order, told or _nobody)
         assert isinstance(result, Added | Undecided), "what the order is answered by"
+        if isinstance(result, Added):
+            with suppress(OSError):  # it only makes a guess better
+                await asyncio.to_thread(machine.keep_gflops, self._home, result.gflops)
         return result
 
     async def _family(self, person: Person, named: str) -> str:
