@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from trainer_core.data.readers.found import Record, unreadable
+from trainer_core.data.readers.found import NotTextError, Record, unreadable
 from trainer_core.errors import Code, SpotterError
 
 _NAMES = ("text", "content", "body", "document", "article", "message", "review", "comment", "description", "sentence")
@@ -52,6 +52,13 @@ def text_column(records: Sequence[Record], chosen: str | None) -> str | None:
     return _longest_prose(cells)
 
 
+def without_text() -> NotTextError:
+    return NotTextError(
+        "has no column of text; name the column that holds the text `text`",
+        "Name the column that holds the text `text`, or say which one it is.",
+    )
+
+
 def _called(chosen: str, tables: Iterable[Mapping[str, object]]) -> str:
     columns = dict.fromkeys(column for record in tables for column in record)
     if chosen in columns:
@@ -73,10 +80,7 @@ def _longest_prose(cells: Mapping[str, Sequence[str]]) -> str:
     lengths = {column: sum(map(len, values)) / len(values) for column, values in cells.items() if _is_prose(values)}
     likely = sorted(lengths, key=lambda column: -lengths[column])
     if not likely:
-        raise unreadable(
-            "has no column of text; name the column that holds the text `text`",
-            "Name the column that holds the text `text`, or say which one it is.",
-        )
+        raise without_text()
     if len(likely) > 1 and lengths[likely[0]] < _CLEARLY * lengths[likely[1]]:
         raise ColumnUndecided(tuple(likely[:_CHOICES]))
     return likely[0]

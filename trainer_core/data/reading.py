@@ -2,15 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
 
-from trainer_core.data.columns import ColumnUndecided
+from trainer_core.data import hub
+from trainer_core.data.archives import FOLDER, Member, Meter, chunks, digest, opened, printable, refuse_larger
+from trainer_core.data.columns import ColumnUndecided, text_column, without_text
 from trainer_core.data.documents import Piece
-from trainer_core.data.readers.found import Found
+from trainer_core.data.encodings import decoded
+from trainer_core.data.formats import GZIP, kind_of
+from trainer_core.data.local import confined
+from trainer_core.data.readers import delimited, jsons, parquet
+from trainer_core.data.readers.found import Broken, Found, NotTextError, Record, unreadable
+from trainer_core.data.readers.plain import document
+from trainer_core.errors import Code, SpotterError
 from trainer_core.tasks.orders import FileSource, HubSource, LocalSource
 
 __all__ = ["ColumnUndecided", "Found", "Reading", "read"]
+
+_SAMPLE_RECORDS = 1_000
+_SAMPLE_CHARACTERS = 2**22
+"""Of the records by which the column of text is found; the first one is taken however long it is."""
+_FEW_BROKEN = 3
+_MOST_BROKEN = 0.1
+"""Share of broken records from which a file is refused, if they are not few."""
+_RECORDS = ("csv", "tsv", "json", "jsonl", "parquet")
+"""Formats in which a document is a record; in the others it is the file."""
+
+Advanced = Callable[[int, int | None], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,25 +44,196 @@ class Reading:
     text_column: str | None
     """The column or field that holds the text; None where files, or entries, are text as a whole."""
     pieces: Iterator[Piece]
-    """Can be gone through once. Raises SpotterError if the source turns out to be damaged, OSError."""
+    """Can be gone through once. Raises SpotterError if the source turns out to be damaged or without text, OSError."""
     found: Found
     """Grows as the pieces are read."""
 
 
 def read(
-    source: FileSource | LocalSource | HubSource,
-    *,
-    text_column: str | None,
-    limit: int,
-    advanced: Callable[[int, int | None], None],
+    source: FileSource | LocalSource | HubSource, *, text_column: str | None, limit: int, advanced: Advanced
 ) -> Reading:
     """Open `source` for reading; at most `limit` bytes of it, unpacked.
 
     `text_column` is the column that was chosen, None to find it. `advanced` is told how many bytes were read, of how
     many (None if nobody can tell).
 
-    Raises ColumnUndecided if a person has to choose the column; SpotterError of field `file`, `path` or `hub`
-    (CORPUS_EMPTY, CORPUS_TOO_LARGE, CORPUS_UNREADABLE, CORPUS_NOT_FOUND, ARTIFACT_DOWNLOAD_FAILED), or of field
-    `column`, `config` or `split` (CONFIG_INVALID); OSError.
+    Raises ColumnUndecided if a person has to choose the column; SpotterError of field `file` (CORPUS_EMPTY,
+    CORPUS_TOO_LARGE, CORPUS_UNREADABLE), `path` (CORPUS_NOT_FOUND), `column` (CONFIG_INVALID), or what `hub.from_hub`
+    raises; OSError.
     """
-    raise NotImplementedError
+    if isinstance(source, HubSource):
+        return _read_rows("hub", hub.from_hub(source), Found(), text_column, Meter(None, limit, advanced), hashed=True)
+    if isinstance(source, LocalSource):
+        path = confined(source)
+        kind = FOLDER if path.is_dir() else kind_of(path.name)
+    else:
+        path, kind = source.path, kind_of(source.filename)
+    sha256, size = digest(path, kind)
+    if not size:
+        raise SpotterError(Code.CORPUS_EMPTY, "is empty", field="file")
+    found = Found(source_bytes=size, sha256=sha256)
+    if kind == FOLDER and hub.is_saved(path):
+        return _read_rows(kind, hub.from_folder(path), found, text_column, Meter(None, limit, advanced))
+    with opened(path, kind) as members:
+        total = sum(member.size for member in members)
+        refuse_larger(total, limit)
+        column = _column(members, text_column, limit)
+    return Reading(kind, column, _from_files(path, kind, column, Meter(total, limit, advanced), found), found)
+
+
+def _read_rows(
+    kind: str, rows: Iterator[Record], found: Found, chosen: str | None, meter: Meter, *, hashed: bool = False
+) -> Reading:
+    """The rows of a library that reads files by itself; hashed as they come if nothing else is there to be hashed."""
+    sample = _sample(rows)
+    column = text_column(sample, chosen)
+
+    def pieces() -> Iterator[Piece]:
+        total = hashlib.sha256()
+        for text in _texts(chain(sample, rows), column, found):
+            data = text.encode()
+            meter.unpack(len(data))
+            if hashed:
+                meter.advance(len(data))
+                total.update(b"%d %b" % (len(data), data))
+                found.source_bytes += len(data)
+            yield from document([text])
+        if hashed:
+            found.sha256 = total.hexdigest()
+        _refuse_empty(found)
+
+    return Reading(kind, column, pieces(), found)
+
+
+def _from_files(path: Path, kind: str, column: str | None, meter: Meter, found: Found) -> Iterator[Piece]:
+    with opened(path, kind) as members:
+        for member in members:
+            before = found.read
+            try:
+                yield from _from_file(member, column, meter, found)
+            except NotTextError:
+                if not member.name or found.read > before:
+                    raise
+                found.skipped["are no text"] += 1
+            except SpotterError as error:
+                raise _within(member, error) from error
+    _refuse_empty(found)
+
+
+def _from_file(member: Member, column: str | None, meter: Meter, found: Found) -> Iterator[Piece]:
+    """The documents of one file. A name that tells no format is read as plain text."""
+    before = found.read
+    if _format(member) in _RECORDS:
+        for text in _texts(_records(member, meter, found, column), column, found):
+            yield from document([text])
+        if found.read == before:
+            raise without_text()
+    else:
+        for piece in document(decoded(chunks(member, meter), found)):
+            found.read += piece.begins
+            yield piece
+        found.blank += found.read == before
+
+
+def _records(member: Member, meter: Meter, found: Found, column: str | None = None) -> Iterator[Record | Broken]:
+    """The records of a table, or of a list of texts or objects."""
+    if _format(member) == "parquet":
+        return parquet.rows(member, meter, found, column)
+    texts = decoded(chunks(member, meter), found)
+    match _format(member):
+        case "json":
+            return jsons.json_list(texts, found)
+        case "jsonl":
+            return jsons.json_lines(texts, found)
+        case format:
+            return delimited.rows(texts, "\t" if format == "tsv" else None)
+
+
+def _format(member: Member) -> str:
+    return (member.kind or "txt").removesuffix(GZIP)
+
+
+def _texts(records: Iterable[Record | Broken], column: str | None, found: Found) -> Iterator[str]:
+    """The text of each record that has one. Raises CORPUS_UNREADABLE if too many are broken."""
+    for record in _whole(records, found):
+        text = record if isinstance(record, str) else None if column is None else record.get(column)
+        if isinstance(text, str) and text.strip():
+            found.read += 1
+            yield text
+        else:
+            found.blank += 1
+
+
+def _whole(records: Iterable[Record | Broken], found: Found) -> Iterator[Record]:
+    """The records that are not broken. Raises CORPUS_UNREADABLE at the end if too many are."""
+    first: Broken | None = None
+    whole = broken = 0
+    for record in records:
+        if isinstance(record, Broken):
+            first = first or record
+            broken += 1
+            found.broken_lines += 1
+        else:
+            whole += 1
+            yield record
+    if first and (not whole or (broken >= _FEW_BROKEN and broken > _MOST_BROKEN * (whole + broken))):
+        raise unreadable(
+            f"has {broken:,} broken {'entry' if broken == 1 else 'entries'} of {whole + broken:,}: "
+            f"{first.where} {first.why}",
+            "Mend them, or remove them; a few are passed over.",
+        )
+
+
+def _column(members: Iterable[Member], chosen: str | None, limit: int) -> str | None:
+    """The column of text of the first file that has one; None if there is no file with columns.
+
+    Raises ColumnUndecided; what was wrong with the first file of records, if no file has text.
+    """
+    wrong: SpotterError | None = None
+    others = False
+    for member in members:
+        if _format(member) not in _RECORDS:
+            others = True
+            continue
+        try:
+            aside = Found()
+            column = text_column(_sample(_whole(_records(member, Meter(None, limit, _nobody), aside), aside)), chosen)
+        except SpotterError as error:
+            wrong = wrong or _within(member, error)
+        else:
+            others = others or column is None
+            if column is not None:
+                return column
+    if wrong and (not others or chosen is not None):
+        raise wrong
+    return None
+
+
+def _sample(records: Iterator[Record]) -> list[Record]:
+    sample: list[Record] = []
+    characters = 0
+    for record in records:
+        sample.append(record)
+        cells = [record] if isinstance(record, str) else record.values()
+        characters += sum(len(cell) for cell in cells if isinstance(cell, str))
+        if len(sample) == _SAMPLE_RECORDS or characters > _SAMPLE_CHARACTERS:
+            break
+    return sample
+
+
+def _within(member: Member, error: SpotterError) -> SpotterError:
+    """The error, with the name of the file that it is about if there are several."""
+    if not member.name:
+        return error
+    message = f"holds {printable(member.name)}, which {error.message}"
+    return SpotterError(error.code, message, field=error.field, next_step=error.next_step)
+
+
+def _refuse_empty(found: Found) -> None:
+    if not found.read:
+        others = ", ".join(f"{count:,} of its files {reason}" for reason, count in found.skipped.items())
+        raise SpotterError(Code.CORPUS_EMPTY, f"has no text: {others}" if others else "has no text", field="file")
+
+
+def _nobody(_done: int, _total: int | None) -> None:
+    """A sample is no progress."""

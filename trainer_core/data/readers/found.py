@@ -56,10 +56,10 @@ Record = Mapping[str, object] | str
 
 
 class NotTextError(SpotterError):
-    """The file is no text: where there are others beside it, it is passed over."""
+    """The file holds no text: where there are others beside it, it is passed over."""
 
-    def __init__(self, message: str) -> None:
-        super().__init__(Code.CORPUS_UNREADABLE, message, field="file", next_step="Save it as plain UTF-8 text.")
+    def __init__(self, message: str, next_step: str = "Save it as plain UTF-8 text.") -> None:
+        super().__init__(Code.CORPUS_UNREADABLE, message, field="file", next_step=next_step)
 
 
 def unreadable(message: str, next_step: str | None = None) -> SpotterError:
