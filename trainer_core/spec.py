@@ -41,6 +41,7 @@ _UNITS: dict[str, tuple[BudgetUnit, float]] = {
 }
 _SCALES = {"": 1.0, "k": 1e3, "m": 1e6, "b": 1e9}
 _FOLDER = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+_MODEL = re.compile(r"[A-Za-z0-9][\w.-]*(?:/[A-Za-z0-9][\w.-]*)?")
 _MOST: dict[BudgetUnit, float] = {"seconds": 30 * 86400, "steps": 1e8, "epochs": 1e5, "tokens": 1e13}
 
 
@@ -127,6 +128,8 @@ class TokenizerSpec(_Frozen):
             raise ValueError("goes with the kinds saved and pretrained only; leave it out")
         if kind == "saved" and name is not None and not _FOLDER.fullmatch(name):
             raise ValueError("pick a tokenizer from the list")
+        if kind == "pretrained" and name is not None and not _MODEL.fullmatch(name):
+            raise ValueError("name a family of models, or one on the Hugging Face Hub like `org/model`")
         return name
 
     @field_validator("vocabulary")

@@ -107,6 +107,39 @@ def test_warm_up_and_decay_must_fit_the_run() -> None:
         )
 
 
+@pytest.mark.parametrize(
+    ("tokenizer", "field", "said"),
+    [
+        ({"kind": "saved"}, "tokenizer.name", "say which saved"),
+        ({"kind": "pretrained"}, "tokenizer.name", "say which pretrained"),
+        ({"kind": "saved", "name": "../up"}, "tokenizer.name", "from the list"),
+        ({"kind": "pretrained", "name": "/etc"}, "tokenizer.name", "org/model"),
+        ({"kind": "bpe", "name": "gpt2"}, "tokenizer.name", "leave it out"),
+        ({"name": "gpt2"}, "tokenizer.name", "leave it out"),
+        ({"kind": "bpe", "vocabulary": 256}, "tokenizer.vocabulary", "at least 257"),
+        ({"vocabulary": 99}, "tokenizer.vocabulary", "100"),
+    ],
+)
+def test_a_tokenizer_that_cannot_be_is_refused_by_its_field(tokenizer: object, field: str, said: str) -> None:
+    with pytest.raises(SpotterError, match=said) as caught:
+        parse_spec({"data": {"dataset": "gym"}, "budget": "5 steps", "tokenizer": tokenizer})
+    assert caught.value.field == field
+
+
+@pytest.mark.parametrize(
+    "tokenizer",
+    [
+        {"kind": "saved", "name": "gym-bpe.2", "vocabulary": 300},
+        {"kind": "pretrained", "name": "openai-community/gpt2"},
+        {"kind": "wordpiece", "vocabulary": 100},
+        {"vocabulary": 100},
+    ],
+)
+def test_a_tokenizer_that_can_be_is_taken(tokenizer: dict[str, object]) -> None:
+    spec = parse_spec({"data": {"dataset": "gym"}, "budget": "5 steps", "tokenizer": tokenizer})
+    assert spec.tokenizer.model_dump(exclude_defaults=True) == tokenizer
+
+
 def test_text_that_is_not_json_is_one_error() -> None:
     with pytest.raises(SpotterError) as caught:
         parse_spec("{")
