@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors.torch import load_model
 
 from trainer_core import disk
@@ -22,15 +22,17 @@ from trainer_core.failures import is_out_of_memory
 from trainer_core.faults import reach
 from trainer_core.folders import new_folder
 from trainer_core.state import LoopState
+from trainer_core.tokenizing import Chosen
 from trainer_core.training import Training
 
+_STATE = "state.json"
 _FOLDER = re.compile(r"step-(\d{8,})")
 
 log = logging.getLogger(__name__)
 
 
 class _Record(BaseModel):
-    """`state.json`."""
+    """What `state.json` holds."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -39,6 +41,7 @@ class _Record(BaseModel):
     cpu_random: str
     """State of torch's CPU generator, in hex."""
     device_random: str = ""
+    tokenizer: Chosen | None = None
 
 
 def _nobody_else() -> None:
@@ -147,9 +150,17 @@ def step_of(checkpoint: Path | None) -> int:
     return int(match[1]) if match else 0
 
 
+def tokenizer_in(checkpoint: Path) -> Chosen | None:
+    """The tokenizer that its weights were trained with; None if it does not say. `restore` tells what is wrong then."""
+    try:
+        return _Record.model_validate_json((checkpoint / _STATE).read_bytes()).tokenizer
+    except (OSError, ValidationError):
+        return None
+
+
 def restore(training: Training, checkpoint: Path) -> None:
     """Put weights, optimizer, random generators and loop state back. Raises CHECKPOINT_CORRUPT."""
-    part = "state.json"
+    part = _STATE
     try:
         record = _Record.model_validate_json((checkpoint / part).read_bytes())
         assert record.loop.step == step_of(checkpoint), "the folder was renamed"
@@ -189,8 +200,9 @@ def _write(folder: Path, training: Training) -> None:
         loop=training.state,
         cpu_random=_to_hex(torch.get_rng_state()),
         device_random=_to_hex(torch.cuda.get_rng_state()) if training.device.kind == "cuda" else "",
+        tokenizer=training.chosen,
     )
-    (folder / "state.json").write_text(record.model_dump_json(), encoding="utf-8")
+    (folder / _STATE).write_text(record.model_dump_json(), encoding="utf-8")
     reach("checkpoint.state")
     write_sums(folder)
     reach("checkpoint.sums")

@@ -133,6 +133,8 @@ class MetricsConfig(_Event):
     train_tokens: int
     validation_tokens: int
     precision: str
+    tokenizer: str = ""
+    """Name of its folder."""
     reasons: dict[str, str] = {}
 
 

@@ -12,6 +12,8 @@ from trainer_core import disk
 from trainer_core.folders import new_folder
 
 SUMS = "sums.json"
+_CARD = "report.json"
+"""Of a tokenizer that has one: it says who made it, which is nobody's business where the model goes."""
 REQUIRED = ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json")
 
 
@@ -29,7 +31,7 @@ def write_model(folder: Path, model: Savable, tokenizer: Path) -> dict[str, str]
     with disk.unwrapped(), new_folder(folder, makes_way=_always) as aside:
         model.save_pretrained(aside)
         for file in tokenizer.iterdir():
-            if file.name != SUMS:
+            if file.name not in (SUMS, _CARD):
                 shutil.copyfile(file, aside / file.name)
         write_sums(aside)
     return read_sums(folder)

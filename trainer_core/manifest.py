@@ -12,7 +12,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from trainer_core.atomic import write_atomic
-from trainer_core.data.corpus import DatasetCard
+from trainer_core.data.card import DatasetCard
 from trainer_core.events import MetricsConfig, Summary
 from trainer_core.layout import RunDirectory
 from trainer_core.spec import RunSpec

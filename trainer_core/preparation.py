@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 
 from trainer_core import device as devices
-from trainer_core.checkpoint import restore, step_of
+from trainer_core.attended import Told, attended
+from trainer_core.checkpoint import restore, step_of, tokenizer_in
 from trainer_core.control import ControlReader
-from trainer_core.data import formats
-from trainer_core.data.corpus import DatasetCard, documents
+from trainer_core.data.card import DatasetCard
+from trainer_core.data.documents import Documents, open_documents
 from trainer_core.data.order import Order
-from trainer_core.data.split import VERSION as SPLIT_VERSION
-from trainer_core.data.split import Split, split
+from trainer_core.data.split import Split, kept_split
 from trainer_core.data.tokens import Tokens, build_tokens
 from trainer_core.errors import Code, SpotterError
 from trainer_core.events import JobPaused, JobStopped, Summary
@@ -25,8 +27,19 @@ from trainer_core.phases import Phases
 from trainer_core.plan import plan_batching
 from trainer_core.spec import RunSpec
 from trainer_core.state import LoopState
-from trainer_core.tokenizers.bpe import BPE, suggested_vocabulary, train_bpe
+from trainer_core.tokenizers.tokenizer import Tokenizer
+from trainer_core.tokenizing import Chosen, choice_for, tokenizer_for
 from trainer_core.training import Training
+
+_T = TypeVar("_T")
+
+
+class _EndedError(Exception):
+    """The run is to end before it has begun to train."""
+
+    def __init__(self, ending: JobStopped | JobPaused) -> None:
+        super().__init__(ending.type)
+        self.ending = ending
 
 
 def prepared(
@@ -39,24 +52,39 @@ def prepared(
     clock: Phases,
 ) -> Training | JobStopped | JobPaused:
     """From the text to a model that can be trained, or the ending that was asked for meanwhile."""
-    clock.enter("reading", f"{card.characters:,} characters in {card.documents:,} documents of {card.name}")
-    text, text_key = _text(home, card, spec)
-    if ending := _early_ending(control, checkpoint):
-        return ending
 
-    vocabulary = spec.tokenizer.vocabulary or suggested_vocabulary(card.characters)
-    clock.enter("tokenizer", f"byte-level BPE of {vocabulary:,} tokens")
-    tokenizer = train_bpe(home, text_key, text.train, vocabulary)
-    if ending := _early_ending(control, checkpoint):
-        return ending
+    def look(done: float) -> None:
+        clock.advance(done)
+        listen()
 
-    clock.enter("tokens", f"writing the text in {tokenizer.vocabulary:,} tokens")
-    tokens = build_tokens(home.dataset(card.name), text_key, text, tokenizer)
-    if ending := _early_ending(control, checkpoint):
-        return ending
+    def listen() -> None:
+        if ending := _early_ending(control, checkpoint):
+            raise _EndedError(ending)
+
+    def listening(work: Callable[[Told], _T]) -> _T:
+        result = attended(work, look)
+        listen()
+        return result
+
+    try:
+        clock.enter("reading", f"{card.characters:,} characters in {card.documents:,} documents of {card.name}")
+        documents, sides = listening(lambda told: _text(home, card, spec, told))
+
+        began_with = tokenizer_in(checkpoint) if checkpoint else None
+        choice = choice_for(home, spec, card, began_with)
+        clock.enter("tokenizer", f"{choice.kind}, {choice.reason}")
+        tokenizer, chosen = listening(
+            lambda told: tokenizer_for(home, choice, card, documents, sides, began_with, told)
+        )
+
+        clock.enter("tokens", f"writing the text in {tokenizer.vocabulary:,} tokens")
+        folder = home.dataset(card.name)
+        tokens = listening(lambda told: build_tokens(folder, documents, sides, tokenizer, told))
+    except _EndedError as early:
+        return early.ending
 
     clock.enter("model", f"{spec.model.family} {spec.model.size}")
-    training = _built(spec, device, tokenizer, tokens)
+    training = _built(spec, device, tokenizer, chosen, tokens)
     if checkpoint:
         restore(training, checkpoint)
     clock.tell(
@@ -83,25 +111,34 @@ def _early_ending(control: ControlReader, checkpoint: Path | None) -> JobStopped
     )
 
 
-def _text(home: Home, card: DatasetCard, spec: RunSpec) -> tuple[Split, str]:
-    """Both sides of the corpus, and a key that stands for their content. Raises CORPUS_EMPTY, CORPUS_UNREADABLE."""
-    if spec.data.sha256 and spec.data.sha256 != card.sha256:
+def _text(home: Home, card: DatasetCard, spec: RunSpec, told: Told) -> tuple[Documents, Split]:
+    """The documents and both sides of them. Raises CORPUS_EMPTY, CORPUS_UNREADABLE, MODEL_INCOMPATIBLE."""
+    if card.kind != "text":
+        raise SpotterError(
+            Code.MODEL_INCOMPATIBLE,
+            f"{card.name} holds {card.kind}, and {spec.model.family} learns from text",
+            field="data.dataset",
+            next_step="Choose a data set of text.",
+        )
+    if spec.data.sha256 and spec.data.sha256 != card.content:
         raise SpotterError(
             Code.CORPUS_UNREADABLE,
             f"{card.name} is not the text it was when the run was asked for; start the run again",
             field="data.sha256",
         )
-    fraction = spec.data.validation_fraction
-    text = split(list(documents(home, card)), fraction, spec.seed)
-    if not text.train:
+    documents = open_documents(home.dataset(card.name), card.name)
+    try:
+        sides = kept_split(home.dataset(card.name), documents, spec.data.validation_fraction, spec.seed, told)
+    except ValueError:
+        sides = None
+    if sides is None or not len(sides.train):
         raise SpotterError(
             Code.CORPUS_EMPTY, f"{card.name} repeats itself too much to hold any of it out", field="data.dataset"
         )
-    source = f"{card.sha256} read as {card.kind} {formats.VERSION}"
-    return text, f"{source}, split {SPLIT_VERSION}, {fraction} held out, seed {spec.seed}"
+    return documents, sides
 
 
-def _built(spec: RunSpec, device: devices.Device, tokenizer: BPE, tokens: Tokens) -> Training:
+def _built(spec: RunSpec, device: devices.Device, tokenizer: Tokenizer, chosen: Chosen, tokens: Tokens) -> Training:
     """Everything that a loop needs, with fresh weights."""
     shape = SIZES[spec.model.size]
     batching = plan_batching(spec.batch, shape, len(tokens.train), tokenizer.vocabulary, device.kind)
@@ -114,6 +151,7 @@ def _built(spec: RunSpec, device: devices.Device, tokenizer: BPE, tokens: Tokens
         model=model,
         optimizer=build_optimizer(model, spec.optimizer, peak),
         tokenizer=tokenizer,
+        chosen=chosen,
         tokens=tokens,
         order=Order(len(tokens.train), batching.length, spec.seed),
         batching=batching,

@@ -15,7 +15,7 @@ from trainer_core import device as devices
 from trainer_core import disk
 from trainer_core.checkpoint import Checkpoints, step_of
 from trainer_core.control import ControlReader
-from trainer_core.data.corpus import read_card
+from trainer_core.data.catalog import read_card
 from trainer_core.errors import Code, SpotterError
 from trainer_core.events import (
     Event,
@@ -172,8 +172,10 @@ def _config(training: Training) -> MetricsConfig:
         train_tokens=len(training.tokens.train),
         validation_tokens=len(training.tokens.validation),
         precision=training.device.precision,
+        tokenizer=training.tokenizer.name,
         reasons={
-            "vocabulary": asked if spec.tokenizer.vocabulary else "it grows with the square root of the corpus",
+            "tokenizer": training.chosen.reason,
+            "vocabulary": asked if spec.tokenizer.vocabulary else "what the tokenizer has",
             "context": suits if whole else "the text is no longer",
             "tokens_per_step": f"{asked if spec.batch.tokens_per_step else suits}, in whole sequences",
             "micro_batch": batching.reason,
@@ -188,7 +190,8 @@ def _sweep(directory: RunDirectory, spec: RunSpec) -> None:
     """Remove what writers that died left. This attempt alone writes in its run; elsewhere only old things are dead."""
     home = directory.home
     swept = sweep(directory.path) + sweep(directory.checkpoints)
-    for folder in (home.datasets, home.tokenizers, home.dataset(spec.data.dataset) / "tokens"):
+    dataset = home.dataset(spec.data.dataset)
+    for folder in (home.datasets, home.tokenizers, dataset / "splits", dataset / "tokens"):
         swept += sweep(folder, idle=_DEAD_AFTER)
     if swept:
         log.info("removed what was left half-written: %s", ", ".join(swept))

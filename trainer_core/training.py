@@ -9,13 +9,15 @@ from torch import Tensor
 from torch.nn import functional
 from transformers import PreTrainedModel
 
-from trainer_core.data.order import Order, gather
+from trainer_core.data.order import Order
+from trainer_core.data.packing import gather
 from trainer_core.data.tokens import Tokens
 from trainer_core.device import Device
 from trainer_core.plan import Batching
 from trainer_core.spec import RunSpec
 from trainer_core.state import LoopState
-from trainer_core.tokenizers.bpe import BPE
+from trainer_core.tokenizers.tokenizer import Tokenizer
+from trainer_core.tokenizing import Chosen
 
 
 @dataclass(slots=True)
@@ -26,7 +28,9 @@ class Training:
     device: Device
     model: PreTrainedModel
     optimizer: torch.optim.Optimizer
-    tokenizer: BPE
+    tokenizer: Tokenizer
+    chosen: Chosen
+    """How the tokenizer came to be that one."""
     tokens: Tokens
     order: Order
     batching: Batching

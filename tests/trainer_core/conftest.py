@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -16,9 +18,11 @@ import torch
 
 from trainer_core import device as devices
 from trainer_core.control import ControlReader, write_control
-from trainer_core.data.corpus import DatasetCard, add_file, documents
+from trainer_core.data.card import DatasetCard
+from trainer_core.data.catalog import CARD
+from trainer_core.data.documents import Documents, DocumentsWriter, Piece, open_documents
 from trainer_core.data.order import Order
-from trainer_core.data.split import split
+from trainer_core.data.split import kept_split
 from trainer_core.data.tokens import build_tokens
 from trainer_core.events import Event, MetricsProgress
 from trainer_core.layout import Home, RunDirectory
@@ -29,7 +33,7 @@ from trainer_core.plan import first_pace, plan_batching
 from trainer_core.run import run
 from trainer_core.spec import RunSpec, parse_spec
 from trainer_core.state import LoopState
-from trainer_core.tokenizers.bpe import train_bpe
+from trainer_core.tokenizing import choice_for, tokenizer_for
 from trainer_core.training import Training
 
 torch.set_num_threads(1)  # the models are too small for two, and other tests run beside these
@@ -56,7 +60,37 @@ def home(tmp_path: Path) -> Home:
 
 @pytest.fixture
 def card(home: Home) -> DatasetCard:
-    return add_file(home, "gym.txt", prose(12_000).encode(), added_by="1")
+    return make_dataset(home, "gym", [prose(12_000)])
+
+
+def make_documents(folder: Path, texts: Iterable[str]) -> Documents:
+    with DocumentsWriter(folder) as writer:
+        for text in texts:
+            writer.add(Piece(text))
+    return open_documents(folder, folder.name)
+
+
+def make_dataset(home: Home, name: str, texts: Sequence[str]) -> DatasetCard:
+    """A data set of these documents, as it is when it has been taken in."""
+    folder = home.dataset(name)
+    folder.mkdir(parents=True)
+    documents = make_documents(folder, texts)
+    source = hashlib.sha256("".join(texts).encode()).hexdigest()
+    card = DatasetCard(
+        name=name,
+        format="txt",
+        filename=f"{name}.txt",
+        documents=len(documents),
+        characters=sum(map(len, texts)),
+        bytes=documents.bytes,
+        source_bytes=documents.bytes,
+        sha256=source,
+        content=source,
+        added_by="1",
+        added_at=datetime.now(UTC),
+    )
+    (folder / CARD).write_text(card.model_dump_json())
+    return card
 
 
 Settings = dict[str, object]
@@ -79,9 +113,12 @@ def training(home: Home, card: DatasetCard) -> Callable[[RunSpec], Training]:
     """Makes everything that a loop needs, as `run` does."""
 
     def make(spec: RunSpec) -> Training:
-        text = split(list(documents(home, card)), spec.data.validation_fraction, spec.seed)
-        tokenizer = train_bpe(home, card.sha256, text.train, spec.tokenizer.vocabulary or 300)
-        tokens = build_tokens(home.dataset(card.name), card.sha256, text, tokenizer)
+        folder = home.dataset(card.name)
+        documents = open_documents(folder, card.name)
+        sides = kept_split(folder, documents, spec.data.validation_fraction, spec.seed)
+        choice = choice_for(home, spec, card, None)
+        tokenizer, chosen = tokenizer_for(home, choice, card, documents, sides, None, lambda _: None)
+        tokens = build_tokens(folder, documents, sides, tokenizer)
         shape = SIZES[spec.model.size]
         batching = plan_batching(spec.batch, shape, len(tokens.train), tokenizer.vocabulary, "cpu")
         model = build_model(spec.model, tokenizer.vocabulary, tokenizer.end_of_text, spec.seed)
@@ -94,6 +131,7 @@ def training(home: Home, card: DatasetCard) -> Callable[[RunSpec], Training]:
             model=model,
             optimizer=build_optimizer(model, spec.optimizer, 1e-3),
             tokenizer=tokenizer,
+            chosen=chosen,
             tokens=tokens,
             order=order,
             batching=batching,

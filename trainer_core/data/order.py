@@ -12,8 +12,6 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer_core.data.tokens import TokenArray
-
 
 @dataclass(frozen=True, slots=True)
 class Order:
@@ -47,8 +45,3 @@ def _shuffled(order: Order, epoch: int) -> tuple[int, NDArray[np.int64]]:
     random = np.random.default_rng((order.seed, epoch))
     slack = order.tokens - 1 - order.sequences * order.length
     return int(random.integers(slack + 1)), random.permutation(order.sequences)
-
-
-def gather(tokens: TokenArray, starts: NDArray[np.int64], length: int) -> NDArray[np.int64]:
-    """The sequences with the token after each, shape (sequences, length + 1)."""
-    return np.stack([tokens[start : start + length + 1] for start in starts]).astype(np.int64)

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from trainer_core.data.blocks import blocks, is_rule, long_parts
 from trainer_core.data.documents import Documents
 from trainer_core.data.spans import PIECE, Spans, pieces_of, read
+from trainer_core.export import problems_with_sums, write_sums
 from trainer_core.folders import new_folder
 
 VERSION = 3
@@ -72,17 +73,15 @@ def kept_split(
 ) -> Split:
     """What `split` returns: found in the data set's folder, or worked out and put there. Raises what `split` does."""
     key = _key(fraction, seed)
-
-    def is_damaged(folder: Path) -> bool:
-        return _open(folder, key, documents) is None
-
     folder = dataset / "splits" / key
-    if (found := _open(folder, key, documents)) is not None:
-        return found
+    if not problems_with_sums(folder):
+        train, validation = (np.fromfile(folder / name, np.uint64).reshape(-1, 2) for name in (_TRAIN, _VALIDATION))
+        return Split(key, train, validation)
     made = split(documents, fraction, seed, told)
-    with suppress(FileExistsError), new_folder(folder, makes_way=is_damaged) as aside:  # or another run did the same
-        made.train.tofile(aside / _TRAIN)
+    with suppress(FileExistsError), new_folder(folder, makes_way=problems_with_sums) as aside:
+        made.train.tofile(aside / _TRAIN)  # unless another run has done so meanwhile, with the same content
         made.validation.tofile(aside / _VALIDATION)
+        write_sums(aside)
     return made
 
 
@@ -120,7 +119,7 @@ def _units(
             keys.append(int.from_bytes(hashlib.blake2b(unit, digest_size=8, key=salt).digest(), "little"))
             first.append(begins)
             begins = False
-        if end >= waited:
+        if end > waited:
             told(end / documents.bytes)
             waited = end + _TOLD_EVERY
     return _Units(np.frombuffer(ends, np.uint64), np.frombuffer(keys, np.uint64), np.frombuffer(first, np.bool_))
@@ -169,7 +168,7 @@ def _without(seen: Set[bytes], file: BinaryIO, spans: Spans, block: int, told: C
                     rest = max(rest, at + last)
         if rest == start or _holds_text(file, rest, end):
             kept.extend((rest, end))
-        if end >= waited:
+        if end > waited:
             told(end / int(spans[-1, 1]))
             waited = end + _TOLD_EVERY
     return np.frombuffer(kept, np.uint64).reshape(-1, 2)
@@ -197,14 +196,3 @@ def _holds_text(file: BinaryIO, start: int, end: int) -> bool:
 
 def _key(fraction: float, seed: int) -> str:
     return hashlib.sha256(f"split {VERSION}, {fraction} held out, seed {seed}".encode()).hexdigest()[:16]
-
-
-def _open(folder: Path, key: str, documents: Documents) -> Split | None:
-    """The split in `folder`, or None if it does not hold a whole one of `documents`."""
-    try:
-        train, validation = (np.fromfile(folder / name, np.uint64).reshape(-1, 2) for name in (_TRAIN, _VALIDATION))
-    except (OSError, ValueError):
-        return None
-    if not len(validation) or any(len(side) and side[-1, 1] > documents.bytes for side in (train, validation)):
-        return None
-    return Split(key, train, validation)

@@ -13,13 +13,14 @@ from trainer_core.training import Training
 
 @torch.inference_mode()
 def evaluate(training: Training, max_tokens: int) -> Evaluation:
-    """Score the first `max_tokens` of the held-out text, in windows as long as the training sequences.
+    """Score about the first `max_tokens` of the held-out text, in windows as long as the training sequences.
 
-    The first token is predicted from an end of text. An end of text counts as a token, but it stands for no bytes.
+    They are whole passages, whose bytes are known whatever the tokenizer. The first token is predicted from an end of
+    text. An end of text counts as a token, but it stands for no bytes.
     """
-    scored = training.tokens.validation[:max_tokens].astype(np.int64)
-    stream = torch.from_numpy(np.concatenate(([training.tokenizer.end_of_text], scored))).to(training.device.kind)
-    width = torch.tensor(training.tokenizer.bytes_per_token(), device=training.device.kind)
+    end_of_text = training.tokenizer.end_of_text
+    scored, size = training.tokens.held_out(max_tokens)
+    stream = torch.from_numpy(np.concatenate(([end_of_text], scored)).astype(np.int64)).to(training.device.kind)
     length, at_once = training.batching.length, training.batching.micro_batch
     nats = nats_of_text = 0.0
     training.model.train(False)
@@ -34,7 +35,7 @@ def evaluate(training: Training, max_tokens: int) -> Evaluation:
                 targets = piece[first + 1 : first + 1 + rows * columns].view(rows, columns)
                 losses = training.losses(inputs, targets)
                 nats += float(losses.sum(dtype=torch.float64))
-                nats_of_text += float(losses[width[targets.flatten()] > 0].sum(dtype=torch.float64))
+                nats_of_text += float(losses[targets.flatten() != end_of_text].sum(dtype=torch.float64))
     finally:
         training.model.train()
-    return Evaluation(nats / len(scored), nats_of_text / math.log(2) / int(width[stream[1:]].sum()))
+    return Evaluation(nats / len(scored), nats_of_text / math.log(2) / size)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from trainer_core.data.order import Order, gather
+from trainer_core.data.order import Order
 
 orders = st.builds(
     lambda tokens, length, seed: (tokens, length, seed), st.integers(2, 3_000), st.integers(1, 200), st.integers(0, 99)
@@ -49,8 +49,3 @@ def test_epochs_and_seeds_have_orders_of_their_own() -> None:
 def test_a_text_shorter_than_a_sequence_is_refused() -> None:
     with pytest.raises(ValueError, match="do not fit"):
         Order(10, 10, seed=1)
-
-
-def test_gathered_sequences_carry_the_token_after() -> None:
-    tokens = np.arange(50, dtype=np.uint16)
-    assert gather(tokens, np.asarray([0, 7]), 3).tolist() == [[0, 1, 2, 3], [7, 8, 9, 10]]
