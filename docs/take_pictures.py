@@ -1,19 +1,22 @@
-"""Take the README's pictures: `python docs/take_pictures.py` runs the real demo and photographs its chat page.
+"""Take the documents' pictures: `python docs/take_pictures.py` runs the real demo and photographs its chat page.
 
 Needs Chromium on the path, and a font with colour emoji (Debian: chromium, fonts-noto-color-emoji).
 """
 
 from __future__ import annotations
 
+import ast
 import asyncio
+import json
 import os
 import pty
 import re
 import shutil
 import signal
 import sys
+import sysconfig
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -30,6 +33,13 @@ IN_SIGHT = """() => {
     return box && box.top >= header.bottom;
 }"""
 """The bar is filled enough for the curve to have a shape, and no long sample pushes the card's head out of sight."""
+
+DROP = """([name, text]) => {
+    const data = new DataTransfer();
+    data.items.add(new File([text], name));
+    document.body.dispatchEvent(new DragEvent('drop', {dataTransfer: data, bubbles: true, cancelable: true}));
+}"""
+NOT_OURS = {"test", "tests", "site-packages", "dist-packages", "idlelib"}
 
 
 async def main() -> None:
@@ -48,7 +58,23 @@ async def main() -> None:
         await expect(done).to_be_visible(timeout=WITHIN)
         await done.evaluate("message => message.scrollIntoView()")
         await photograph(page, "finished.png")
+        await page.evaluate(DROP, ["docstrings.jsonl", "".join(docstrings())])
+        await page.get_by_role("button", name="Send").click()
+        card = log.get_by_role("listitem").filter(has=page.get_by_role("button", name="Delete"))
+        await expect(card).to_be_visible(timeout=WITHIN)
+        await card.get_by_role("button", name="Delete").scroll_into_view_if_needed()
+        await photograph(page, "dataset.png")
         await browser.close()
+
+
+def docstrings() -> Iterator[str]:
+    """A text that everybody has: what Python's standard library says of itself, a line of JSON for each docstring."""
+    library = Path(sysconfig.get_path("stdlib"))
+    for path in sorted(library.rglob("*.py")):
+        if NOT_OURS.isdisjoint(path.relative_to(library).parts):
+            for node in ast.walk(ast.parse(path.read_bytes())):
+                if isinstance(node, ast.FunctionDef | ast.ClassDef) and (docstring := ast.get_docstring(node)):
+                    yield json.dumps({"name": node.name, "docstring": docstring}) + "\n"
 
 
 async def photograph(page: Page, name: str) -> None:
