@@ -77,7 +77,8 @@ class ColumnItem(
     """Chooses the column that holds the text. Its name is on the label only: it may be of any length."""
 
     def __init__(self, button: ColumnButton) -> None:
-        label = clip(" ".join(visible(button.column).split()), _LABEL) or f"column {button.index + 1}"
+        shown = "".join(filter(str.isprintable, " ".join(visible(button.column).split()))).strip()
+        label = clip(shown, _LABEL) or f"column {button.index + 1}"
         super().__init__(discord.ui.Button(label=label, custom_id=f"column:{button.pending}:{button.index}"))
         self.button = button
 
