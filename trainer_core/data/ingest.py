@@ -40,7 +40,7 @@ from trainer_core.tokenizers.strategy import suggested_vocabulary
 MINIMUM_CHARACTERS = 1_000
 """Less than this teaches nothing and leaves nothing to hold out."""
 
-_PASSAGES, _PASSAGE = 128, 4_096
+_PASSAGES, _PASSAGE = 64, 4_096
 """How many passages of how many bytes tell what a text is like."""
 _ONE_DOCUMENT = ("txt", "txt.gz", "md", "md.gz")
 

@@ -50,7 +50,7 @@ class _Kind:
 _KINDS = (
     _Kind("AWS key", ("AKIA", "ASIA", "aws", "AWS"), "aws.AWSKeyDetector"),
     _Kind("Azure storage key", ("AccountKey=",), "azure_storage_key.AzureStorageKeyDetector"),
-    _Kind("password in an address", ("://",), "basic_auth.BasicAuthDetector"),
+    _Kind("password in an address", ("://",), r"://[^\s:/?#@]{1,256}:[^\s:/?#@]{1,256}@"),
     _Kind("Discord token", (r"\.[\w-]{6}\.[\w-]{27}",), "discord.DiscordBotTokenDetector"),
     _Kind("GitHub token", ("gh[opsur]_",), "github_token.GitHubTokenDetector"),
     _Kind("GitHub token", ("github_pat_",), r"github_pat_\w{22}"),
