@@ -10,22 +10,24 @@ from trainer_core.export import REQUIRED, problems_with_sums, verify, write_mode
 
 
 class Files:
-    """What a model saves, by the names of its files."""
+    """What a model saves, by the names of its files; one without text is a link to nowhere."""
 
     def __init__(self, files: dict[str, str]) -> None:
         self._files = files
 
     def save_pretrained(self, save_directory: Path) -> None:
         for name, text in self._files.items():
-            (save_directory / name).parent.mkdir(exist_ok=True)
-            (save_directory / name).write_text(text)
+            if text:
+                (save_directory / name).write_text(text)
+            else:
+                (save_directory / name).symlink_to("nowhere")
 
 
 @pytest.fixture
 def tokenizer(tmp_path: Path) -> Path:
     folder = tmp_path / "tokenizer"
     folder.mkdir()
-    for name in ("tokenizer.json", "tokenizer_config.json", "sums.json"):
+    for name in ("tokenizer.json", "tokenizer_config.json", "report.json", "sums.json"):
         (folder / name).write_text("{}")
     return folder
 
@@ -48,8 +50,8 @@ def test_a_newer_model_takes_the_place_of_an_older(tmp_path: Path, tokenizer: Pa
 def test_a_model_that_cannot_be_written_leaves_the_older_one(tmp_path: Path, tokenizer: Path) -> None:
     folder = tmp_path / "run" / "export"
     write_model(folder, model("older"), tokenizer)
-    with pytest.raises(IsADirectoryError):  # found only when the files are made durable
-        write_model(folder, Files({"folder/file": ""}), tokenizer)
+    with pytest.raises(FileNotFoundError):  # found only when the files are made durable
+        write_model(folder, Files({"link": ""}), tokenizer)
     assert verify(folder) == []
     assert (folder / "model.safetensors").read_text() == "older"
     assert list(folder.parent.iterdir()) == [folder]

@@ -3,7 +3,9 @@ from __future__ import annotations
 import json
 import math
 import os
+import shutil
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from itertools import groupby, pairwise
 from pathlib import Path
 
@@ -11,10 +13,10 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, GPT2LMHeadModel
 
-from tests.trainer_core.conftest import prose, run_attempt, small_spec
+from tests.trainer_core.conftest import make_dataset, prose, run_attempt, small_spec
 from trainer_core.atomic import name_aside
 from trainer_core.control import ControlReader, Verb, write_control
-from trainer_core.data.corpus import DatasetCard, add_file
+from trainer_core.data.card import DatasetCard
 from trainer_core.errors import Code, SpotterError
 from trainer_core.events import (
     Event,
@@ -37,6 +39,9 @@ from trainer_core.models.sizes import SIZES
 from trainer_core.preflight import preflight
 from trainer_core.run import run
 from trainer_core.spec import RunSpec
+from trainer_core.tokenizers import shelf
+from trainer_core.tokenizers.card import TokenizerCard
+from trainer_core.tokenizers.characters import character_tokenizer
 from trainer_core.training import Training
 
 Make = Callable[[RunSpec], Training]
@@ -44,7 +49,7 @@ Make = Callable[[RunSpec], Training]
 
 def test_a_run_ends_with_a_model_that_opens(home: Home, card: DatasetCard) -> None:
     directory = home.run("brisk-otter-42")
-    spec = small_spec(data={"dataset": card.name, "sha256": card.sha256}, tokenizer={"vocabulary": None})
+    spec = small_spec(data={"dataset": card.name, "sha256": card.content}, tokenizer={"vocabulary": None})
     events = run_attempt(directory, spec)
 
     assert isinstance(events[0], JobStarted)
@@ -125,16 +130,59 @@ def test_an_attempt_goes_on_from_the_last(home: Home, card: DatasetCard) -> None
     assert events[-1].summary.sample == uninterrupted.summary.sample
 
 
-def test_a_file_read_as_another_kind_is_another_text(home: Home) -> None:
-    rows = "\n".join(json.dumps({"text": prose(300, seed=number)}) for number in range(20)).encode()
-    for name in ("notes.txt", "rows.jsonl"):
-        card = add_file(home, name, rows, added_by="1")
-        run_attempt(home.run(f"of-{card.name}"), small_spec(data={"dataset": card.name}, budget="1 steps"))
-    of_notes, of_rows = (
-        Manifest.model_validate_json(home.run(name).manifest.read_bytes()) for name in ("of-notes", "of-rows")
+def test_a_run_goes_on_with_the_tokenizer_it_began_with(home: Home, card: DatasetCard) -> None:
+    directory, spec = home.run("brisk-otter-42"), small_spec(tokenizer={"kind": "saved", "name": "letters"})
+    save_tokenizer(home, "letters", 300)
+    run_attempt(directory, spec, pause_after=3)
+    shutil.rmtree(home.tokenizer("letters"))
+    with pytest.raises(SpotterError, match="the tokenizer letters could not be loaded"):
+        run_attempt(directory, spec, attempt=2)
+    save_tokenizer(home, "letters", 301)
+    with pytest.raises(SpotterError, match="letters, which the run began with, is gone or was changed") as caught:
+        run_attempt(directory, spec, attempt=3)
+    assert caught.value.code is Code.TOKENIZER_NOT_FOUND
+    shutil.rmtree(home.tokenizer("letters"))
+    save_tokenizer(home, "letters", 300)
+    events = run_attempt(directory, spec, attempt=4)
+    assert isinstance(events[-1], JobCompleted)
+    [config] = [event for event in events if isinstance(event, MetricsConfig)]
+    assert (config.tokenizer, config.reasons["tokenizer"]) == ("letters", "letters was asked for")
+
+
+def save_tokenizer(home: Home, name: str, vocabulary: int) -> None:
+    """A character-level one, as it is when a person has made it."""
+    shutil.copytree(character_tokenizer(home, vocabulary).folder, home.tokenizer(name))
+    card = TokenizerCard(
+        name=name,
+        kind="characters",
+        vocabulary=vocabulary,
+        source="",
+        sha256="0" * 64,
+        added_by="1",
+        added_at=datetime.now(UTC),
     )
-    assert of_notes.dataset.sha256 == of_rows.dataset.sha256
-    assert of_notes.tokenizer != of_rows.tokenizer
+    (home.tokenizer(name) / shelf.CARD).write_text(card.model_dump_json())
+
+
+@pytest.mark.parametrize("kind", ["unigram", "wordpiece", "characters"])
+def test_whatever_the_tokenizer_a_run_ends_with_a_model_and_bits_per_byte(
+    home: Home, card: DatasetCard, kind: str
+) -> None:
+    spec = small_spec(tokenizer={"kind": kind, "vocabulary": 300}, budget="2 steps")
+    directory = home.run("brisk-otter-42")
+    last = run_attempt(directory, spec)[-1]
+    assert isinstance(last, JobCompleted)
+    assert last.summary.bits_per_byte is not None and 0 < last.summary.bits_per_byte < 10
+    opened = AutoTokenizer.from_pretrained(directory.export)
+    assert opened("The bar lifts").input_ids
+
+
+def test_pictures_are_no_text(home: Home, card: DatasetCard) -> None:
+    pictures = card.model_copy(update={"kind": "images"})
+    (home.dataset(card.name) / "dataset.json").write_text(pictures.model_dump_json())
+    with pytest.raises(SpotterError, match="gym holds images, and gpt2 learns from text") as caught:
+        run_attempt(home.run("brisk-otter-42"), small_spec())
+    assert caught.value.code is Code.MODEL_INCOMPATIBLE
 
 
 def test_an_attempt_begins_by_sweeping_up(home: Home, card: DatasetCard) -> None:
@@ -146,6 +194,7 @@ def test_an_attempt_begins_by_sweeping_up(home: Home, card: DatasetCard) -> None
             (directory.path, "export"),
             (home.datasets, "half"),
             (home.tokenizers, "bpe-half"),
+            (home.dataset(card.name) / "splits", "half"),
             (home.dataset(card.name) / "tokens", "half"),
         )
     ]
@@ -176,7 +225,7 @@ def test_a_corrupt_checkpoint_that_was_passed_over_is_told_of(home: Home, card: 
 
 
 def test_a_text_of_the_least_size_can_be_trained_on(home: Home) -> None:
-    add_file(home, "note.txt", prose(1_100).encode(), added_by="1")
+    make_dataset(home, "note", [prose(1_100)])
     events = run_attempt(home.run("short-run-1"), small_spec(data={"dataset": "note"}, tokenizer={"vocabulary": None}))
     [config] = [event for event in events if isinstance(event, MetricsConfig)]
     assert config.context <= config.train_tokens - 1
@@ -192,7 +241,7 @@ def test_data_that_changed_since_it_was_asked_for_is_refused(home: Home, card: D
 def test_data_that_repeats_itself_too_much_is_refused(home: Home) -> None:
     sentence = "the bar lifts slowly when someone stands by and counts every careful breath until it rests"
     texts = [sentence.replace(" ", "  ", spaces) for spaces in range(8)] * 2
-    add_file(home, "echo.json", json.dumps(texts).encode(), added_by="1")
+    make_dataset(home, "echo", texts)
     with pytest.raises(SpotterError, match=r"^data\.dataset: echo repeats itself") as caught:
         run_attempt(home.run("brisk-otter-42"), small_spec(data={"dataset": "echo"}))
     assert caught.value.code is Code.CORPUS_EMPTY
