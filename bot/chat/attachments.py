@@ -50,4 +50,5 @@ async def _download(file: discord.Attachment, to: Path, told: Told) -> None:
                 if had > file.size:
                     raise aiohttp.ClientPayloadError("more than was announced")
                 await asyncio.to_thread(target.write, chunk)
-                told(Progress(phase="downloading", fraction=had / file.size))
+                if had < file.size:
+                    told(Progress(phase="downloading", fraction=had / file.size))

@@ -55,6 +55,8 @@ def which_column(pending: str, columns: Sequence[str], filename: str) -> Message
 
 def confirm_delete(card: DatasetCard) -> Message:
     """Ask first: nothing brings it back."""
+    if card.builtin:
+        return Message(content=f"**{card.name}** is built in, and stays.")
     return Message(
         content=f"Delete **{card.name}** ({text.size(card.bytes)}, {documents(card.documents)})? It goes from this"
         " machine, with what was made of it for training. Models trained on it stay.",

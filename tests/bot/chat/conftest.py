@@ -24,6 +24,7 @@ from bot.store import runs as rows
 from bot.store.db import Database, Transaction
 from bot.store.events import journal_position
 from playground.people import Person
+from playground.reply import Reply
 from playground.server import Playground
 from tests.bot.chat import cards
 from tests.bot.storing import append_events
@@ -122,6 +123,12 @@ class Chat:
     async def runs(self) -> list[Run]:
         async with self.database.snapshot() as tx:
             return await rows.in_states(tx, list(RunState))
+
+    async def outcome(self, reply: Reply) -> None:
+        """Return once the reply shows what came of it, rather than how far it is. Raises TimeoutError."""
+        assert reply.message
+        place = reply.message.id
+        await self.owner.until(lambda m: m.id == place and not m.content.startswith(("📥", "🔤 Making")), 60)
 
     async def reported(self, name: str, story: Sequence[Event]) -> Run:
         """A worker took the run up and reported `story`."""
