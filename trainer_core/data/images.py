@@ -58,8 +58,7 @@ class TakenIn:
 
 def looks_like(source: FileSource | LocalSource | HubSource | BuiltinSource) -> bool:
     """Whether most files of the archive or folder are pictures, going by their names. Raises OSError."""
-    kind = _kind(source) if isinstance(source, FileSource | LocalSource) else None
-    if kind not in ("zip", IS_FOLDER) or not isinstance(source, FileSource | LocalSource):
+    if isinstance(source, HubSource | BuiltinSource) or (kind := _kind(source)) not in ("zip", IS_FOLDER):
         return False
     try:
         with opened(source.path, kind) as members:

@@ -32,23 +32,23 @@ def adopt(backend: Tokenizer, parts: Mapping[str, str], folder: Path, name: str)
     added. What it puts around each text by itself is taken out, as are padding, truncation and chance: a run decides
     where its documents end. Raises TOKENIZER_LOAD_FAILED, which calls it `name`; OSError.
     """
-    known = backend.get_vocab()
-    parts = {part: token for part, token in parts.items() if part in PARTS and token in known}
-    end = unguarded(lambda: _end_of_text(backend, (parts.get("eos_token"), parts.get("sep_token"), *_ENDS)), name)
-    for part in ("eos_token", "bos_token", "unk_token"):  # a text starts from what ended the one before
-        parts.pop(part, None)
-    unguarded(lambda: backend.add_special_tokens([_special(token) for token in parts.values()]), name)
     backend.post_processor = None
     backend.no_truncation()
     backend.no_padding()
     if getattr(backend.model, "dropout", None) is not None:
         backend.model.dropout = None
+    known = backend.get_vocab()
+    parts = {part: token for part, token in parts.items() if part in PARTS and token in known}
+    end = guarded(lambda: _end_of_text(backend, (parts.get("eos_token"), parts.get("sep_token"), *_ENDS)), name)
+    for part in ("eos_token", "bos_token", "unk_token"):  # a text starts from what ended the one before
+        parts.pop(part, None)
+    guarded(lambda: backend.add_special_tokens([_special(token) for token in parts.values()]), name)
     _check(backend, name)
     save_tokenizer(folder, backend, end, _unknown(backend), **parts)
     return open_fast(folder)
 
 
-def unguarded(call: Callable[[], _T], name: str) -> _T:
+def guarded(call: Callable[[], _T], name: str) -> _T:
     """What `call` returns, where it makes the library work on what somebody else wrote.
 
     Raises TOKENIZER_LOAD_FAILED for whatever the library raises.
@@ -78,7 +78,7 @@ def _check(backend: Tokenizer, name: str) -> None:
     used = len(set(ids))
     if used <= largest // 2:
         raise refused(name, f"uses {used:,} of its {largest:,} ids only")
-    written = unguarded(lambda: backend.encode(_TRIAL, add_special_tokens=False).ids, name)
+    written = guarded(lambda: backend.encode(_TRIAL, add_special_tokens=False).ids, name)
     if not written or max(written) >= largest:
         raise refused(name, "does not turn text into its tokens")
 

@@ -21,7 +21,7 @@ from trainer_core.export import problems_with_sums, write_sums
 from trainer_core.folders import new_folder
 from trainer_core.layout import Home
 from trainer_core.tokenizers import families
-from trainer_core.tokenizers.adopt import PARTS, adopt, refused, unguarded
+from trainer_core.tokenizers.adopt import PARTS, adopt, guarded, refused
 from trainer_core.tokenizers.fast import FastTokenizer, open_fast
 
 _FILES = ("tokenizer.json", "vocab.txt", "vocab.json", "tokenizer.model", "spiece.model", "sentencepiece.bpe.model")
@@ -56,7 +56,7 @@ def load(name: str, folder: Path) -> FastTokenizer:
     not on this machine, TOKENIZER_LOAD_FAILED if it cannot be opened; OSError.
     """
     source, called = _located(name)
-    opened = unguarded(lambda: _opened(source), called)
+    opened = guarded(lambda: _opened(source), called)
     backend = getattr(opened, "backend_tokenizer", None)
     if backend is None:
         raise refused(called, "has no tokenizer that the tokenizers library can run")

@@ -7,7 +7,7 @@ from pathlib import Path
 from tokenizers import Tokenizer
 
 from trainer_core.tokenizers import proto
-from trainer_core.tokenizers.adopt import adopt, refused, unguarded
+from trainer_core.tokenizers.adopt import adopt, guarded, refused
 from trainer_core.tokenizers.fast import FastTokenizer
 
 ENDINGS = (".json", ".model")
@@ -30,7 +30,7 @@ def take_in(file: Path, filename: str, folder: Path) -> FastTokenizer:
     if len(data) > LARGEST_FILE:
         raise refused(name, f"has more than {LARGEST_FILE // 2**20} MB", "Give a smaller tokenizer.")
     if ending == ".json":
-        backend = unguarded(lambda: Tokenizer.from_str(data.decode("utf-8-sig")), name)
+        backend = guarded(lambda: Tokenizer.from_str(data.decode("utf-8-sig")), name)
         return adopt(backend, {}, folder, name)
-    backend, parts = unguarded(lambda: proto.converted(data, name), name)
+    backend, parts = guarded(lambda: proto.converted(data, name), name)
     return adopt(backend, parts, folder, name)
