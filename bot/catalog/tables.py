@@ -117,7 +117,7 @@ def tokenizer_table(card: TokenizerCard) -> Table:
 def changes(counts: Counts) -> list[str]:
     """What taking the source in came upon and changed, a line each."""
     found = counts.model_dump()
-    return [f"{found[field]:,} {what}" for field, what in _CHANGES.items() if found[field]]
+    return [f"{what}: {found[field]:,}" for field, what in _CHANGES.items() if found[field]]
 
 
 def secrets(card: DatasetCard) -> str:

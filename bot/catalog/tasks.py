@@ -70,11 +70,15 @@ class Tasks:
             self._check_open()
             process = await self._start(_DOING[order.task])
             self._going.add(process)
+            complaints = asyncio.create_task(_last(process))
             try:
                 return await self._follow(process, order, told)
             finally:
                 self._going.discard(process)
                 await _end(process)
+                with suppress(TimeoutError):  # somebody else may hold the other end
+                    if said := await asyncio.wait_for(complaints, _GRACE):
+                        log.warning("%s said: %s", order.task, said.decode(errors="replace"))
 
     async def close(self) -> None:
         """End every task; who waits for one gets a SpotterError."""
@@ -105,9 +109,8 @@ class Tasks:
     async def _follow(
         self, process: asyncio.subprocess.Process, order: AddDataset | MakeTokenizer, told: Told
     ) -> Added | Undecided | Made:
-        to, of, errors = process.stdin, process.stdout, process.stderr
-        assert to and of and errors, "all were asked for"
-        complaints = asyncio.create_task(_last(errors))
+        to, of = process.stdin, process.stdout
+        assert to and of, "both were asked for"
         try:
             with suppress(ConnectionError):  # it has ended already: how is seen below
                 to.write(order.model_dump_json().encode() + b"\n")
@@ -124,7 +127,7 @@ class Tasks:
                 return said
             status = await process.wait()
             self._check_open()
-            log.error("%s ended with %d: %s", order.task, status, (await complaints).decode(errors="replace"))
+            log.error("%s ended with status %d", order.task, status)
             raise _ended(status, _DOING[order.task])
         except TimeoutError as error:
             raise SpotterError(
@@ -138,12 +141,12 @@ class Tasks:
         finally:
             # Its standard input stays open until then: at its end, the task would think nobody wants it any more.
             to.close()
-            complaints.cancel()
 
 
-async def _last(stream: asyncio.StreamReader) -> bytes:
-    """What the stream says last; it is read to its end, so that whoever writes never waits."""
-    kept = b""
+async def _last(process: asyncio.subprocess.Process) -> bytes:
+    """What the process says last on its standard error; all of it is read, so that it never waits."""
+    stream, kept = process.stderr, b""
+    assert stream, "it was asked for"
     while data := await stream.read(_KEPT):
         kept = (kept + data)[-_KEPT:]
     return kept

@@ -97,7 +97,7 @@ async def test_an_end_without_a_result_is_told_in_a_sentence(script: str, code: 
 
 
 async def test_the_log_has_the_traceback_of_a_task_that_crashed(caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.ERROR), pytest.raises(SpotterError):
+    with caplog.at_level(logging.WARNING), pytest.raises(SpotterError):
         await tasks("print('x' * 10**6, file=sys.stderr); raise RuntimeError('the reason')").perform(order(), nobody)
     assert "RuntimeError: the reason" in caplog.text and len(caplog.text) < 20_000
 
