@@ -13,8 +13,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from PIL import Image
-
 from trainer_core.data.archives import FOLDER as IS_FOLDER
 from trainer_core.data.archives import Member, digest, opened, printable, refuse_larger
 from trainer_core.data.card import Images
@@ -31,8 +29,8 @@ FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".gif": "GIF", ".bmp"
 LARGEST_FILE = 2**26
 """Bytes of one picture; a larger file counts as broken."""
 
-_LABEL = re.compile(r"(?!\.)[^/\\\x00-\x1f\x7f]{1,64}")
-"""What a class can be called: the name of a folder, as people give them."""
+_LABEL = re.compile(r"(?!\.)[^/\\\x00-\x1f\x7f\ud800-\udfff]{1,60}")
+"""What a class can be called: the name of a folder, in any script."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,19 +71,18 @@ def ingest_images(
     """Write the pictures of `source` as `folder`/images/<class>/<file>; the class is the folder a picture lies in.
 
     Only what `looks_like` is true of. `limit` is the most bytes that the pictures may have, unpacked; `advanced` is
-    told how many bytes of how many were read. Raises SpotterError of field `file`: CORPUS_UNREADABLE,
+    told how many pictures of how many were read. Raises SpotterError of field `file`: CORPUS_UNREADABLE,
     CORPUS_TOO_LARGE, or CORPUS_EMPTY where there are no two classes; OSError.
     """
     kind = _kind(source) or IS_FOLDER
     album = _Album(folder / FOLDER)
     with opened(source.path, kind) as members:
         pictures = sorted((member for member in members if _is_picture(member)), key=lambda member: member.name)
-        total = sum(picture.size for picture in pictures)
-        refuse_larger(total, limit)
-        for picture in pictures:
+        refuse_larger(sum(picture.size for picture in pictures), limit)
+        for done, picture in enumerate(pictures, start=1):
             album.add(picture)
-            refuse_larger(album.unpacked, limit)
-            advanced(min(album.unpacked, total), total)
+            refuse_larger(album.unpacked, limit)  # an archive may hold more than it says
+            advanced(done, len(pictures))
     sha256, source_bytes = digest(source.path, kind)
     return album.closed(kind, sha256, source_bytes)
 
@@ -119,7 +116,7 @@ class _Album:
                 Code.CORPUS_UNREADABLE,
                 f"has a class that cannot be called so ({printable(label)})",
                 field="file",
-                next_step="Give the folder a plain name of at most 64 characters.",
+                next_step="Give the folder a plain name of at most 60 characters.",
             )
         self._read += 1
         data = _bytes(member)
@@ -144,10 +141,15 @@ class _Album:
     def closed(self, kind: str, sha256: str, source_bytes: int) -> TakenIn:
         """Raises CORPUS_EMPTY where there is nothing to tell apart."""
         if len(self._classes) < 2:
-            held = f"pictures of one class only ({next(iter(self._classes))})" if self._classes else "no picture"
+            held = (
+                f"pictures of one class only ({next(iter(self._classes))})"
+                if self._classes
+                else "no pictures in folders"
+            )
+            broken = f"; {self._broken:,} of {self._read:,} files are broken" if self._broken else ""
             raise SpotterError(
                 Code.CORPUS_EMPTY,
-                f"has {held}; {self._broken:,} of {self._read:,} files could not be read as one",
+                f"has {held}{broken}",
                 field="file",
                 next_step="Put the pictures of each class into a folder of its own, named like the class; "
                 "there have to be two at least.",
@@ -181,6 +183,8 @@ class _Decoded:
 
 def _decoded(name: str, data: bytes) -> _Decoded | None:
     """What the picture is; None if it is broken. Raises CORPUS_UNREADABLE if it unpacks to far more than it looks."""
+    from PIL import Image
+
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
