@@ -11,12 +11,16 @@ from pathlib import Path
 
 import pytest
 
+from bot.catalog.catalog import Catalog
 from bot.runs.announce import Change
 from bot.runs.local import LocalPool
 from bot.runs.model import Run, RunState
+from bot.runs.record import Record
 from bot.store import attempts
 from bot.store import runs as rows
 from bot.store.db import Database, Transaction
+from tests.bot.catalog.inline import Inline
+from tests.bot.catalog.laying import lay_builtin
 from tests.bot.chat.stories import run
 from tests.bot.storing import events_of
 from trainer_core.events import Event, encode
@@ -97,3 +101,15 @@ async def engine(tmp_path: Path) -> AsyncIterator[Engine]:
     yield Engine(home, database, pool)
     await pool.close()
     await database.close()
+
+
+@pytest.fixture
+def inline() -> Inline:
+    return Inline()
+
+
+@pytest.fixture
+def catalog(engine: Engine, inline: Inline) -> Catalog:
+    """One that has what ships with Spotter, by its card, and takes in the rest in this process."""
+    lay_builtin(engine.home)
+    return Catalog(engine.home, Record(engine.database), upload_limit=2**20, corpus_limit=2**24, tasks=inline)

@@ -11,14 +11,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.catalog.catalog import Catalog
 from bot.runs import again
 from bot.runs.intake import Person, Submission
 from bot.runs.model import Run, RunState
 from bot.runs.service import RunService
+from tests.bot.catalog.laying import lay
+from tests.bot.chat import cards
 from tests.bot.chat.stories import spec
 from tests.bot.runs.conftest import Engine
 from tests.bot.runs.test_service import ADA, GRACE, NAME, Asked
-from trainer_core.data import corpus
+from trainer_core.data.catalog import BUILTIN
 from trainer_core.errors import Code, SpotterError
 from trainer_core.export import write_sums
 from trainer_core.faults import Faults, Rule
@@ -29,9 +32,8 @@ AGAIN = f"{NAME}-2"
 
 
 @pytest.fixture
-def service(engine: Engine) -> RunService:
-    corpus.add_builtin(engine.home, corpus.BUILTIN)
-    return RunService(engine.database, engine.home, engine.announce, Asked(), upload_limit=2**20, queued_cap=2)
+def service(engine: Engine, catalog: Catalog) -> RunService:
+    return RunService(engine.database, engine.home, catalog, engine.announce, Asked(), queued_cap=2)
 
 
 def saved(home: Home, run: str, *steps: int) -> None:
@@ -176,8 +178,7 @@ async def test_nobody_tries_the_runs_of_others(engine: Engine, service: RunServi
 
 
 async def test_the_owner_does_not_train_on_what_is_somebody_elses(engine: Engine, service: RunService) -> None:
-    lines = b"\n".join(b"%d geese fly over the lake and count each other twice." % number for number in range(60))
-    card = corpus.add_file(engine.home, "geese.txt", lines, str(GRACE.id))
+    card = lay(engine.home, cards.dataset(name="geese", added_by=str(GRACE.id)))
     await ended(engine, owner_id=GRACE.id, spec=parse_spec({"data": {"dataset": card.name}, "budget": "5 steps"}))
     with pytest.raises(SpotterError, match=r"the data set `geese`.* is not among yours") as refused:
         await service.retry(ADA, NAME)
@@ -186,7 +187,7 @@ async def test_the_owner_does_not_train_on_what_is_somebody_elses(engine: Engine
 
 
 async def test_a_text_that_was_replaced_is_not_gone_on_with(engine: Engine, service: RunService) -> None:
-    other = {"dataset": corpus.BUILTIN, "sha256": "0" * 64}
+    other = {"dataset": BUILTIN, "sha256": "0" * 64}
     await ended(engine, spec=parse_spec({"data": other, "budget": "5 steps"}))
     with pytest.raises(SpotterError, match="not what it was"):
         await service.retry(ADA, NAME)
@@ -204,7 +205,7 @@ async def test_trying_again_counts_among_what_waits(engine: Engine, service: Run
     saved(engine.home, NAME, 600)
     person = Person(ADA.id, is_owner=True)
     for _ in range(2):
-        await service.submit(person, Submission(data=corpus.BUILTIN, budget="5 steps"))
+        await service.submit(person, Submission(data=BUILTIN, budget="5 steps"))
     with pytest.raises(SpotterError, match="2 runs are waiting"):
         await service.retry(person, NAME)
     assert folders(engine.home) == [NAME]

@@ -7,17 +7,25 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
+from bot.catalog.catalog import Catalog
 from bot.runs.intake import Person, Submission
 from bot.runs.model import Run, RunState, Stall
 from bot.runs.service import RunService
 from bot.runs.slots import Slot, share
 from bot.runs.stalls import Choice
 from bot.store import runs as rows
+from tests.bot.catalog.conftest import prose, received
+from tests.bot.catalog.inline import Inline
+from tests.bot.catalog.laying import lay
+from tests.bot.chat import cards
 from tests.bot.chat.stories import progress, spec
 from tests.bot.runs.conftest import Engine
 from tests.bot.storing import append_events
+from trainer_core.data import catalog as folders
 from trainer_core.errors import Code, SpotterError
 from trainer_core.faults import Faults, Rule
+from trainer_core.spec import TokenizerSpec
+from trainer_core.tasks.orders import Progress
 
 ADA, GRACE = Person(7, is_owner=True), Person(8, is_owner=False)
 NAME = "brisk-otter-42"
@@ -54,8 +62,8 @@ def asked() -> Asked:
 
 
 @pytest.fixture
-def service(engine: Engine, asked: Asked) -> RunService:
-    return RunService(engine.database, engine.home, engine.announce, asked, upload_limit=2**20, queued_cap=2)
+def service(engine: Engine, catalog: Catalog, asked: Asked) -> RunService:
+    return RunService(engine.database, engine.home, catalog, engine.announce, asked, queued_cap=2)
 
 
 @pytest.mark.parametrize("state", [RunState.STARTING, RunState.RUNNING])
@@ -130,25 +138,77 @@ async def test_a_stall_is_decided_once(engine: Engine, service: RunService, aske
 
 
 async def test_more_runs_than_may_wait_are_refused_before_anything_is_taken_in(
-    engine: Engine, service: RunService
+    engine: Engine, catalog: Catalog, inline: Inline, service: RunService
 ) -> None:
     for number in range(2):
         await engine.add(RunState.QUEUED, attempt=0, name=f"run-{number}", owner_id=GRACE.id)
+    file = await received(catalog, "swans.txt", prose().encode())
     with pytest.raises(SpotterError, match="2 runs are waiting") as refused:
-        await service.submit(GRACE, Submission(data="python-docs", budget="5 steps"))
+        await service.submit(GRACE, Submission(file=file, budget="5 steps"))
     assert refused.value.code is Code.QUOTA_EXCEEDED
-    assert not engine.home.datasets.exists()
+    assert inline.performed == [] and not file.folder.exists()
     assert (await service.submit(ADA, Submission(data="python-docs", budget="5 steps"))).run.state is RunState.QUEUED
 
 
 async def test_a_disk_that_takes_nothing_is_said_to_be_one(
-    engine: Engine, service: RunService, monkeypatch: pytest.MonkeyPatch
+    engine: Engine, catalog: Catalog, service: RunService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("trainer_core.folders.reach", Faults([Rule.parse("folder.sync:1:enospc")]).reach)
-    with pytest.raises(SpotterError, match="The disk is full: nothing was taken in") as refused:
-        await service.submit(ADA, Submission(data="python-docs"))
-    assert refused.value.code is Code.DISK_FULL
+    file = await received(catalog, "swans.txt", prose().encode())
+    with pytest.raises(SpotterError, match="the disk is full") as refused:
+        await service.submit(ADA, Submission(file=file))
+    assert refused.value.code is Code.DISK_FULL and not file.folder.exists()
+    assert [card.name for card in await catalog.datasets(ADA)] == ["python-docs"]
     assert await service.runs(ADA) == []
+
+
+async def test_a_file_is_taken_in_before_its_run_is_queued(catalog: Catalog, service: RunService) -> None:
+    told: list[Progress] = []
+    file = await received(catalog, "swans.txt", prose().encode())
+    submitted = await service.submit(GRACE, Submission(file=file, budget="5 steps"), told=told.append)
+    assert (submitted.card.name, submitted.card.added_by) == ("swans", str(GRACE.id)) and told
+    assert submitted.run.spec.data.sha256 == submitted.card.content and not file.folder.exists()
+    again = await received(catalog, "swans.txt", prose().encode())
+    assert (await service.submit(GRACE, Submission(file=again, budget="5 steps"))).card == submitted.card
+
+
+async def test_pictures_are_not_for_a_model_of_text(engine: Engine, service: RunService) -> None:
+    lay(engine.home, cards.pictures(added_by=str(ADA.id)))
+    with pytest.raises(SpotterError, match="holds pictures") as refused:
+        await service.submit(ADA, Submission(data="pets"))
+    assert refused.value.code is Code.MODEL_INCOMPATIBLE
+
+
+async def test_a_data_set_that_is_deleted_meanwhile_is_not_trained_on(
+    engine: Engine, catalog: Catalog, service: RunService
+) -> None:
+    """The deletion holds the store when the submission comes to be noted down."""
+    lay(engine.home, cards.dataset(name="swans", added_by=str(ADA.id)))
+    async with engine.database.transaction():
+        submitting = asyncio.create_task(service.submit(ADA, Submission(data="swans")))
+        await asyncio.wait({submitting}, timeout=0.1)
+        folders.delete(engine.home, "swans")
+    with pytest.raises(SpotterError) as refused:
+        await submitting
+    assert refused.value.code is Code.CORPUS_NOT_FOUND and await service.runs(ADA) == []
+
+
+@pytest.mark.parametrize(
+    ("given", "spec"),
+    [
+        (
+            Submission(data="python-docs", tokenizer="unigram", vocabulary=900),
+            TokenizerSpec(kind="unigram", vocabulary=900),
+        ),
+        (Submission(data="python-docs", vocabulary=900), TokenizerSpec(vocabulary=900)),
+        (Submission(data="python-docs", tokenizer="GPT2"), TokenizerSpec(kind="pretrained", name="gpt2")),
+        (Submission(data="python-docs"), TokenizerSpec()),
+    ],
+)
+async def test_the_tokenizer_asked_for_is_in_the_spec(
+    service: RunService, given: Submission, spec: TokenizerSpec
+) -> None:
+    assert (await service.submit(ADA, given)).run.spec.tokenizer == spec
 
 
 async def test_one_request_made_twice_at_once_is_one_run(engine: Engine, service: RunService) -> None:
