@@ -52,7 +52,8 @@ def load(name: str, config: str | None, split: str, *, streaming: bool) -> Datas
             next_step="Check its name on the Hub; one that is private or gated needs `hf auth login` on this machine.",
         ) from error
     except ValueError as error:
-        field, value = ("config", config) if "onfig" in str(error) else ("split", split)
+        of_config = re.search("BuilderConfig|Config name", str(error))
+        field, value = ("config", config) if of_config else ("split", split)
         raise SpotterError(
             Code.CONFIG_INVALID,
             f"{name} has no {field} {value!r}" if value else f"{name} has several configs; name one of them",
@@ -66,7 +67,11 @@ def load(name: str, config: str | None, split: str, *, streaming: bool) -> Datas
 def rows(dataset: Dataset | IterableDataset, name: str) -> Iterator[Record]:
     """The texts of each row by the names of their columns. Raises SpotterError, OSError as `from_hub` does."""
     if dataset.features is not None:
-        texts = [name for name, feature in dataset.features.items() if feature.dtype in ("string", "large_string")]
+        texts = [
+            column
+            for column, feature in dataset.features.items()
+            if getattr(feature, "dtype", None) in ("string", "large_string")  # nested ones have none
+        ]
         if not texts:
             raise without_text()
         dataset = dataset.select_columns(texts)

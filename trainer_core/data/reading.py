@@ -10,7 +10,7 @@ from pathlib import Path
 
 from trainer_core.data import hub
 from trainer_core.data.archives import FOLDER, Member, Meter, chunks, digest, opened, printable, refuse_larger
-from trainer_core.data.columns import ColumnUndecided, text_column, without_text
+from trainer_core.data.columns import ColumnUndecided, text_column
 from trainer_core.data.documents import Piece
 from trainer_core.data.encodings import decoded
 from trainer_core.data.formats import GZIP, kind_of
@@ -114,25 +114,21 @@ def _from_files(path: Path, kind: str, column: str | None, meter: Meter, found: 
             except NotTextError:
                 if not member.name or found.read > before:
                     raise
-                found.skipped["are no text"] += 1
             except SpotterError as error:
                 raise _within(member, error) from error
+            found.skipped += found.read == before
     _refuse_empty(found)
 
 
 def _from_file(member: Member, column: str | None, meter: Meter, found: Found) -> Iterator[Piece]:
     """The documents of one file. A name that tells no format is read as plain text."""
-    before = found.read
     if _format(member) in _RECORDS:
         for text in _texts(_records(member, meter, found, column), column, found):
             yield from document([text])
-        if found.read == before:
-            raise without_text()
     else:
         for piece in document(decoded(chunks(member, meter), found)):
             found.read += piece.begins
             yield piece
-        found.blank += found.read == before
 
 
 def _records(member: Member, meter: Meter, found: Found, column: str | None = None) -> Iterator[Record | Broken]:
@@ -231,8 +227,7 @@ def _within(member: Member, error: SpotterError) -> SpotterError:
 
 def _refuse_empty(found: Found) -> None:
     if not found.read:
-        others = ", ".join(f"{count:,} of its files {reason}" for reason, count in found.skipped.items())
-        raise SpotterError(Code.CORPUS_EMPTY, f"has no text: {others}" if others else "has no text", field="file")
+        raise SpotterError(Code.CORPUS_EMPTY, "has no text", field="file")
 
 
 def _nobody(_done: int, _total: int | None) -> None:

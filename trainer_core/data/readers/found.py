@@ -25,15 +25,15 @@ class Found:
     read: int = 0
     """Documents."""
     blank: int = 0
-    """Files and records without text."""
+    """Records without text."""
     undecodable_bytes: int = 0
     """Each became U+FFFD."""
     broken_lines: int = 0
     """Lines or records that could not be read."""
     encodings: Counter[str] = field(default_factory=Counter)
     """Text files by the encoding they are in."""
-    skipped: Counter[str] = field(default_factory=Counter)
-    """Files of an archive or folder that were left out, by the reason, as the end of a sentence: `are no text`."""
+    skipped: int = 0
+    """Files of an archive or folder that hold no text."""
 
     @property
     def encoding(self) -> str | None:
