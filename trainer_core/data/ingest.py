@@ -24,7 +24,6 @@ from trainer_core.data.scripts import languages, prepare_languages, scripts
 from trainer_core.errors import Code, SpotterError
 from trainer_core.folders import folder_aside
 from trainer_core.layout import Home
-from trainer_core.tasks.machine import gflops
 from trainer_core.tasks.orders import (
     AddDataset,
     Added,
@@ -63,7 +62,7 @@ def ingest(order: AddDataset, told: Told) -> Added | Undecided:
     except ColumnUndecided as question:
         return Undecided(columns=question.columns)
     if same := find_same(home, stem, _identity(order, reading)):
-        return Added(card=same, new=False, gflops=gflops())
+        return Added(card=same, new=False)
 
     being_prepared = prepare_languages()
     with folder_aside(home.dataset(stem)) as folder:
@@ -147,7 +146,7 @@ def _publish(home: Home, stem: str, order: AddDataset, folder: Path, described: 
     card, new = publish_dataset(home, stem, folder, described)
     if new and isinstance(order.source, FileSource):
         order.source.path.unlink(missing_ok=True)
-    return Added(card=card, new=new, gflops=gflops())
+    return Added(card=card, new=new)
 
 
 def _ingest_images(home: Home, stem: str, order: AddDataset, source: FileSource | LocalSource, told: Told) -> Added:

@@ -18,7 +18,7 @@ from pydantic import ValidationError
 
 from trainer_core import disk, process
 from trainer_core.errors import Code, SpotterError
-from trainer_core.tasks.orders import ORDER, AddDataset, MakeTokenizer, Progress, Refused, Result
+from trainer_core.tasks.orders import ORDER, AddDataset, Added, MakeTokenizer, Progress, Refused, Result
 from trainer_core.tasks.telling import Teller
 
 _NICE = 5
@@ -35,13 +35,12 @@ def main() -> int:
     signal.signal(signal.SIGTERM, _end)
     logging.basicConfig(stream=sys.stderr)
     teller = Teller(sys.stdout)
-    line = sys.stdin.readline(_LONGEST_ORDER)
-    threading.Thread(target=_watch_parent, name="parent", daemon=True).start()
     try:
-        order = ORDER.validate_json(line)
+        order = ORDER.validate_json(sys.stdin.readline(_LONGEST_ORDER))
     except ValidationError:
         log.exception("an order that nobody understands")
         return 2
+    threading.Thread(target=_watch_parent, name="parent", daemon=True).start()
     teller.result(carry_out(order, teller.progress))
     return 0
 
@@ -63,8 +62,10 @@ def carry_out(order: AddDataset | MakeTokenizer, told: Callable[[Progress], None
 def _perform(order: AddDataset | MakeTokenizer, told: Callable[[Progress], None]) -> Result:
     if isinstance(order, AddDataset):
         from trainer_core.data.ingest import ingest
+        from trainer_core.tasks.machine import gflops
 
-        return ingest(order, told)
+        result = ingest(order, told)
+        return result.model_copy(update={"gflops": gflops()}) if isinstance(result, Added) else result
     from trainer_core.tokenizers.make import make
 
     return make(order, told)

@@ -9,7 +9,7 @@ from typing import TextIO
 from trainer_core.tasks.orders import Progress, Result
 
 INTERVAL = 0.25
-"""Seconds between two words on progress, at least."""
+"""Seconds between two words on the same phase, at least."""
 
 
 class Teller:
@@ -19,12 +19,13 @@ class Teller:
         self._stream = stream
         self._clock = clock
         self._next = 0.0
+        self._phase = ""
 
     def progress(self, progress: Progress) -> None:
-        """Say it, unless something was said a moment ago."""
+        """Say it, unless as much was said a moment ago."""
         now = self._clock()
-        if now >= self._next:
-            self._next = now + INTERVAL
+        if now >= self._next or progress.phase != self._phase:
+            self._next, self._phase = now + INTERVAL, progress.phase
             self._say(progress)
 
     def result(self, result: Result) -> None:
