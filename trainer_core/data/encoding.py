@@ -50,7 +50,7 @@ def encoded(documents: Documents, spans: Spans, longest: int, tokenizer: Tokeniz
     waiting: deque[Future[Passages]] = deque()
     with ThreadPoolExecutor(_THREADS) as pool:
         try:
-            for batch in _batches(passages_in(documents, spans, longest)):
+            for batch in batches(passages_in(documents, spans, longest)):
                 waiting.append(pool.submit(encode, batch))
                 if len(waiting) > _THREADS:
                     yield waiting.popleft().result()
@@ -61,7 +61,8 @@ def encoded(documents: Documents, spans: Spans, longest: int, tokenizer: Tokeniz
                 future.cancel()
 
 
-def _batches(passages: Iterator[tuple[bytes, bool]]) -> Iterator[list[tuple[bytes, bool]]]:
+def batches(passages: Iterator[tuple[bytes, bool]]) -> Iterator[list[tuple[bytes, bool]]]:
+    """Passages in batches of a size that is good to encode at once."""
     batch: list[tuple[bytes, bool]] = []
     filled = 0
     for passage in passages:

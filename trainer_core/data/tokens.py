@@ -28,7 +28,7 @@ from trainer_core.tokenizers.tokenizer import Tokenizer
 
 TokenArray = NDArray[np.uint16] | NDArray[np.uint32]
 
-_LONGEST = 2**15
+LONGEST = 2**15
 """Bytes of text encoded in one piece: few enough for every core to have some of a batch."""
 _PASSAGE = 2**11
 """The same for held-out text, which is scored in whole passages."""
@@ -142,7 +142,7 @@ def _write(
     ):
         stream = _Stream(tokens, index, dtype, tokenizer.end_of_text)
         np.zeros(1, np.uint64).tofile(index)
-        for passages in encoded(documents, split.train, _LONGEST, tokenizer):
+        for passages in encoded(documents, split.train, LONGEST, tokenizer):
             stream.add(passages)
             done += int(passages.bytes.sum())
             told(done / total)
