@@ -7,12 +7,12 @@ import os
 import re
 from collections.abc import Iterable, Iterator
 from types import ModuleType
-from typing import Any
 
-from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
+from tokenizers import Tokenizer
 
 from trainer_core.errors import Code, SpotterError
 from trainer_core.tokenizers.fast import END_OF_TEXT
+from trainer_core.tokenizers.proto import converted
 
 UNKNOWN = "<unk>"
 
@@ -21,14 +21,18 @@ _MOST_LINES = 1_000_000
 _LINE = re.compile(r"[^\x00-\x1f\u2581\u2585]{1,1000}")
 """SentencePiece passes over a line that is longer than 4,192 bytes or has what it keeps for itself in it."""
 _SPELLS = "".join(sorted({*"0123456789ABCDEF<>x", *END_OF_TEXT, *UNKNOWN}))
-"""The characters of the pieces that are no text."""
+"""The characters of the pieces that are no text: what spells one of those has to be written in others."""
 _TOO_FEW = re.compile(r"Vocabulary size is smaller than required_chars\. \d+ vs (\d+)")
-_NEVER = 1_000.0
-"""So much less likely than any other are the pieces that are no text: what spells one has spelt it, not used it."""
 
 
 def train(texts: Iterable[str], vocabulary: int) -> Tokenizer:
-    """A Unigram model with byte fallback, of `vocabulary` tokens or as many as `texts` support; on all cores.
+    """A tokenizer of `vocabulary` tokens, or as many as `texts` support. Raises what `trained_model` raises."""
+    tokenizer, _ = converted(trained_model(texts, vocabulary), "SentencePiece")
+    return tokenizer
+
+
+def trained_model(texts: Iterable[str], vocabulary: int) -> bytes:
+    """A Unigram model with byte fallback, trained on all cores, as SentencePiece saves it.
 
     Raises TOKENIZER_TRAIN_FAILED if the extra is not installed or the characters of `texts` need more tokens, and what
     `texts` raise.
@@ -59,7 +63,7 @@ def train(texts: Iterable[str], vocabulary: int) -> Tokenizer:
         )
     except RuntimeError as error:
         raise lines.failed or _failed(str(error), vocabulary) from error
-    return _converted(library.SentencePieceProcessor(model_proto=model.getvalue()))
+    return model.getvalue()
 
 
 class _Lines:
@@ -76,27 +80,6 @@ class _Lines:
         except Exception as error:
             self.failed = error
             raise
-
-
-def _converted(processor: Any) -> Tokenizer:  # Any: the library is not typed
-    """As `tokenizers` has it, for which every piece is text: bytes and special tokens too."""
-    scores = [processor.get_score(index) for index in range(len(processor))]
-    never = min(scores) - _NEVER
-    pieces = [
-        (processor.id_to_piece(index), score if _is_text(processor, index) else never)
-        for index, score in enumerate(scores)
-    ]
-    tokenizer = Tokenizer(models.Unigram(pieces, unk_id=processor.unk_id(), byte_fallback=True))
-    tokenizer.add_special_tokens(
-        [AddedToken(token, special=True, normalized=False) for token in (END_OF_TEXT, UNKNOWN)]
-    )
-    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="never")
-    tokenizer.decoder = decoders.Sequence([decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse()])
-    return tokenizer
-
-
-def _is_text(processor: Any, index: int) -> bool:
-    return not (processor.is_byte(index) or processor.is_control(index) or processor.is_unknown(index))
 
 
 def _failed(why: str, vocabulary: int) -> SpotterError:
