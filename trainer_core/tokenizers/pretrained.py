@@ -109,8 +109,8 @@ def _absent(source: str) -> SpotterError:
         Code.TOKENIZER_NOT_FOUND,
         f"the tokenizer of {source} is not on this machine, and Spotter fetches nothing by itself",
         field="tokenizer",
-        next_step=f"Run `hf download {source} --include '*.json' --include '*.model' --include '*.txt'` on this machine once, "
-        "or give a folder that has it.",
+        next_step=f"Run `hf download {source} --include '*.json' --include '*.model' --include '*.txt'` once on "
+        "this machine, or give a folder that has it.",
     )
 
 
