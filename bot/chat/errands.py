@@ -47,7 +47,7 @@ class Errands:
             self._working.discard(task)
             await tell()
         except (discord.HTTPException, *UNREACHABLE) as error:
-            _log.warning("what came of it could not be told (%s): %s", doing, described(error))
+            explained(error)  # to the log only: there is nobody left to tell
         finally:
             self._working.discard(task)
             self._telling.discard(task)

@@ -17,11 +17,16 @@ from bot.chat.outgoing import compose
 from bot.chat.picture import draw
 from bot.chat.plot import PlotError, Plotter
 from bot.chat.render.curve import PlotRequest
+from bot.chat.render.histogram import Histogram
+from bot.chat.render.plots import Plot
 from bot.chat.render.reports import render
 from bot.runs.model import RunState
 from tests.bot.chat import stories
 
 CURVE = PlotRequest("brisk-otter-42", ((1, 8.0), (2, 7.0), (3, 6.5)), ((0, 8.3), (3, 6.4)), 10)
+
+
+LENGTHS = Histogram("talks", (1, 10, 100, 1000), (3, 9, 1), 42)
 
 
 @pytest.fixture
@@ -38,10 +43,10 @@ def size(png: bytes) -> tuple[int, int]:
     return width, height
 
 
-async def test_pictures_come_one_after_the_other_from_one_process(plotter: Plotter) -> None:
-    first, second = await asyncio.gather(plotter.draw(CURVE), plotter.draw(PlotRequest("other", (), ((0, 3.0),))))
+async def test_pictures_of_every_kind_come_one_after_the_other_from_one_process(plotter: Plotter) -> None:
+    first, second = await asyncio.gather(plotter.draw(CURVE), plotter.draw(LENGTHS))
     assert size(first) == size(second) == (1280, 660)
-    assert first != second
+    assert (first, second) == (draw(CURVE), draw(LENGTHS))
     assert plotter.process_id is not None
 
 
@@ -61,9 +66,13 @@ async def test_the_line_is_who_waits_for_a_picture(plotter: Plotter) -> None:
         PlotRequest("a $title_ with {math}", ((1, 3.0),), ()),
         PlotRequest("flat", ((1, 3.0), (2, 3.0)), ((1, 3.0),), 5),
         PlotRequest("wide", tuple((step, 1e-3 * step) for step in range(1, 600)), (), 100),
+        Histogram("one $bar_", (7, 9), (2,), 8),
+        Histogram("even", (10, 20, 30, 40), (1, 0, 2), 35),
+        Histogram("from nothing", (0, 1, 10, 10**9), (1, 0, 10**9), 0),
+        Histogram("no round length within", (21, 23, 29), (5, 1), 22),
     ],
 )
-def test_any_number_of_points_makes_a_picture(request_: PlotRequest) -> None:
+def test_any_numbers_make_a_picture(request_: Plot) -> None:
     assert size(draw(request_)) == (1280, 660)
 
 

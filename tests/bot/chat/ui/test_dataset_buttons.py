@@ -20,7 +20,7 @@ from tests.bot.chat import cards
 from tests.bot.chat.conftest import Chat, Running
 from trainer_core.data import catalog as folders
 
-EVERY = (
+EVERY: tuple[AnyButton, ...] = (
     TrainButton("talks", "mini", "10 epochs"),
     *(DatasetButton("talks", act) for act in DatasetAct),
     ColumnButton("0123456789abcdef", 1, "body"),
