@@ -22,6 +22,7 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from itertools import chain
@@ -29,6 +30,8 @@ from pathlib import Path
 from pydoc_data.topics import topics
 from statistics import median
 from typing import NamedTuple
+
+import psutil
 
 from trainer_core.data.documents import Documents, DocumentsWriter, Piece, open_documents
 from trainer_core.data.encoding import batches
@@ -177,15 +180,15 @@ def watched(folder: Path) -> int:
     """Split and tokenize in this process, and print what it took."""
     tokenizer = open_fast((folder / "tokenizer").resolve())
     tokenizer.encode_batch(["Everything is loaded now."])
-    baseline = peak()
+    memory = Memory()
     documents = open_documents(folder, "large")
     began = time.monotonic()
     split = kept_split(folder, documents, 0.1, 1)
     splitting = time.monotonic() - began
     tokens = build_tokens(folder, documents, split, tokenizer)
     result = {
-        "baseline": baseline,
-        "peak": peak(),
+        "baseline": memory.baseline,
+        "peak": memory.most(),
         "split": splitting,
         "build": time.monotonic() - began - splitting,
         "tokens": len(tokens.train) + len(tokens.validation),
@@ -194,10 +197,29 @@ def watched(folder: Path) -> int:
     return 0
 
 
-def peak() -> float:
-    """The most that this process was resident with so far, in MB. It starts no others."""
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return most / 1e6 if sys.platform == "darwin" else most * 1024 / 1e6
+class Memory:
+    """What this process and those it starts are resident with, in MB, looked at all the time from now on."""
+
+    def __init__(self) -> None:
+        self._process = psutil.Process()
+        self._over = threading.Event()
+        self._most = self.baseline = self._resident()
+        self._watch = threading.Thread(target=self._look, daemon=True)
+        self._watch.start()
+
+    def most(self) -> float:
+        """Ends the watch."""
+        self._over.set()
+        self._watch.join()
+        return self._most
+
+    def _look(self) -> None:
+        while not self._over.wait(0.02):
+            self._most = max(self._most, self._resident())
+
+    def _resident(self) -> float:
+        processes = (self._process, *self._process.children(recursive=True))
+        return float(sum(process.memory_info().rss for process in processes) / 1e6)
 
 
 def texts() -> Iterator[str]:
