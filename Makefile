@@ -5,10 +5,12 @@ PYTHON ?= python3
 N ?= 20
 SEED ?= 1
 ONLY ?=
+# Of `make fuzz`: for how long.
+SECONDS ?= 300
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help install install-dev demo test faults chaos bench lint format types coverage pictures clean
+.PHONY: help install install-dev demo test faults chaos fuzz bench bench-large lint format types coverage pictures clean
 
 help:  ## What can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -39,9 +41,17 @@ faults: $(VENV)/installed-dev  ## Run the fault tests only
 chaos: $(VENV)/installed-dev  ## Kill processes at random and look whether anything is lost: N=200 SEED=1
 	$(BIN)/python -m tests.faults.campaign -n $(N) --seed $(SEED) $(if $(ONLY),--only $(ONLY))
 
-bench: $(VENV)/installed-dev  ## Measure how fast journals are read and messages are sent
+fuzz: $(VENV)/installed-dev  ## Give the readers of data files that nobody would write: SECONDS=600 SEED=1
+	$(BIN)/python -m tests.fuzz.campaign --seconds $(SECONDS) --seed $(SEED)
+
+bench: $(VENV)/installed-dev  ## Measure how fast journals are read, messages are sent and texts become tokens
 	$(BIN)/python benchmarks/journal.py
 	$(BIN)/python benchmarks/fleet.py
+	$(BIN)/python benchmarks/vocabularies.py
+	$(BIN)/python benchmarks/tokens.py
+
+bench-large: $(VENV)/installed-dev  ## Measure the memory that tokenizing 2 GB takes; needs 8 GB of disk, and an hour at worst
+	$(BIN)/python benchmarks/tokens.py --large
 
 lint: $(VENV)/installed-dev  ## Check style and formatting
 	$(BIN)/ruff check .

@@ -44,7 +44,7 @@ def rows(member: Member, meter: Meter, found: Found, column: str | None = None) 
                     }
                 if not member.packed:
                     meter.advance(member.size * batch.num_rows // max(1, table.metadata.num_rows))
-        except (pa.ArrowException, OSError) as error:
+        except (pa.ArrowException, ValueError, OSError) as error:  # a ValueError of names that are no text
             if isinstance(error, OSError) and error.errno is not None:
                 raise  # the disk's own words, not the library's about the file
             raise unreadable("is no Parquet file, or a damaged one", "Write it as Parquet again.") from error
