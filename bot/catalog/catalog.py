@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
 from pathlib import Path
@@ -47,6 +48,8 @@ _COLUMN_HERE = "Add it with `spotter dataset add --column`, then train on it by 
 _ABANDONED = 86400.0
 """Seconds after which nobody works on a half-made folder any more."""
 
+log = logging.getLogger(__name__)
+
 
 class Runs(Protocol):
     """What the catalog has to know of runs."""
@@ -90,8 +93,11 @@ class Catalog:
         """What is pending and being answered."""
 
     async def start(self) -> None:
-        """Sweep what earlier bots left on its way in, and begin to make the built-in data sets. Raises OSError."""
-        await asyncio.to_thread(self._sweep)
+        """Sweep what earlier bots left on its way in, and begin to make the built-in data sets."""
+        try:
+            await asyncio.to_thread(self._sweep)
+        except OSError as error:  # only room is lost
+            log.warning("what an earlier bot left cannot be swept: %s", error)
         await self._builtins.begin()
 
     async def close(self) -> None:
@@ -151,7 +157,7 @@ class Catalog:
         raise SpotterError(
             Code.CORPUS_UNREADABLE,
             f"has several columns that could be the text: {', '.join(result.columns)}",
-            field="column",
+            field="file",
             next_step=_COLUMN_HERE if person == COMMAND_LINE else _COLUMN_IN_CHAT,
         )
 
@@ -194,7 +200,9 @@ class Catalog:
             return await self._builtins.card(wanted)
         card = await asyncio.to_thread(catalog.find_card, self._home, wanted)
         if card is None or not is_theirs(person, card.added_by):
-            raise catalog.not_found(name.strip(), [card.name for card in await self.datasets(person)])
+            cards = await asyncio.to_thread(catalog.list_cards, self._home)
+            theirs = [card.name for card in cards if is_theirs(person, card.added_by)]
+            raise catalog.not_found(name.strip(), [*catalog.BUILTINS, *theirs])
         return card
 
     async def dataset(self, person: Person, name: str) -> tuple[DatasetCard, Suggestion | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -21,12 +22,14 @@ from trainer_core.tasks.orders import HubSource, LocalSource, Progress
 
 HUB = "hub:"
 """What a data set's name on the Hugging Face Hub is written behind."""
+_OTHER = "Check its path, or name a data set."
 
 
 @asynccontextmanager
 async def open_catalog(settings: Settings) -> AsyncIterator[Catalog]:
-    """The catalog of the home folder. A bot may be using it, too: folders appear whole."""
+    """The catalog of the home folder. A bot may be using it, too: folders appear whole. Raises OSError."""
     home = Home(settings.home.resolve())
+    await asyncio.to_thread(home.path.mkdir, parents=True, exist_ok=True)
     limit = int(settings.corpus_gb * 2**30)
     catalog = Catalog(home, RecordBeside(home), upload_limit=limit, corpus_limit=limit, data_dirs=settings.data_dirs)
     try:
@@ -40,19 +43,27 @@ def source_of(
 ) -> HubSource | LocalSource | None:
     """What `text` stands for: a file or folder that is there, or a data set on the Hub; None if neither.
 
-    Raises CORPUS_NOT_FOUND if it can only be a file, and there is none.
+    Raises SpotterError if it can only be a file, and there is none, or it cannot be looked for.
     """
+    if not text.strip():
+        return None
     if text.startswith(HUB):
         return HubSource(name=text.removeprefix(HUB), config=config, split=split, streaming=streaming)
-    path = Path(text).expanduser().resolve()
-    if path.exists():
-        return LocalSource(path=path, root=path if path.is_dir() else path.parent)
+    try:
+        path = Path(text).expanduser().resolve()
+        if path.exists():
+            return LocalSource(path=path, root=path if path.is_dir() else path.parent)
+    except (OSError, RuntimeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise SpotterError(
+            Code.CORPUS_UNREADABLE, f"{text} cannot be read ({reason})", field="data", next_step=_OTHER
+        ) from error
     if "/" in text or known_kind(text) is not None:
         raise SpotterError(
             Code.CORPUS_NOT_FOUND,
             f"there is no file {text}",
             field="data",
-            next_step="Check its path, or name a data set.",
+            next_step=_OTHER,
         )
     return None
 
@@ -60,7 +71,13 @@ def source_of(
 @contextmanager
 def shown(console: Console) -> Iterator[Told]:
     """A bar while the block lasts, and who is to be told what it shows."""
-    with Bar(BarColumn(bar_width=30), TextColumn("{task.description}"), console=console, transient=True) as bars:
+    with Bar(
+        BarColumn(bar_width=30),
+        TextColumn("{task.description}"),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,  # elsewhere, its last line would stay
+    ) as bars:
         bar = bars.add_task("starting", total=None)
 
         def told(progress: Progress) -> None:

@@ -12,11 +12,13 @@ from pathlib import Path
 
 import pytest
 
+from bot.catalog.owners import COMMAND_LINE, signature
 from bot.train import hand_over
+from tests.bot.catalog.laying import take_in
 from tests.bot.processes import Done, ended, eventually, interrupt, living, said, spotter, started
 from tests.e2e.conftest import TEXT
 from trainer_core import export
-from trainer_core.data import corpus
+from trainer_core.data.documents import TEXT as DOCUMENTS
 from trainer_core.errors import Code, SpotterError
 from trainer_core.layout import AttemptDirectory, Home
 from trainer_core.process import Identity, read_holders, signal_group
@@ -61,7 +63,7 @@ async def test_a_model_that_verifies_is_written_where_asked(home: Home, tmp_path
 
 
 async def test_a_person_reads_a_table_and_the_text_is_taken_in_once(home: Home) -> None:
-    corpus.add_file(home, "song.txt", TEXT, added_by="command line")
+    take_in(home, "song.txt", TEXT, added_by=signature(COMMAND_LINE))
     done = await train(home, "--budget", "1 steps")
     assert done.status == 0, done.err
     for part in ("validation loss", "→", "bits per byte", "1 (512 tokens in", "parameters"):
@@ -73,11 +75,11 @@ async def test_a_person_reads_a_table_and_the_text_is_taken_in_once(home: Home) 
 
 
 async def test_a_text_that_was_changed_fails_with_its_reason(home: Home) -> None:
-    corpus.add_file(home, "song.txt", TEXT, added_by="command line")
-    (home.dataset("song") / "source.txt").write_bytes(b"something else " * 200)
+    take_in(home, "song.txt", TEXT, added_by=signature(COMMAND_LINE))
+    (home.dataset("song") / DOCUMENTS).write_bytes(b"something else " * 200)
     done = await spotter("train", "--data", "song", "--budget", "1 steps", home=home.path)
     assert (done.status, done.out) == (1, "")
-    assert "the source of song was changed; add the file again" in done.err and "Traceback" not in done.err
+    assert "the text of song was changed; add the file again" in done.err and "Traceback" not in done.err
 
 
 async def test_ctrl_c_keeps_what_was_learned(home: Home) -> None:

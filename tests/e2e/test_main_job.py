@@ -13,6 +13,8 @@ from playground.server import Playground
 from tests.bot.storing import events_of
 from tests.e2e.conftest import TEXT, Bots, ending, eventually, fields, is_report, live, reports, title
 from trainer_core import export
+from trainer_core.data.catalog import BUILTIN, delete
+from trainer_core.data.documents import TEXT as DOCUMENTS
 from trainer_core.events import JobCompleted, JobStarted, MetricsCheckpoint
 
 NAME = re.compile(r"[a-z]+-[a-z]+-\d\d")
@@ -25,7 +27,8 @@ def named(text: str) -> str:
 
 
 async def test_training_by_name(bots: Bots, owner: Person, playground: Playground) -> None:
-    """Acknowledged, shown live, completed once, and the model is there and verifies."""
+    """Acknowledged, shown live, completed once, and the model is there and verifies; its text is made first."""
+    delete(bots.home, BUILTIN)
     async with bots.running(standby=1) as parts:
         reply = await owner.slash("trainer train", data="python-docs", size="tiny", budget="3 steps")
         run = named(str(reply.message.to_dict()) if reply.message else "")
@@ -132,13 +135,13 @@ async def test_two_runs_wait_for_each_other(bots: Bots, owner: Person, friend: P
 
 
 async def test_a_failure_says_its_code_and_what_to_do(bots: Bots, owner: Person) -> None:
-    """The source of the data set is changed between the command and the start."""
+    """The text of the data set is changed between the command and the start."""
     async with bots.running() as parts:
         await owner.slash("trainer train", file=("song.txt", TEXT), budget="10m", name="first")
         await owner.slash("trainer train", file=("song.txt", TEXT + b"\n\nAnd again."), budget="2 steps", name="second")
         status = await parts.service.status_for_view("second")
         assert status is not None
-        (bots.home.dataset(status.run.spec.data.dataset) / "source.txt").write_bytes(b"something else" * 200)
+        (bots.home.dataset(status.run.spec.data.dataset) / DOCUMENTS).write_bytes(b"something else" * 200)
         await owner.slash("trainer stop", run="first")
         failure = await ending(owner, "second", "failed")
 

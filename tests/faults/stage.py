@@ -22,10 +22,10 @@ from bot.store import runs as rows
 from bot.store.db import Database
 from playground.people import Person
 from playground.server import Playground
+from tests.bot.catalog.laying import lay_builtin, take_in
 from tests.bot.processes import living
 from tests.e2e.conftest import TEXT
 from tests.faults.store import ask, is_at_rest
-from trainer_core.data.corpus import add_file
 from trainer_core.faults import ONCE, VARIABLE, Rule
 from trainer_core.layout import AttemptDirectory, Home, RunDirectory
 from trainer_core.process import Identity, read_holders, signal_group, signal_process
@@ -49,8 +49,8 @@ SMALL = {
 
 def small_spec(home: Home, name: str, **changes: object) -> RunSpec:
     """A small run on `TEXT`, which is put into `home`. Fields of `changes` take the place of `SMALL`'s."""
-    card = add_file(home, "song.txt", TEXT, added_by="0", limit=1 << 20)
-    data = {"dataset": card.name, "sha256": card.sha256}
+    card = take_in(home, "song.txt", TEXT, added_by="0")
+    data = {"dataset": card.name, "sha256": card.content}
     return parse_spec({**SMALL, "name": name, "data": data, **changes})
 
 
@@ -135,6 +135,7 @@ class Stage:
         self._folder = folder
         self._once = folder / "once"
         folder.mkdir(parents=True, exist_ok=True)
+        lay_builtin(self.home)
 
     async def submit(self, name: str = "song", *, person: Person | None = None, **changes: object) -> RunDirectory:
         """Queue a small run before the bot starts, which alone may write to the store once it runs.

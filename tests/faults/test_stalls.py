@@ -8,10 +8,12 @@ from contextlib import AsyncExitStack
 
 import pytest
 
+from bot.catalog.catalog import Catalog
 from bot.chat.notify.outbox import Outbox
 from bot.runs.dispatcher import Dispatcher
 from bot.runs.intake import Person
 from bot.runs.local import LocalPool
+from bot.runs.record import Record
 from bot.runs.service import RunService
 from bot.runs.slots import share
 from bot.runs.watchdog import Watchdog
@@ -90,7 +92,8 @@ async def test_a_worker_that_does_not_listen_is_made_to_end(stage: Stage, monkey
         watchdog = Watchdog(database, pool, outbox, floor=3600.0)
         dispatcher = Dispatcher(database, pool, outbox, watchdog, grace=0.5)
         stack.push_async_callback(dispatcher.close)
-        service = RunService(database, stage.home, outbox, dispatcher, upload_limit=1, queued_cap=1)
+        catalog = Catalog(stage.home, Record(database), upload_limit=1, corpus_limit=1)
+        service = RunService(database, stage.home, catalog, outbox, dispatcher, queued_cap=1)
         await dispatcher.start()
         await stage.stepped(steps=2)
         worker = stage.holder("worker")

@@ -15,11 +15,12 @@ import pytest
 
 from playground.people import Person
 from playground.server import Playground
+from tests.bot.catalog.laying import lay_builtin, take_in
 from tests.bot.processes import Done, ended
+from tests.e2e.conftest import TEXT
 from tests.faults.invariants import broken
 from tests.faults.stage import Stage
 from tests.faults.store import ask
-from trainer_core.data.corpus import BUILTINS, add_builtin
 from trainer_core.faults import Rule
 from trainer_core.layout import Home
 
@@ -107,8 +108,8 @@ def filled(disk: Path) -> Iterator[None]:
 
 async def test_a_full_disk_refuses_new_runs_clearly_until_there_is_room(small_disk: Path, stage: Stage) -> None:
     stage.home = Home(small_disk / "home")
-    for dataset in BUILTINS:
-        add_builtin(stage.home, dataset)
+    lay_builtin(stage.home)
+    take_in(stage.home, "geese.txt", TEXT, str(stage.owner.id))
     async with stage.bot() as bot:
         await stage.connected()
         with filled(small_disk):
@@ -122,7 +123,7 @@ async def test_a_full_disk_refuses_new_runs_clearly_until_there_is_room(small_di
 
 async def said(person: Person) -> str:
     """The answer to who wants to train."""
-    reply = await person.slash("trainer train", data=BUILTINS[0], budget="1 steps", name="song")
+    reply = await person.slash("trainer train", data="geese", budget="1 steps", name="song")
     return str(reply.message and reply.message.to_dict())
 
 

@@ -16,7 +16,8 @@ from uuid import uuid4
 import pytest
 
 from tests.faults.attempts import Attempts
-from trainer_core.data.corpus import read_card
+from trainer_core.data.catalog import CARD
+from trainer_core.data.documents import TEXT
 from trainer_core.errors import Code
 from trainer_core.events import JobCompleted, JobFailed, MetricsGuard, MetricsProgress
 from trainer_core.layout import AttemptDirectory, Home
@@ -127,18 +128,17 @@ def test_a_spec_that_was_edited_is_named_with_its_field(home: Home, spec: str | 
 def test_data_that_is_gone_or_changed_before_a_retry_is_named(home: Home) -> None:
     run = Attempts(home, "song")
     assert run.make("worker.step:3:kill") == -signal.SIGKILL
-    card = read_card(home, "song")
-    source = home.dataset("song") / f"source.{card.kind}"
-    source.write_bytes(source.read_bytes() + b"more")
+    text = home.dataset("song") / TEXT
+    text.write_bytes(text.read_bytes() + b"more")
     said = []
-    for gone in (None, source, source.parent / "dataset.json"):
+    for gone in (None, text, text.parent / CARD):
         if gone is not None:
             gone.unlink()
         assert run.make() == 1
         said += [(failed.code, failed.message.partition(";")[0]) for failed in run.all_of(JobFailed)]
     assert said == [
-        (Code.CORPUS_UNREADABLE, "the source of song was changed"),
-        (Code.CORPUS_UNREADABLE, "the source of song is gone"),
+        (Code.CORPUS_UNREADABLE, "the text of song was changed"),
+        (Code.CORPUS_UNREADABLE, "the text of song is gone"),
         (Code.CORPUS_NOT_FOUND, "there is no data set 'song'"),
     ]
     assert run.checkpoints == ["step-00000001", "step-00000002"]

@@ -15,8 +15,9 @@ import pytest
 
 from bot.runs.executor import Ending, ExecutorError, Exit, Job
 from bot.runs.local import LocalPool
+from tests.bot.catalog.laying import take_in
 from tests.e2e.conftest import end_workers
-from trainer_core.data import corpus
+from trainer_core.data import catalog as folders
 from trainer_core.errors import Code, SpotterError
 from trainer_core.layout import AttemptDirectory, Home
 from trainer_core.process import Identity, Lock, identify, is_alive, is_locked, read_holders
@@ -30,11 +31,11 @@ READY = '{"ready": true}'
 
 
 def prepared(home: Home, budget: str) -> RunSpec:
-    card = corpus.add_file(home, "song.txt", TEXT, added_by="1")
+    card = take_in(home, "song.txt", TEXT, added_by="1")
     return parse_spec(
         {
             "name": "song",
-            "data": {"dataset": card.name, "sha256": card.sha256},
+            "data": {"dataset": card.name, "sha256": card.content},
             "budget": budget,
             "batch": {"tokens_per_step": 256},
             "evaluation": {"times": 1, "max_tokens": 256, "sample_tokens": 4},
@@ -296,7 +297,7 @@ async def test_a_name_that_leaves_the_home_is_no_job(home: Home) -> None:
     with pytest.raises(ValueError, match="not a plain name"):
         await LocalPool(home).control(Job("../../etc", 1), "stop")
     with pytest.raises(SpotterError):
-        corpus.read_card(home, "../../etc")
+        folders.read_card(home, "../../etc")
 
 
 def test_a_lock_of_this_process_can_be_taken_again_once_released(tmp_path: Path) -> None:
