@@ -102,13 +102,7 @@ class CharacterTokenizer:
         if self.unknown is not None:
             ids[missing] = self.unknown
             return Encoded(ids, lengths)
-        spelt = points[missing].tobytes().decode("utf-32-le").encode()
-        tokens = np.ones(len(points), np.int64)
-        tokens[missing] = 1 + sum(points[missing] >= first for first in (0x80, 0x800, 0x10000))
-        ends = np.concatenate([[0], np.cumsum(tokens)])[np.concatenate([[0], np.cumsum(lengths)])]
-        written = np.repeat(ids, tokens)
-        written[written == _NONE] = np.frombuffer(spelt, np.uint8).astype(np.uint32) + _FIRST_BYTE
-        return Encoded(written, np.diff(ends))
+        return _with_bytes(ids, lengths, np.flatnonzero(missing), points[missing])
 
     def decode(self, ids: Sequence[int]) -> str:
         special = 1 if self.exact else 2
@@ -140,6 +134,19 @@ class CharacterTokenizer:
                     yield spelt.decode()
                 except UnicodeDecodeError:
                     yield "\ufffd" * len(spelt)  # as `tokenizers` has it
+
+
+def _with_bytes(
+    ids: NDArray[np.uint32], lengths: NDArray[np.int64], places: NDArray[np.int64], points: NDArray[np.uint32]
+) -> Encoded:
+    """The bytes of `points` in place of the ids at `places`."""
+    sizes = 1 + sum(points >= first for first in (0x80, 0x800, 0x10000))
+    spelt = np.frombuffer(_text(points).encode(), np.uint8).astype(np.uint32) + _FIRST_BYTE
+    starts = np.cumsum(sizes) - sizes
+    ids[places] = spelt[starts]
+    written = np.insert(ids, np.repeat(places + 1, sizes - 1), np.delete(spelt, starts))
+    texts = np.searchsorted(np.cumsum(lengths), places, side="right")
+    return Encoded(written, lengths + np.bincount(texts, sizes - 1, len(lengths)).astype(np.int64))
 
 
 def character_tokenizer(home: Home, vocabulary: int) -> CharacterTokenizer:
