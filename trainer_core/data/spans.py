@@ -19,6 +19,17 @@ PIECE = 2**20
 """Bytes read at once."""
 
 
+def each(spans: Spans) -> Iterator[tuple[int, int]]:
+    """Start and end of each, without having millions of Python's numbers in memory at once."""
+    for first in range(0, len(spans), 4_096):
+        yield from map(tuple, spans[first : first + 4_096].tolist())
+
+
+def spans_of(documents: Documents) -> Spans:
+    """Of every document; takes no memory of its own."""
+    return np.lib.stride_tricks.sliding_window_view(documents.offsets, 2)
+
+
 def bytes_in(spans: Spans) -> int:
     return int((spans[:, 1] - spans[:, 0]).sum())
 
@@ -30,7 +41,7 @@ def passages_in(documents: Documents, spans: Spans, longest: int) -> Iterator[tu
     """
     at = 0
     with documents.path.open("rb") as file:
-        for start, end in spans.tolist():
+        for start, end in each(spans):
             if start != at:
                 file.seek(start)
             at = start

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from trainer_core.data.blocks import blocks, is_rule, long_parts
 from trainer_core.data.documents import Documents
-from trainer_core.data.spans import PIECE, Spans, pieces_of, read
+from trainer_core.data.spans import PIECE, Spans, each, pieces_of, read, spans_of
 from trainer_core.export import problems_with_sums, write_sums
 from trainer_core.folders import new_folder
 
@@ -97,7 +97,7 @@ def split(documents: Documents, fraction: float, seed: int, told: Callable[[floa
         units = _units(file, documents, max(block, room // 16), block, seed, lambda done: told(done / 2))
         is_held = _held_out(units, room)
         train, validation = _runs(units, ~is_held), _runs(units, is_held)
-        held = (read(file, start, end) for start, end in validation.tolist())
+        held = (read(file, start, end) for start, end in each(validation))
         seen = {words for text in held for _, _, words in long_parts(text, block) if not is_rule(words)}
         train = _without(seen, file, train, block, lambda done: told(0.5 + done / 2))
     return Split(_key(fraction, seed), train, validation)
@@ -106,11 +106,12 @@ def split(documents: Documents, fraction: float, seed: int, told: Callable[[floa
 def _units(
     file: BinaryIO, documents: Documents, whole: int, block: int, seed: int, told: Callable[[float], None]
 ) -> _Units:
-    """A document of at most `whole` bytes is one; a longer one is cut into blocks."""
+    """A document of at most `whole` bytes, which are read at once, is one; a longer one is cut into blocks."""
     ends, keys, first = array("Q"), array("Q"), bytearray()
     salt = seed.to_bytes(8, "little")
     end = waited = 0
-    for length in np.diff(documents.offsets).tolist():
+    for start, stop in each(spans_of(documents)):
+        length = stop - start
         pieces = pieces_of(file, length)
         begins = True
         for unit in blocks(pieces, block) if length > whole else pieces:
@@ -157,7 +158,7 @@ def _without(seen: Set[bytes], file: BinaryIO, spans: Spans, block: int, told: C
     """`spans` less their long lines and paragraphs whose words are among `seen`."""
     kept = array("Q")
     waited = 0
-    for start, end in spans.tolist():
+    for start, end in each(spans):
         file.seek(start)
         rest = start
         for at, text in _windows(pieces_of(file, end - start), block, start):

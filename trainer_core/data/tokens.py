@@ -30,7 +30,7 @@ TokenArray = NDArray[np.uint16] | NDArray[np.uint32]
 
 LONGEST = 2**15
 """Bytes of text encoded in one piece: few enough for every core to have some of a batch."""
-_PASSAGE = 2**11
+_PASSAGE = 2**10
 """The same for held-out text, which is scored in whole passages."""
 _TOKENS, _DOCUMENTS, _PASSAGES, _META = "tokens.bin", "docs.idx", "passages.idx", "meta.json"
 
