@@ -34,7 +34,7 @@ class Seen:
 
     def add(self, digest: int) -> bool:
         """Whether it is new."""
-        if digest in self._recent or self._is_sorted_in(digest):
+        if digest in self._recent or (len(self._sorted) and self._is_sorted_in(digest)):
             return False
         self._recent.add(digest)
         if len(self._recent) >= self._most:

@@ -10,6 +10,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain, pairwise
 
 from trainer_core.data.card import Preprocessing
 from trainer_core.data.documents import Piece
@@ -37,16 +38,14 @@ class Changes:
 def clean(document: Iterable[str], options: Preprocessing, changes: Changes) -> Iterator[str]:
     """The pieces of one document, as `options` want them; `changes` grows as they are taken."""
     held, normalized = "", False
-    for piece in document:
+    for piece, last in with_last(document):
         text = held + piece
-        seam = _seam(text)
+        seam = len(text) if last else _seam(text)
         held = text[seam:]
-        cleaned, changed = _cleaned(text[:seam], options, changes, last=False)
+        cleaned, changed = _cleaned(text[:seam], options, changes, last=last)
         normalized |= changed
         yield cleaned
-    cleaned, changed = _cleaned(held, options, changes, last=True)
-    changes.normalized += normalized | changed
-    yield cleaned
+    changes.normalized += normalized
 
 
 def cut(document: Iterable[str], longest: int | None) -> Iterator[Piece]:
@@ -64,6 +63,13 @@ def cut(document: Iterable[str], longest: int | None) -> Iterator[Piece]:
             begins = end < len(text)
             size = 0 if begins else size + end - start
             start = end
+
+
+def with_last(pieces: Iterable[str]) -> Iterator[tuple[str, bool]]:
+    """Each piece, and whether it is the last one."""
+    for piece, following in pairwise(chain(pieces, (None,))):
+        if piece is not None:
+            yield piece, following is None
 
 
 def _cleaned(text: str, options: Preprocessing, changes: Changes, *, last: bool) -> tuple[str, bool]:
@@ -84,7 +90,8 @@ def _cleaned(text: str, options: Preprocessing, changes: Changes, *, last: bool)
         length = len(text)
         *lines, rest = text.split("\n")
         text = "\n".join([*map(str.rstrip, lines), rest.rstrip() if last else rest])
-        text = _BLANK_LINES.sub("\n\n\n", text)
+        if "\n\n\n\n" in text:
+            text = _BLANK_LINES.sub("\n\n\n", text)
         changes.whitespace_characters += length - len(text)
     return text, normalized
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections.abc import Sequence
 
@@ -13,7 +14,7 @@ _REPEATED = 0.025
 
 def sample(documents: Documents, passages: int, size: int) -> list[str]:
     """So many passages of about `size` bytes at even distances; all of the text if it is no more. Raises OSError."""
-    step = max(size, documents.bytes // passages)
+    step = max(size, math.ceil(documents.bytes / passages))
     texts = []
     with documents.path.open("rb") as file:
         for start in range(0, documents.bytes, step):

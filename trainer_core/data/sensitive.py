@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
 
+from trainer_core.data.preprocess import with_last
+
 _NEAR = 1_000
 """Characters of the line to each side that are looked at closely."""
 _LONGEST_LINE = 2**16
@@ -76,6 +78,7 @@ _KINDS = (
     ),
     _Kind("e-mail address", ("@",), r"[\w.%+-]@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){0,8}\.[A-Za-z]{2,24}\b"),
 )
+_HINTS = tuple((re.compile(hint), kind) for kind in _KINDS for hint in kind.hints)
 
 
 def sift(document: Iterable[str], secrets: Secrets, *, remove: bool) -> Iterator[str]:
@@ -83,9 +86,10 @@ def sift(document: Iterable[str], secrets: Secrets, *, remove: bool) -> Iterator
     left_of_key = 0
     for text in _whole_lines(document):
         found, left_of_key = _private_keys(text, left_of_key)
-        for kind in _KINDS:
-            for line in _lines_with(kind, text):
-                found.setdefault(line, set()).add(kind.name)
+        for hint, kind in _HINTS:
+            if hint.search(text):
+                for line in _lines_with(hint, kind, text):
+                    found.setdefault(line, set()).add(kind.name)
         for names in found.values():
             secrets.kinds.update(names)
         secrets.lines += len(found)
@@ -96,30 +100,29 @@ def sift(document: Iterable[str], secrets: Secrets, *, remove: bool) -> Iterator
 def _whole_lines(document: Iterable[str]) -> Iterator[str]:
     """The document in pieces that end where a line does, unless it is a very long one."""
     held = ""
-    for piece in document:
+    for piece, last in with_last(document):
         text = held + piece
-        end = text.rfind("\n") + 1
+        end = len(text) if last else text.rfind("\n") + 1
         if len(text) - end > _LONGEST_LINE:
             end = len(text)
         held = text[end:]
         yield text[:end]
-    yield held
 
 
-def _lines_with(kind: _Kind, text: str) -> Iterator[Span]:
-    """The lines of `text` that hold such a secret."""
-    for hint in kind.hints:
-        looked_at = -1
-        for match in _compiled(hint).finditer(text):
-            at = match.start()
-            if at <= looked_at:
-                continue
-            line = start, end = _line(text, at)
-            if _looks_closely(kind.closely)(text[max(start, at - _NEAR) : min(end, at + _NEAR)]):
-                yield line
-                looked_at = end - 1
-            else:
-                looked_at = min(end - 1, at + _NEAR // 2)
+def _lines_with(hint: re.Pattern[str], kind: _Kind, text: str) -> Iterator[Span]:
+    """The lines of `text` with this hint and, near it, a secret of that kind."""
+    looks_closely = _looks_closely(kind.closely)
+    looked_at = -1
+    for match in hint.finditer(text):
+        at = match.start()
+        if at <= looked_at:
+            continue
+        line = start, end = _line(text, at)
+        if looks_closely(text[max(start, at - _NEAR) : min(end, at + _NEAR)]):
+            yield line
+            looked_at = end - 1
+        else:
+            looked_at = min(end - 1, at + _NEAR // 2)
 
 
 def _private_keys(text: str, left: int) -> tuple[dict[Span, set[str]], int]:
@@ -151,11 +154,6 @@ def _without(text: str, lines: Iterable[Span]) -> str:
         kept.append(text[start:line])
         start = end
     return "".join([*kept, text[start:]])
-
-
-@cache
-def _compiled(pattern: str) -> re.Pattern[str]:
-    return re.compile(pattern)
 
 
 @cache
