@@ -6,6 +6,8 @@ import re
 from pathlib import Path
 
 import pytest
+from discord.app_commands import Command
+from typer import Typer
 
 from bot.chat.commands import TRAINER
 from bot.cli import app
@@ -38,7 +40,7 @@ def table(text: str, heading: str) -> dict[str, list[str]]:
 
 def default(value: object) -> str:
     """A setting's default as the table shows it."""
-    if value is None or value == frozenset():
+    if value in (None, frozenset(), ()):
         return "–"
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"
@@ -54,7 +56,8 @@ def test_readme_has_every_setting_with_its_default() -> None:
 
 
 def test_readme_has_every_command_of_the_chat() -> None:
-    assert set(table(README, "Commands")) == {f"/trainer {command.name}" for command in TRAINER.commands}
+    known = {f"/{command.qualified_name}" for command in TRAINER.walk_commands() if isinstance(command, Command)}
+    assert set(table(README, "Commands")) == known
 
 
 def test_readme_names_every_option_of_train() -> None:
@@ -66,8 +69,15 @@ def test_readme_names_every_option_of_train() -> None:
 
 def test_readme_has_every_command_of_the_command_line() -> None:
     section = README[README.index("On the command line:") :]
-    known = {command.callback.__name__ for command in app.registered_commands if command.callback}
-    assert set(re.findall(r"^\| `spotter ([a-z]+)` \|", section, re.MULTILINE)) == known
+    known = named_commands(app)
+    for group in app.registered_groups:
+        assert group.typer_instance
+        known |= {f"{group.name} {name}" for name in named_commands(group.typer_instance)}
+    assert set(re.findall(r"^\| `spotter ([a-z ]+)` \|", section, re.MULTILINE)) == known
+
+
+def named_commands(of: Typer) -> set[str]:
+    return {command.name or command.callback.__name__ for command in of.registered_commands if command.callback}
 
 
 def test_readme_has_every_size() -> None:
