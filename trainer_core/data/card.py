@@ -48,6 +48,8 @@ class Counts(_Frozen):
     """Bytes that are no text in the encoding of the file; each became U+FFFD."""
     broken_lines: int = Field(default=0, ge=0)
     """Lines or records that could not be read."""
+    skipped: int = Field(default=0, ge=0)
+    """Files of an archive or folder that hold no text."""
     normalized: int = Field(default=0, ge=0)
     """Documents that NFC changed."""
     control_characters: int = Field(default=0, ge=0)

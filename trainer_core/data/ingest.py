@@ -120,7 +120,7 @@ def _describe(order: AddDataset, reading: Reading, tally: Tally, writer: Documen
         source_bytes=found.source_bytes,
         sha256=found.sha256,
         content=writer.content,
-        counts=tally.counts(found.undecodable_bytes, found.broken_lines),
+        counts=tally.counts(found),
         secrets=dict(tally.secrets.kinds.most_common()),
         scripts=scripts(passages),
         languages=languages(passages),

@@ -13,6 +13,7 @@ from trainer_core.data.card import Counts, Preprocessing
 from trainer_core.data.documents import DocumentsWriter, Piece
 from trainer_core.data.duplicates import NearlySeen, Seen, Sketch
 from trainer_core.data.preprocess import Changes, clean, cut
+from trainer_core.data.readers.found import Found
 from trainer_core.data.sensitive import Secrets, sift
 
 
@@ -37,15 +38,17 @@ class Tally:
     def characters(self) -> int:
         return sum(self.lengths)
 
-    def counts(self, undecodable_bytes: int = 0, broken_lines: int = 0) -> Counts:
+    def counts(self, found: Found) -> Counts:
+        """For the card; what reading found to be blank was too short, too."""
         return Counts(
-            read=self.read,
-            undecodable_bytes=undecodable_bytes,
-            broken_lines=broken_lines,
+            read=self.read + found.blank,
+            undecodable_bytes=found.undecodable_bytes,
+            broken_lines=found.broken_lines,
+            skipped=found.skipped,
             normalized=self.changes.normalized,
             control_characters=self.changes.control_characters,
             whitespace_characters=self.changes.whitespace_characters,
-            too_short=self.too_short,
+            too_short=self.too_short + found.blank,
             cut=self.cut,
             duplicates=self.duplicates,
             near_duplicates=self.near_duplicates,

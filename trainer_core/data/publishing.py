@@ -39,7 +39,7 @@ def find_same(home: Home, stem: str, identity: Identity) -> DatasetCard | None:
         card = find_card(home, name)
         if card is None:
             return None
-        if Identity.of(card) == identity:
+        if _is_same(card, identity):
             return card
     return None
 
@@ -49,18 +49,27 @@ def publish_dataset(home: Home, stem: str, folder: Path, described: DatasetCard)
 
     Returns the card as it is there, and whether it is new. Raises CONFIG_INVALID (`name`) if no name is free, OSError.
     """
+
+    def makes_way(there: Path) -> bool:
+        return described.builtin and find_card(home, there.name) is None  # its name is the only one it can have
+
     for name in _names(stem, described.added_by):
         card = described.model_copy(update={"name": name})
         (folder / CARD).write_text(card.model_dump_json(indent=2), encoding="utf-8")
         try:
-            publish(folder, home.dataset(name))
+            publish(folder, home.dataset(name), makes_way)
         except FileExistsError:
             existing = find_card(home, name)
-            if existing and Identity.of(existing) == Identity.of(card):
+            if existing and _is_same(existing, Identity.of(card)):
                 return existing, False
         else:
             return card, True
     raise SpotterError(Code.CONFIG_INVALID, "there are too many data sets of this name; choose another", field="name")
+
+
+def _is_same(card: DatasetCard, identity: Identity) -> bool:
+    """Whether it is what `identity` says. A built-in is, whichever Python its text came with."""
+    return Identity.of(card) == identity or (card.builtin and not identity.added_by)
 
 
 def check_name(name: str) -> str:

@@ -31,7 +31,6 @@ def main() -> int:
     """The exit status: 0 once a result was said, also that the task was refused."""
     process.die_with_parent()
     os.nice(_NICE)
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
     signal.signal(signal.SIGTERM, _end)
     logging.basicConfig(stream=sys.stderr)
     teller = Teller(sys.stdout)

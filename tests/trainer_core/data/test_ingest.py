@@ -66,7 +66,7 @@ def test_what_preprocessing_did_is_counted(home: Home) -> None:
     texts = [prose(1_000, seed=1), prose(1_000, seed=1), almost, "cafe\u0301 \x07 \n", "", "x", SECRET, prose(1_500)]
     card = add_file(home, "notes.jsonl", jsonl(texts), preprocessing=Preprocessing(min_characters=2))
     counts = card.counts
-    assert (counts.duplicates, counts.near_duplicates, counts.too_short) == (1, 1, 1)
+    assert (counts.duplicates, counts.near_duplicates, counts.too_short) == (1, 1, 2)
     assert (counts.normalized, counts.control_characters) == (1, 1)
     assert counts.read - counts.duplicates - counts.near_duplicates - counts.too_short == card.documents
     assert (counts.secret_lines, counts.secret_lines_removed) == (1, 0)
@@ -215,6 +215,27 @@ def test_a_built_in_text_is_taken_in_once(home: Home) -> None:
     assert told
     with pytest.raises(SpotterError, match=BUILTIN):
         ingest(order.model_copy(update={"source": BuiltinSource(name="rust-docs")}), told.append)
+
+
+def test_a_built_in_text_of_an_older_kind_is_made_anew(home: Home) -> None:
+    older = home.dataset(BUILTIN)
+    older.mkdir(parents=True)
+    (older / "dataset.json").write_text('{"version": 1}')
+    added = ingest(AddDataset(home=home.path, source=BuiltinSource(name=BUILTIN), added_by=""), lambda _: None)
+    assert isinstance(added, Added)
+    assert (added.card.name, added.new) == (BUILTIN, True)
+    assert left_over(home) == [BUILTIN]
+
+
+def test_files_of_an_archive_that_are_no_text_are_counted(home: Home) -> None:
+    archive = BytesIO()
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("notes/monday.txt", prose(800, seed=1))
+        file.writestr("notes/tuesday.md", prose(800, seed=2))
+        file.writestr("notes/scan.dat", bytes(range(256)) * 4)
+    card = add_file(home, "notes.zip", archive.getvalue())
+    assert (card.name, card.format, card.documents) == ("notes", "zip", 2)
+    assert (card.counts.read, card.counts.skipped) == (2, 1)
 
 
 def test_folders_of_pictures_become_a_data_set(home: Home) -> None:
