@@ -165,6 +165,8 @@ def _in_zip(archive: zipfile.ZipFile) -> Iterator[Member]:
     infos = archive.infolist()
     _refuse_many(len(infos))
     for info in infos:
+        if info.header_offset < 0:  # which zipfile would look for before the file's beginning
+            raise unreadable("is a damaged zip", _AGAIN)
         shown = printable(info.filename)
         parts = re.split(r"[/\\]", info.orig_filename)
         if parts[0] == "" or ".." in parts or re.match(r"[A-Za-z]:", parts[0]):

@@ -62,7 +62,7 @@ def read(
     raises; OSError.
     """
     if isinstance(source, HubSource):
-        return _read_rows("hub", hub.from_hub(source), Found(), text_column, Meter(None, limit, advanced), hashed=True)
+        return _of_rows("hub", hub.from_hub(source), Found(), text_column, Meter(None, limit, advanced))
     if isinstance(source, LocalSource):
         path = confined(source)
         kind = FOLDER if path.is_dir() else kind_of(path.name)
@@ -73,7 +73,7 @@ def read(
         raise SpotterError(Code.CORPUS_EMPTY, "is empty", field="file")
     found = Found(source_bytes=size, sha256=sha256)
     if kind == FOLDER and hub.is_saved(path):
-        return _read_rows(kind, hub.from_folder(path), found, text_column, Meter(None, limit, advanced))
+        return _of_rows(kind, hub.from_folder(path), found, text_column, Meter(None, limit, advanced))
     with opened(path, kind) as members:
         total = sum(member.size for member in members)
         refuse_larger(total, limit)
@@ -81,28 +81,27 @@ def read(
     return Reading(kind, column, _from_files(path, kind, column, Meter(total, limit, advanced), found), found)
 
 
-def _read_rows(
-    kind: str, rows: Iterator[Record], found: Found, chosen: str | None, meter: Meter, *, hashed: bool = False
-) -> Reading:
-    """The rows of a library that reads files by itself; hashed as they come if nothing else is there to be hashed."""
+def _of_rows(kind: str, rows: Iterator[Record], found: Found, chosen: str | None, meter: Meter) -> Reading:
+    """The rows of a library that opens files by itself."""
     sample = _sample(rows)
     column = text_column(sample, chosen)
+    return Reading(kind, column, _from_rows(chain(sample, rows), column, meter, found), found)
 
-    def pieces() -> Iterator[Piece]:
-        total = hashlib.sha256()
-        for text in _texts(chain(sample, rows), column, found):
-            data = text.encode()
-            meter.unpack(len(data))
-            if hashed:
-                meter.advance(len(data))
-                total.update(b"%d %b" % (len(data), data))
-                found.source_bytes += len(data)
-            yield from document([text])
-        if hashed:
-            found.sha256 = total.hexdigest()
-        _refuse_empty(found)
 
-    return Reading(kind, column, pieces(), found)
+def _from_rows(rows: Iterable[Record], column: str | None, meter: Meter, found: Found) -> Iterator[Piece]:
+    """The documents, hashed as they come if there was nothing else to be hashed."""
+    total = None if found.sha256 else hashlib.sha256()
+    for text in _texts(rows, column, found):
+        data = text.encode()
+        meter.unpack(len(data))
+        meter.advance(len(data))
+        if total:
+            total.update(b"%d %b" % (len(data), data))
+            found.source_bytes += len(data)
+        yield from document([text])
+    if total:
+        found.sha256 = total.hexdigest()
+    _refuse_empty(found)
 
 
 def _from_files(path: Path, kind: str, column: str | None, meter: Meter, found: Found) -> Iterator[Piece]:
@@ -186,21 +185,20 @@ def _column(members: Iterable[Member], chosen: str | None, limit: int) -> str | 
     Raises ColumnUndecided; what was wrong with the first file of records, if no file has text.
     """
     wrong: SpotterError | None = None
-    others = False
+    plain = False  # whether there is text that needs no column
     for member in members:
-        if _format(member) not in _RECORDS:
-            others = True
-            continue
-        try:
+        if _format(member) in _RECORDS:
             aside = Found()
-            column = text_column(_sample(_whole(_records(member, Meter(None, limit, _nobody), aside), aside)), chosen)
-        except SpotterError as error:
-            wrong = wrong or _within(member, error)
-        else:
-            others = others or column is None
+            records = _whole(_records(member, Meter(None, limit, _nobody), aside), aside)
+            try:
+                column = text_column(_sample(records), chosen)
+            except SpotterError as error:
+                wrong = wrong or _within(member, error)
+                continue
             if column is not None:
                 return column
-    if wrong and (not others or chosen is not None):
+        plain = True
+    if wrong and (chosen is not None or not plain):
         raise wrong
     return None
 
@@ -218,8 +216,8 @@ def _sample(records: Iterator[Record]) -> list[Record]:
 
 
 def _within(member: Member, error: SpotterError) -> SpotterError:
-    """The error, with the name of the file that it is about if there are several."""
-    if not member.name:
+    """The error, with the name of the file that it is about, if there are several and it is about one of them."""
+    if not member.name or error.code is not Code.CORPUS_UNREADABLE:
         return error
     message = f"holds {printable(member.name)}, which {error.message}"
     return SpotterError(error.code, message, field=error.field, next_step=error.next_step)
