@@ -125,7 +125,9 @@ function showStarters() {
   const starters = byId("starters");
   starters.hidden = !messages.empty;
   if (starters.hidden) return;
-  const rows = commands.slice(0, STARTERS).map((command) =>
+  const words = ({ name }) => name.split(" ").length;
+  const simplest = [...commands].sort((one, other) => words(one) - words(other)).slice(0, STARTERS);
+  const rows = simplest.map((command) =>
     el(
       "li",
       {},

@@ -7,7 +7,8 @@ const LONGEST = 140;
 
 /** What the message says, in words alone. */
 export function summary({ content, embeds, attachments }, names = {}) {
-  const text = content || embeds?.[0]?.title || embeds?.[0]?.description || attachments?.[0]?.filename || "";
+  const files = attachments?.map((file) => file.filename).join(", ");
+  const text = content || embeds?.[0]?.title || embeds?.[0]?.description || files || "";
   const hidden = text.replace(/\|\|.+?\|\|/gs, "▒▒▒");
   const words = richText(hidden, names).map((node) => node.textContent);
   return words.join(" ").slice(0, LONGEST);

@@ -59,6 +59,9 @@ async def test_an_answer_shows_what_it_answers_and_leads_there(page: Page, playg
     asked = await ada.write("answer me")
     answer = message(page, "Here I am")
     await expect(answer).to_contain_text("answer me")
+    await ada.write("", ("a.txt", b"a"), ("b.txt", b"b"), reply_to=asked)
+    await ada.write("(to myself) and those", reply_to=ada.inbox()[2])
+    await expect(message(page, "and those")).to_contain_text("a.txt, b.txt")
     for number in range(30):
         await ada.write(f"(to myself) line {number}")
     await expect(answer).not_to_be_in_viewport()
