@@ -74,7 +74,7 @@ def prepared(
         choice = choice_for(home, spec, card, began_with)
         clock.enter("tokenizer", f"{choice.kind}, {choice.reason}")
         tokenizer, chosen = listening(
-            lambda told: tokenizer_for(home, choice, card, documents, sides, began_with, told)
+            lambda told: tokenizer_for(home, spec, choice, card, documents, sides, began_with, told)
         )
 
         clock.enter("tokens", f"writing the text in {tokenizer.vocabulary:,} tokens")

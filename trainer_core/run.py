@@ -160,10 +160,11 @@ def _config(training: Training) -> MetricsConfig:
     """The numbers that decide what is learnt, each with the reason why it is what it is."""
     spec, batching = training.spec, training.batching
     asked, suits = "as asked for", f"what suits the size {spec.model.size}"
+    vocabulary = training.tokenizer.vocabulary
     whole = batching.length == SIZES[spec.model.size].context
     return MetricsConfig(
         parameters=training.parameters,
-        vocabulary=training.tokenizer.vocabulary,
+        vocabulary=vocabulary,
         context=batching.length,
         tokens_per_step=batching.tokens_per_step,
         micro_batch=batching.micro_batch,
@@ -175,7 +176,7 @@ def _config(training: Training) -> MetricsConfig:
         tokenizer=training.tokenizer.name,
         reasons={
             "tokenizer": training.chosen.reason,
-            "vocabulary": asked if spec.tokenizer.vocabulary else "what the tokenizer has",
+            "vocabulary": asked if spec.tokenizer.vocabulary == vocabulary else "what the tokenizer has",
             "context": suits if whole else "the text is no longer",
             "tokens_per_step": f"{asked if spec.batch.tokens_per_step else suits}, in whole sequences",
             "micro_batch": batching.reason,

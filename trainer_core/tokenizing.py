@@ -54,6 +54,7 @@ def choice_for(home: Home, spec: RunSpec, card: DatasetCard, began_with: Chosen 
 
 def tokenizer_for(
     home: Home,
+    spec: RunSpec,
     choice: Choice,
     card: DatasetCard,
     documents: Documents,
@@ -77,9 +78,15 @@ def tokenizer_for(
                 return character_tokenizer(home, vocabulary)
             case trained:
                 texts, total = sample(documents, split.train, _MOST), min(_MOST, bytes_in(split.train))
-                key = f"{card.content}, {split.key}"
-                # Half of the work is reading; how far the other half is, nobody knows.
-                return made_for(home, key, trained, texts, vocabulary, lambda taken: told(min(1.0, taken / total) / 2))
+                return made_for(
+                    home,
+                    f"{card.content}, {split.key}",
+                    trained,
+                    texts,
+                    vocabulary,
+                    lambda taken: told(min(1.0, taken / total) / 2),  # the other half is not reading
+                    fewer=spec.tokenizer.vocabulary is None,
+                )
 
     tokenizer, reason = first_made(choice, make)
     if began_with is None:

@@ -117,7 +117,7 @@ def training(home: Home, card: DatasetCard) -> Callable[[RunSpec], Training]:
         documents = open_documents(folder, card.name)
         sides = kept_split(folder, documents, spec.data.validation_fraction, spec.seed)
         choice = choice_for(home, spec, card, None)
-        tokenizer, chosen = tokenizer_for(home, choice, card, documents, sides, None, lambda _: None)
+        tokenizer, chosen = tokenizer_for(home, spec, choice, card, documents, sides, None, lambda _: None)
         tokens = build_tokens(folder, documents, sides, tokenizer)
         shape = SIZES[spec.model.size]
         batching = plan_batching(spec.batch, shape, len(tokens.train), tokenizer.vocabulary, "cpu")

@@ -118,6 +118,8 @@ def test_an_attempt_goes_on_from_the_last(home: Home, card: DatasetCard) -> None
     directory, spec = home.run("brisk-otter-42"), small_spec()
     first = run_attempt(directory, spec, pause_after=3)
     assert isinstance(first[-1], JobPaused)
+    shutil.rmtree(home.tokenizers)  # what was made from the text is made again, the same
+    shutil.rmtree(home.dataset(card.name) / "tokens")
     events = run_attempt(directory, spec, attempt=2)
     started = events[0]
     assert isinstance(started, JobStarted)
@@ -168,13 +170,25 @@ def save_tokenizer(home: Home, name: str, vocabulary: int) -> None:
 def test_whatever_the_tokenizer_a_run_ends_with_a_model_and_bits_per_byte(
     home: Home, card: DatasetCard, kind: str
 ) -> None:
-    spec = small_spec(tokenizer={"kind": kind, "vocabulary": 300}, budget="2 steps")
+    spec = small_spec(tokenizer={"kind": kind}, budget="2 steps")
     directory = home.run("brisk-otter-42")
     last = run_attempt(directory, spec)[-1]
     assert isinstance(last, JobCompleted)
     assert last.summary.bits_per_byte is not None and 0 < last.summary.bits_per_byte < 10
     opened = AutoTokenizer.from_pretrained(directory.export)
     assert opened("The bar lifts").input_ids
+
+
+def test_more_entries_than_the_text_has_are_no_tokenizer(home: Home, card: DatasetCard) -> None:
+    asked = {"kind": "bpe", "vocabulary": 1_200}
+    with pytest.raises(SpotterError, match="more than this text supports") as caught:
+        run_attempt(home.run("brisk-otter-42"), small_spec(tokenizer=asked))
+    assert caught.value.code is Code.TOKENIZER_TRAIN_FAILED
+    events = run_attempt(home.run("calm-heron-7"), small_spec(tokenizer={"vocabulary": 1_200}, budget="1 steps"))
+    [config] = [event for event in events if isinstance(event, MetricsConfig)]
+    assert config.vocabulary == 1_200
+    assert config.tokenizer.startswith("characters")
+    assert "not bpe, since 1,200 is more than this text supports" in config.reasons["tokenizer"]
 
 
 def test_pictures_are_no_text(home: Home, card: DatasetCard) -> None:
