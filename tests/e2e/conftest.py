@@ -18,6 +18,7 @@ import pytest
 from bot.app import Spotter, spotter
 from bot.chat.connection import stay_connected
 from bot.config import Settings, load_settings
+from playground.files import File
 from playground.messages import Message
 from playground.people import Person
 from playground.server import Playground
@@ -145,6 +146,14 @@ def end_workers(home: Home) -> None:
     for lock in home.runs.glob("*/attempts/*/run.lock"):
         if worker := read_holders(lock).get("worker"):
             signal_group(worker, signal.SIGKILL)
+
+
+async def train(person: Person, *, file: File | None = None, **options: str | int) -> Message:
+    """`/trainer train`, and the answer to it, once that no longer shows how far the text has been read."""
+    reply = await person.slash("trainer train", file=file, **options)
+    assert reply.message is not None
+    answer = reply.message.id
+    return await person.until(lambda m: m.id == answer and not m.content.startswith("📥"), WITHIN)
 
 
 def reports(person: Person, run: str) -> list[Message]:

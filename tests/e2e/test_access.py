@@ -7,7 +7,7 @@ import pytest
 from playground.interaction import Kind
 from playground.people import Person
 from playground.server import Playground
-from tests.e2e.conftest import TEXT, Bots, ending, live, title
+from tests.e2e.conftest import TEXT, Bots, ending, live, title, train
 
 COMMANDS: list[tuple[str, dict[str, str]]] = [
     ("trainer train", {"data": "python-docs"}),
@@ -27,7 +27,7 @@ async def test_a_stranger_is_refused_everywhere(
     bots: Bots, owner: Person, stranger: Person, playground: Playground
 ) -> None:
     async with bots.running() as parts:
-        await owner.slash("trainer train", file=("song.txt", TEXT), budget="10m", name="song")
+        await train(owner, file=("song.txt", TEXT), budget="10m", name="song")
         card = await live(owner, "song", lambda m: "training" in title(m))
         for command, options in COMMANDS:
             reply = await stranger.slash(command, file=None, **options)
@@ -57,7 +57,7 @@ async def test_a_run_that_is_not_yours_is_as_one_that_does_not_exist(
     bots: Bots, owner: Person, friend: Person, command: str
 ) -> None:
     async with bots.running():
-        await owner.slash("trainer train", data="python-docs", budget="10m", name="secret")
+        await train(owner, data="python-docs", budget="10m", name="secret")
         theirs = await friend.slash(f"trainer {command}", run="secret")
         nobodys = await friend.slash(f"trainer {command}", run="secrex")
         assert await friend.autocomplete(f"trainer {command}", "run", "") == []

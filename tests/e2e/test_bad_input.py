@@ -9,7 +9,7 @@ import pytest
 from bot.app import Spotter
 from bot.runs.intake import Submission
 from playground.people import Person
-from tests.e2e.conftest import TEXT, Bots
+from tests.e2e.conftest import TEXT, Bots, train
 from trainer_core.errors import SpotterError
 from trainer_core.layout import Home
 
@@ -52,9 +52,9 @@ async def holds_nothing(parts: Spotter, home: Home) -> bool:
 @pytest.mark.parametrize(("options", "says"), [pytest.param(o, s, id=name) for name, o, s in REFUSED])
 async def test_bad_options_are_refused(bots: Bots, owner: Person, options: dict[str, object], says: list[str]) -> None:
     async with bots.running(attachment_mb=0.1) as parts:
-        reply = await owner.slash("trainer train", **options)  # type: ignore[arg-type]  # as a person would type
+        reply = await train(owner, **options)  # type: ignore[arg-type]  # as a person would type
         assert await holds_nothing(parts, bots.home)
-    said = str(reply.message.to_dict() if reply.message else "")
+    said = str(reply.to_dict())
     assert all(word in said for word in says), said
 
 
@@ -81,8 +81,8 @@ async def test_numbers_that_mean_nothing_are_refused_wherever_they_come_from(bot
 
 async def test_a_taken_name_is_refused(bots: Bots, owner: Person) -> None:
     async with bots.running():
-        await owner.slash("trainer train", data="python-docs", budget="10m", name="song")
-        reply = await owner.slash("trainer train", file=("other.txt", TEXT), budget="10m", name="song")
+        await train(owner, data="python-docs", budget="10m", name="song")
+        reply = await train(owner, file=("other.txt", TEXT), budget="10m", name="song")
         await owner.slash("trainer stop", run="song")
-    assert "name" in str(reply.message.to_dict() if reply.message else "")
+    assert "name" in str(reply.to_dict())
     assert {path.name for path in bots.home.datasets.iterdir()} == {"python-docs"}

@@ -11,7 +11,7 @@ from bot.store import events as event_rows
 from playground.people import Person
 from playground.server import Playground
 from tests.bot.storing import events_of
-from tests.e2e.conftest import TEXT, Bots, ending, eventually, fields, is_report, live, reports, title
+from tests.e2e.conftest import TEXT, WITHIN, Bots, ending, eventually, fields, is_report, live, reports, title, train
 from trainer_core import export
 from trainer_core.data.catalog import BUILTIN, delete
 from trainer_core.data.documents import TEXT as DOCUMENTS
@@ -32,7 +32,8 @@ async def test_training_by_name(bots: Bots, owner: Person, playground: Playgroun
     async with bots.running(standby=1) as parts:
         reply = await owner.slash("trainer train", data="python-docs", size="tiny", budget="3 steps")
         run = named(str(reply.message.to_dict()) if reply.message else "")
-        done = await ending(owner, run, "finished")
+        end = await ending(owner, run, "finished")
+        done = await owner.until(lambda m: m.id == end.id and "image" in m.embeds[0], WITHIN)
         card = await live(owner, run, lambda m: "finished" in title(m))
         async with aiohttp.ClientSession() as session, session.get(done.embeds[0]["image"]["url"]) as picture:
             assert (await picture.read()).startswith(b"\x89PNG")
@@ -57,8 +58,8 @@ async def test_training_by_name(bots: Bots, owner: Person, playground: Playgroun
 
 async def test_training_by_attachment(bots: Bots, owner: Person) -> None:
     async with bots.running() as parts:
-        reply = await owner.slash("trainer train", file=("Bottles Song.md", TEXT), budget="4 steps", name="my-song")
-        assert "my-song" in str(reply.message.to_dict() if reply.message else "")
+        reply = await train(owner, file=("Bottles Song.md", TEXT), budget="4 steps", name="my-song")
+        assert "my-song" in str(reply.to_dict())
         await ending(owner, "my-song", "finished")
         status = await parts.service.status_for_view("my-song")
         async with aiohttp.ClientSession() as session:
@@ -78,7 +79,7 @@ async def test_training_by_attachment(bots: Bots, owner: Person) -> None:
 
 async def test_the_store_holds_what_the_worker_reported(bots: Bots, owner: Person) -> None:
     async with bots.running() as parts:
-        await owner.slash("trainer train", file=("song.txt", TEXT), budget="2 steps", name="song")
+        await train(owner, file=("song.txt", TEXT), budget="2 steps", name="song")
         await ending(owner, "song", "finished")
         async with parts.database.snapshot() as tx:
             events = await events_of(tx, "song")
@@ -101,7 +102,7 @@ async def test_the_store_holds_what_the_worker_reported(bots: Bots, owner: Perso
 async def test_live_edits_keep_within_discords_rates(bots: Bots, owner: Person, playground: Playground) -> None:
     """While a run goes on, its card changes, but never faster than a card of that age may."""
     async with bots.running():
-        await owner.slash("trainer train", file=("song.txt", TEXT), budget="10m", name="song")
+        await train(owner, file=("song.txt", TEXT), budget="10m", name="song")
         await live(owner, "song", lambda m: m.edits >= 4 and "step" in str(m.embeds))
         await owner.slash("trainer stop", run="song")
         await ending(owner, "song", "stopped")
@@ -115,7 +116,7 @@ async def test_live_edits_keep_within_discords_rates(bots: Bots, owner: Person, 
 
 async def test_a_summary_comes_without_a_sound(bots: Bots, owner: Person) -> None:
     async with bots.running(heartbeat_minutes=0.05):
-        await owner.slash("trainer train", file=("song.txt", TEXT), budget="10m", name="song")
+        await train(owner, file=("song.txt", TEXT), budget="10m", name="song")
         summary = await owner.until(lambda m: is_report(m, "song") and not m.embeds and "📈" in m.content, 120)
         await owner.slash("trainer stop", run="song")
         await ending(owner, "song", "stopped")
@@ -125,10 +126,10 @@ async def test_a_summary_comes_without_a_sound(bots: Bots, owner: Person) -> Non
 async def test_two_runs_wait_for_each_other(bots: Bots, owner: Person, friend: Person) -> None:
     """One slot: the second run waits, knows its place, and starts when the first has ended."""
     async with bots.running():
-        await owner.slash("trainer train", file=("song.txt", TEXT), budget="10m", name="first")
+        await train(owner, file=("song.txt", TEXT), budget="10m", name="first")
         await live(owner, "first", lambda m: "training" in title(m))
-        reply = await friend.slash("trainer train", file=("song.txt", TEXT), budget="2 steps", name="second")
-        assert "first in the queue" in str(reply.message.to_dict() if reply.message else "")
+        reply = await train(friend, file=("song.txt", TEXT), budget="2 steps", name="second")
+        assert "first in the queue" in str(reply.to_dict())
         await owner.slash("trainer stop", run="first")
         await ending(friend, "second", "finished")
     assert reports(friend, "first") == []
@@ -137,8 +138,8 @@ async def test_two_runs_wait_for_each_other(bots: Bots, owner: Person, friend: P
 async def test_a_failure_says_its_code_and_what_to_do(bots: Bots, owner: Person) -> None:
     """The text of the data set is changed between the command and the start."""
     async with bots.running() as parts:
-        await owner.slash("trainer train", file=("song.txt", TEXT), budget="10m", name="first")
-        await owner.slash("trainer train", file=("song.txt", TEXT + b"\n\nAnd again."), budget="2 steps", name="second")
+        await train(owner, file=("song.txt", TEXT), budget="10m", name="first")
+        await train(owner, file=("song.txt", TEXT + b"\n\nAnd again."), budget="2 steps", name="second")
         status = await parts.service.status_for_view("second")
         assert status is not None
         (bots.home.dataset(status.run.spec.data.dataset) / DOCUMENTS).write_bytes(b"something else" * 200)

@@ -12,7 +12,7 @@ from bot.store.db import Database
 from playground.people import Person
 from playground.server import Playground
 from tests.bot.storing import events_of
-from tests.e2e.conftest import TEXT, WITHIN, Bots, ending, eventually, fields, live, reports, title
+from tests.e2e.conftest import TEXT, WITHIN, Bots, ending, eventually, fields, live, reports, title, train
 from trainer_core import export
 from trainer_core.control import write_control
 from trainer_core.events import JobStarted, MetricsProgress
@@ -26,7 +26,7 @@ async def test_a_restart_in_the_middle_loses_and_doubles_nothing(
     attempt = bots.home.run("song").attempt(1)
     async with bots.process() as first:
         await playground.until_connected(WITHIN)
-        await owner.slash("trainer train", file=("song.txt", TEXT), budget="10m", name="song")
+        await train(owner, file=("song.txt", TEXT), budget="10m", name="song")
         card = await live(owner, "song", lambda m: "Loss" in fields(m))
         worker = read_holders(attempt.lock)["worker"]
         first.send_signal(how)
@@ -58,7 +58,7 @@ async def test_a_restart_in_the_middle_loses_and_doubles_nothing(
 async def test_restarts_before_the_run_has_begun_cost_it_nothing(bots: Bots, owner: Person) -> None:
     """Each bot goes while the run's worker is still being started; none of that counts against the run."""
     async with bots.running():
-        await owner.slash("trainer train", file=("song.txt", TEXT), budget="2 steps", name="song")
+        await train(owner, file=("song.txt", TEXT), budget="2 steps", name="song")
     for _ in range(4):
         async with bots.running():
             pass
@@ -69,7 +69,7 @@ async def test_restarts_before_the_run_has_begun_cost_it_nothing(bots: Bots, own
 
 async def test_a_run_that_ends_while_the_bot_is_down_is_told_once_afterwards(bots: Bots, owner: Person) -> None:
     async with bots.running():
-        await owner.slash("trainer train", file=("song.txt", TEXT), budget="10m", name="song")
+        await train(owner, file=("song.txt", TEXT), budget="10m", name="song")
         await live(owner, "song", lambda m: "Loss" in fields(m))
     attempt = bots.home.run("song").attempt(1)
     write_control(attempt.control, "stop")
@@ -89,7 +89,7 @@ async def test_a_run_that_ends_while_the_bot_is_down_is_told_once_afterwards(bot
 
 async def test_a_killed_worker_is_replaced_and_goes_on_from_its_checkpoint(bots: Bots, owner: Person) -> None:
     async with bots.running() as parts:
-        await owner.slash("trainer train", file=("song.txt", TEXT), budget="10m", name="song")
+        await train(owner, file=("song.txt", TEXT), budget="10m", name="song")
         await live(owner, "song", lambda m: "Loss" in fields(m))
         await parts.pool.kill(Job("song", 1), force=True)
 
@@ -123,7 +123,7 @@ async def test_an_outage_of_discord_delays_but_loses_and_doubles_nothing(
     """A message is accepted but the answer lost; the gateway drops; everything arrives once."""
     async with bots.running():
         playground.faults.add("POST", "/channels/{channel_id}/messages", times=1, abort=True, when="after")
-        await owner.slash("trainer train", file=("song.txt", TEXT), budget="3 steps", name="song")
+        await train(owner, file=("song.txt", TEXT), budget="3 steps", name="song")
         card = await live(owner, "song", lambda m: "song" in title(m))
         await playground.drop_gateway()
         done = await ending(owner, "song", "finished")
@@ -133,7 +133,7 @@ async def test_an_outage_of_discord_delays_but_loses_and_doubles_nothing(
 
 async def test_closed_direct_messages_do_not_hurt_the_run(bots: Bots, owner: Person) -> None:
     async with bots.running() as parts:
-        await owner.slash("trainer train", file=("song.txt", TEXT), budget="2 steps", name="song")
+        await train(owner, file=("song.txt", TEXT), budget="2 steps", name="song")
         owner.blocked = True
 
         async def finished() -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from playground.people import Person
 from tests.bot.storing import events_of
-from tests.e2e.conftest import TEXT, WITHIN, Bots, ending, fields, is_report, live, reports, title
+from tests.e2e.conftest import TEXT, WITHIN, Bots, ending, fields, is_report, live, reports, title, train
 from trainer_core import export
 from trainer_core.events import JobStarted
 
@@ -13,7 +13,7 @@ async def test_status_and_runs_show_a_run_in_progress(bots: Bots, owner: Person)
     async with bots.running() as parts:
         empty = await owner.slash("trainer status")
         assert "no runs yet" in str(empty.message.to_dict() if empty.message else "")
-        await owner.slash("trainer train", file=("song.txt", TEXT), budget="10m", name="song")
+        await train(owner, file=("song.txt", TEXT), budget="10m", name="song")
         await live(owner, "song", lambda m: "Loss" in fields(m))
         status = await owner.slash("trainer status")
         runs = await owner.slash("trainer runs")
@@ -38,7 +38,7 @@ async def test_status_and_runs_show_a_run_in_progress(bots: Bots, owner: Person)
 
 async def test_stopping_keeps_what_was_learned(bots: Bots, owner: Person) -> None:
     async with bots.running() as parts:
-        await owner.slash("trainer train", file=("song.txt", TEXT), budget="10m", name="song")
+        await train(owner, file=("song.txt", TEXT), budget="10m", name="song")
         card = await live(owner, "song", lambda m: "Loss" in fields(m))
         sure = await owner.click(card, "Stop")
         assert sure.ephemeral
@@ -54,9 +54,9 @@ async def test_stopping_keeps_what_was_learned(bots: Bots, owner: Person) -> Non
 
 async def test_a_queued_run_is_stopped_at_once(bots: Bots, owner: Person) -> None:
     async with bots.running():
-        await owner.slash("trainer train", file=("song.txt", TEXT), budget="10m", name="first")
+        await train(owner, file=("song.txt", TEXT), budget="10m", name="first")
         await live(owner, "first", lambda m: "training" in title(m))
-        await owner.slash("trainer train", file=("song.txt", TEXT), budget="10m", name="second")
+        await train(owner, file=("song.txt", TEXT), budget="10m", name="second")
         await owner.slash("trainer stop", run="second")
         await ending(owner, "second", "stopped")
         await owner.slash("trainer stop", run="first")
@@ -66,12 +66,12 @@ async def test_a_queued_run_is_stopped_at_once(bots: Bots, owner: Person) -> Non
 
 async def test_a_paused_run_gives_its_slot_away_and_goes_on_where_it_was(bots: Bots, owner: Person) -> None:
     async with bots.running() as parts:
-        await owner.slash("trainer train", file=("bottles.txt", TEXT), budget="10m", name="song")
+        await train(owner, file=("bottles.txt", TEXT), budget="10m", name="song")
         card = await live(owner, "song", lambda m: "Loss" in fields(m))
         await owner.click(card, "Pause")
         notice = await owner.until(lambda m: is_report(m, "song") and "is paused at step" in m.content, WITHIN)
         assert [choice.value for choice in await owner.autocomplete("trainer resume", "run", "")] == ["song"]
-        await owner.slash("trainer train", file=("bottles.txt", TEXT), budget="1 steps", name="next")
+        await train(owner, file=("bottles.txt", TEXT), budget="1 steps", name="next")
         await ending(owner, "next", "finished")
         await owner.click(notice, "Resume")
         await owner.until(lambda m: m.id == notice.id and "again" in m.content and not m.components, WITHIN)
@@ -87,13 +87,13 @@ async def test_a_paused_run_gives_its_slot_away_and_goes_on_where_it_was(bots: B
 
 async def test_who_stops_watching_hears_no_more(bots: Bots, owner: Person) -> None:
     async with bots.running():
-        await owner.slash("trainer train", file=("bottles.txt", TEXT), budget="10m", name="song")
+        await train(owner, file=("bottles.txt", TEXT), budget="10m", name="song")
         card = await live(owner, "song", lambda m: "training" in title(m))
         await owner.slash("trainer unwatch", run="song")
         put_away = await owner.until(lambda m: m.id == card.id and "no longer watch" in m.content)
         again = await owner.slash("trainer unwatch", run="song")
         await owner.slash("trainer stop", run="song")
-        await owner.slash("trainer train", file=("bottles.txt", TEXT), budget="1 steps", name="next")
+        await train(owner, file=("bottles.txt", TEXT), budget="1 steps", name="next")
         await ending(owner, "next", "finished")
     assert put_away.embeds == []
     assert again.message is not None
@@ -102,7 +102,7 @@ async def test_who_stops_watching_hears_no_more(bots: Bots, owner: Person) -> No
 
 async def test_the_owner_may_watch_anybodys_run(bots: Bots, owner: Person, friend: Person) -> None:
     async with bots.running():
-        await friend.slash("trainer train", file=("song.txt", TEXT), budget="10m", name="song")
+        await train(friend, file=("song.txt", TEXT), budget="10m", name="song")
         await live(friend, "song", lambda m: "training" in title(m))
         await owner.slash("trainer watch", run="song")
         card = await live(owner, "song", lambda m: "training" in title(m))
@@ -116,7 +116,7 @@ async def test_the_owner_may_watch_anybodys_run(bots: Bots, owner: Person, frien
 
 async def test_watching_again_brings_a_new_card(bots: Bots, owner: Person) -> None:
     async with bots.running():
-        await owner.slash("trainer train", file=("song.txt", TEXT), budget="10m", name="song")
+        await train(owner, file=("song.txt", TEXT), budget="10m", name="song")
         first = await live(owner, "song", lambda m: "training" in title(m))
         await owner.click(first, "Stop watching")
         await owner.until(lambda m: m.id == first.id and "no longer watch" in m.content)
