@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from trainer_core.data.lengths import distribution
 from trainer_core.data.publishing import Identity, check_name, find_same, name_from, publish_dataset
 from trainer_core.data.reading import ColumnUndecided, Reading, read
 from trainer_core.data.sampling import repeats_itself, sample, tokens_per_byte
-from trainer_core.data.scripts import languages, prepare_languages, scripts
+from trainer_core.data.scripts import languages_soon, scripts
 from trainer_core.errors import Code, SpotterError
 from trainer_core.folders import folder_aside
 from trainer_core.layout import Home
@@ -64,14 +64,13 @@ def ingest(order: AddDataset, told: Told) -> Added | Undecided:
     if same := find_same(home, stem, _identity(order, reading)):
         return Added(card=same, new=False)
 
-    being_prepared = prepare_languages()
+    languages = languages_soon()
     with folder_aside(home.dataset(stem)) as folder:
         with DocumentsWriter(folder) as writer:
             tally = write(reading.pieces, writer, order.preprocessing, alone=reading.format in _ONE_DOCUMENT)
         _check_enough(tally)
         told(Progress(phase="describing"))
-        being_prepared.join()
-        described = _describe(order, reading, tally, writer, folder)
+        described = _describe(order, reading, tally, writer, folder, languages)
         _keep_source(source, reading, folder)
         return _publish(home, stem, order, folder, described)
 
@@ -100,11 +99,19 @@ def _check_enough(tally: Tally) -> None:
     )
 
 
-def _describe(order: AddDataset, reading: Reading, tally: Tally, writer: DocumentsWriter, folder: Path) -> DatasetCard:
+def _describe(
+    order: AddDataset,
+    reading: Reading,
+    tally: Tally,
+    writer: DocumentsWriter,
+    folder: Path,
+    languages: Callable[[Iterable[str]], dict[str, float]],
+) -> DatasetCard:
     """The card, still without a name. Raises CORPUS_EMPTY if the text is one thing over and over."""
-    passages = sample(open_documents(folder, order.name or ""), _PASSAGES, _PASSAGE)
+    passages = sample(open_documents(folder, _called(order.source)), _PASSAGES, _PASSAGE)
     if repeats_itself(passages):
         raise SpotterError(Code.CORPUS_EMPTY, "repeats one text over and over; give more varied text", field="file")
+    compressed = tokens_per_byte(passages, suggested_vocabulary(tally.characters))
     found = reading.found
     return DatasetCard(
         name="",
@@ -125,7 +132,7 @@ def _describe(order: AddDataset, reading: Reading, tally: Tally, writer: Documen
         scripts=scripts(passages),
         languages=languages(passages),
         lengths=distribution(tally.lengths),
-        tokens_per_byte=tokens_per_byte(passages, suggested_vocabulary(tally.characters)),
+        tokens_per_byte=compressed,
         added_by=order.added_by,
         added_at=datetime.now(UTC),
         builtin=isinstance(order.source, BuiltinSource),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 
 _SCRIPTS = """
@@ -47,17 +47,22 @@ def languages(texts: Iterable[str]) -> dict[str, float]:
     return _shares(counts, _LEAST_SHARE)
 
 
-def prepare_languages() -> threading.Thread:
-    """Load what tells languages apart, which takes half a second, while the text is being read."""
+def languages_soon() -> Callable[[Iterable[str]], dict[str, float]]:
+    """`languages`, with what it takes half a second to load being loaded from now on."""
 
     def load() -> None:
         import py3langid
 
         py3langid.classify("")
 
-    thread = threading.Thread(target=load, name="languages", daemon=True)
-    thread.start()
-    return thread
+    loading = threading.Thread(target=load, name="languages", daemon=True)
+    loading.start()
+
+    def once_loaded(texts: Iterable[str]) -> dict[str, float]:
+        loading.join()
+        return languages(texts)
+
+    return once_loaded
 
 
 def _shares(counts: Mapping[str, int], least: float = 0.0) -> dict[str, float]:
