@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 import unicodedata
 
 import pytest
@@ -39,6 +40,15 @@ def test_where_a_document_was_cut_makes_no_difference(pieces: list[str], options
     in_pieces, whole = Changes(), Changes()
     assert "".join(clean(pieces, options, in_pieces)) == "".join(clean(["".join(pieces)], options, whole))
     assert in_pieces == whole
+
+
+def test_a_text_is_never_cut_before_what_nfc_joins_to_the_character_before() -> None:
+    pairs = (unicodedata.decomposition(chr(number)).split() for number in range(sys.maxunicode + 1))
+    joined = {chr(int(pair[1], 16)) for pair in pairs if len(pair) == 2 and not pair[0].startswith("<")}
+    assert len(joined) > 50
+    for second in joined:
+        first, _ = clean([f"a{second}", "b"], ALL, Changes())
+        assert first == ""
 
 
 @given(TEXTS)
