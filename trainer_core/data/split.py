@@ -6,7 +6,7 @@ identical documents and blocks go to the same side, and a long paragraph or long
 the training text wherever else it is. Short lines (headings, one-line examples) recur in any text of a kind and may
 stand on both sides, even many in a row, where no blank line makes a paragraph of them.
 
-The text is read twice, a piece at a time; what is kept of it in memory is a few numbers for each document or block.
+The text is read twice, a piece at a time; what is kept of it in memory is some fifty bytes for each document or block.
 """
 
 from __future__ import annotations
@@ -53,15 +53,12 @@ class Split:
 class _Units:
     """What is held out or not as a whole: documents, and blocks of long ones, one after the other."""
 
-    ends: NDArray[np.uint64]
+    edges: NDArray[np.uint64]
+    """Where each one starts, and the last one ends, shape (units + 1,)."""
     keys: NDArray[np.uint64]
     """The same for the same text, at random otherwise."""
     first: NDArray[np.bool_]
     """Whether a document begins with it."""
-
-    @property
-    def starts(self) -> NDArray[np.uint64]:
-        return np.concatenate((np.zeros(1, self.ends.dtype), self.ends[:-1]))
 
 
 def _nobody(_: float) -> None:
@@ -97,6 +94,7 @@ def split(documents: Documents, fraction: float, seed: int, told: Callable[[floa
         units = _units(file, documents, max(block, room // 16), block, seed, lambda done: told(done / 2))
         is_held = _held_out(units, room)
         train, validation = _runs(units, ~is_held), _runs(units, is_held)
+        del units, is_held  # much memory, where documents are many
         held = (read(file, start, end) for start, end in each(validation))
         seen = {words for text in held for _, _, words in long_parts(text, block) if not is_rule(words)}
         train = _without(seen, file, train, block, lambda done: told(0.5 + done / 2))
@@ -107,7 +105,7 @@ def _units(
     file: BinaryIO, documents: Documents, whole: int, block: int, seed: int, told: Callable[[float], None]
 ) -> _Units:
     """A document of at most `whole` bytes, which are read at once, is one; a longer one is cut into blocks."""
-    ends, keys, first = array("Q"), array("Q"), bytearray()
+    edges, keys, first = array("Q", [0]), array("Q"), bytearray()
     salt = seed.to_bytes(8, "little")
     end = waited = 0
     for start, stop in each(spans_of(documents)):
@@ -116,23 +114,23 @@ def _units(
         begins = True
         for unit in blocks(pieces, block) if length > whole else pieces:
             end += len(unit)
-            ends.append(end)
+            edges.append(end)
             keys.append(int.from_bytes(hashlib.blake2b(unit, digest_size=8, key=salt).digest(), "little"))
             first.append(begins)
             begins = False
         if end > waited:
             told(end / documents.bytes)
             waited = end + _TOLD_EVERY
-    return _Units(np.frombuffer(ends, np.uint64), np.frombuffer(keys, np.uint64), np.frombuffer(first, np.bool_))
+    return _Units(np.frombuffer(edges, np.uint64), np.frombuffer(keys, np.uint64), np.frombuffer(first, np.bool_))
 
 
 def _held_out(units: _Units, room: int) -> NDArray[np.bool_]:
     """Which units are held out: those whose keys are the lowest, as far as there is room for all that are alike."""
-    keys, sizes = units.keys, np.diff(units.ends, prepend=np.uint64(0))
+    keys, sizes = units.keys, np.diff(units.edges)
     if len(keys) == 0 or (keys == keys[0]).all():
         raise ValueError("nothing can be held out: all of the text is one repeated block")
     # Of millions, those in the lowest part of all keys are more than enough.
-    part = min(1.0, 2 * room / int(units.ends[-1]) + 1_000 / len(keys))
+    part = min(1.0, 2 * room / int(units.edges[-1]) + 1_000 / len(keys))
     low = keys <= np.uint64(part * (2**64 - 2**12))
     distinct, which = np.unique(keys[low], return_inverse=True)
     weights = np.bincount(which, weights=sizes[low]).astype(np.int64)
@@ -148,10 +146,11 @@ def _held_out(units: _Units, room: int) -> NDArray[np.bool_]:
 
 def _runs(units: _Units, chosen: NDArray[np.bool_]) -> Spans:
     """The chosen units, those next to each other in a document as one."""
-    before = np.concatenate((np.zeros(1, np.bool_), chosen[:-1]))
-    begins = chosen & (units.first | ~before)
-    goes_on = np.concatenate((chosen[1:] & ~units.first[1:], np.zeros(1, np.bool_)))
-    return np.column_stack((units.starts[begins], units.ends[chosen & ~goes_on]))
+    joined = chosen[1:] & chosen[:-1] & ~units.first[1:]
+    begins, ends = chosen.copy(), chosen.copy()
+    begins[1:] &= ~joined
+    ends[:-1] &= ~joined
+    return np.column_stack((units.edges[:-1][begins], units.edges[1:][ends]))
 
 
 def _without(seen: Set[bytes], file: BinaryIO, spans: Spans, block: int, told: Callable[[float], None]) -> Spans:
