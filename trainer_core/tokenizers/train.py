@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
 from trainer_core.errors import Code, SpotterError
@@ -30,6 +33,11 @@ MOST = 256 * 2**20
 _VERSION = 2
 """Of what the same text and settings train."""
 _BYTES = pre_tokenizers.ByteLevel.alphabet()
+_LONGEST_RUN = 1_000
+"""Characters. A trainer looks through all of a word for every token that it chooses, so one of a megabyte, which holds
+every pair of letters, would take it hours.
+"""
+_LONG = re.compile(rf"\S{{{_LONGEST_RUN}}}|\s{{{_LONGEST_RUN}}}")
 _LEAST_OFTEN = 2
 """A token that a text has only once is none that it supports."""
 
@@ -55,9 +63,8 @@ def train(kind: TrainedKind, texts: Iterable[str], vocabulary: int, told: Told) 
 
     Raises TOKENIZER_TRAIN_FAILED, and what `texts` or `told` raise.
     """
-    counted = _counted(texts, told)
     try:
-        made = Trained(*_TRAINERS[kind](counted, vocabulary))
+        made = Trained(*_TRAINERS[kind](counted(texts, told), vocabulary))
     except Exception as error:
         if type(error) is not Exception:  # only the library raises bare ones
             raise
@@ -157,9 +164,26 @@ _TRAINERS: dict[TrainedKind, Callable[[Iterator[str], int], tuple[Tokenizer, str
 }
 
 
-def _counted(texts: Iterable[str], told: Told) -> Iterator[str]:
+def counted(texts: Iterable[str], told: Told) -> Iterator[str]:
+    """The texts as a trainer takes them in, long runs without a space, or of spaces, in parts; `told` hears of it."""
     taken = 0
     for text in texts:
-        taken += len(text.encode())
-        yield text
+        data = text.encode()
+        taken += len(data)
+        yield from _cut(text) if _may_run_long(np.frombuffer(data, np.uint8)) else (text,)
         told(taken)
+
+
+def _cut(text: str) -> Iterator[str]:
+    start = 0
+    for run in _LONG.finditer(text):
+        yield text[start : run.end()]
+        start = run.end()
+    yield text[start:]
+
+
+def _may_run_long(data: NDArray[np.uint8]) -> bool:
+    """Whether UTF-8 could have a long run without a space, or of spaces: all of some half a run is one then."""
+    half = _LONGEST_RUN // 2
+    is_space = data[: len(data) // half * half].reshape(-1, half) <= ord(" ")
+    return bool(is_space.all(axis=1).any() or not is_space.any(axis=1).all())

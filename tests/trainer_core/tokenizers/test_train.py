@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import random
+import re
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.trainer_core.conftest import prose
 from tests.trainer_core.tokenizers.conftest import KINDS, SCRIPTS, TEXTS, TRAINED, texts
@@ -13,7 +16,7 @@ from trainer_core.errors import Code, SpotterError
 from trainer_core.layout import Home
 from trainer_core.tokenizers.strategy import TrainedKind
 from trainer_core.tokenizers.tokenizer import Tokenizer
-from trainer_core.tokenizers.train import made_for, train
+from trainer_core.tokenizers.train import counted, made_for, train
 
 TEXT = prose(4_000)
 
@@ -130,3 +133,23 @@ def test_too_few_tokens_for_every_byte_are_refused(home: Home, kind: TrainedKind
     with pytest.raises(SpotterError, match="vocabulary") as caught:
         train(kind, [SCRIPTS] * 3, 200, unheard)
     assert caught.value.code is Code.TOKENIZER_TRAIN_FAILED
+
+
+def test_a_line_without_a_space_does_not_take_hours(home: Home) -> None:
+    endless = "".join(random.Random(1).choices("abcdefgh", k=200_000))
+    for text in (endless, "a" * 1_000_000, " " * 1_000_000):
+        tokenizer = train("bpe", [text], 400, unheard).backend
+        assert tokenizer.decode(tokenizer.encode(text[:2_000]).ids) == text[:2_000]
+
+
+@given(st.lists(st.tuples(st.sampled_from(["a", "é", "道", " ", "\n", "\u3000"]), st.integers(1, 2_500)), max_size=6))
+def test_long_runs_are_trained_on_in_parts(runs: list[tuple[str, int]]) -> None:
+    text = "".join(letter * count for letter, count in runs)
+    parts = list(counted([text], unheard))
+    assert "".join(parts) == text
+    assert all(len(run) <= 1_500 for part in parts for run in re.findall(r"\S+|\s+", part))
+
+
+def test_words_stay_whole_with_the_space_before_them() -> None:
+    text = prose(5_000)
+    assert list(counted([text], unheard)) == [text]
