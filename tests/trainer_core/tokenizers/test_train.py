@@ -142,7 +142,7 @@ def test_a_line_without_a_space_does_not_take_hours(home: Home) -> None:
         assert tokenizer.decode(tokenizer.encode(text[:2_000]).ids) == text[:2_000]
 
 
-@given(st.lists(st.tuples(st.sampled_from(["a", "é", "道", " ", "\n", "\u3000"]), st.integers(1, 2_500)), max_size=6))
+@given(st.lists(st.tuples(st.sampled_from(["a", "é", "道", " ", "\n"]), st.integers(1, 2_500)), max_size=6))
 def test_long_runs_are_trained_on_in_parts(runs: list[tuple[str, int]]) -> None:
     text = "".join(letter * count for letter, count in runs)
     parts = list(counted([text], unheard))
