@@ -74,7 +74,7 @@ def _shares(counts: Mapping[str, int], least: float = 0.0) -> dict[str, float]:
 @cache
 def _script(letter: str) -> str | None:
     """The script of a letter; None if it is of any."""
-    import regex  # type: ignore[import-untyped]  # it comes without types
+    import regex
 
     for script in (*_SCRIPTS, *_NO_SCRIPT):
         if regex.match(rf"\p{{Script={script}}}", letter):
