@@ -10,8 +10,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
 from trainer_core.errors import Code, SpotterError
@@ -168,9 +166,8 @@ def counted(texts: Iterable[str], told: Told) -> Iterator[str]:
     """The texts as a trainer takes them in, long runs without a space, or of spaces, in parts; `told` hears of it."""
     taken = 0
     for text in texts:
-        data = text.encode()
-        taken += len(data)
-        yield from _cut(text) if _may_run_long(np.frombuffer(data, np.uint8)) else (text,)
+        yield from _cut(text) if _may_run_long(text) else (text,)
+        taken += len(text.encode())
         told(taken)
 
 
@@ -182,8 +179,8 @@ def _cut(text: str) -> Iterator[str]:
     yield text[start:]
 
 
-def _may_run_long(data: NDArray[np.uint8]) -> bool:
-    """Whether UTF-8 could have a long run without a space, or of spaces: all of some half a run is one then."""
+def _may_run_long(text: str) -> bool:
+    """Whether there could be a long run without a space, or of spaces: some aligned half of one is all so, then."""
     half = _LONGEST_RUN // 2
-    is_space = data[: len(data) // half * half].reshape(-1, half) <= ord(" ")
-    return bool(is_space.all(axis=1).any() or not is_space.any(axis=1).all())
+    parts = (text[start : start + half] for start in range(0, len(text) - half + 1, half))
+    return any((" " not in part and "\n" not in part) or part.isspace() for part in parts)
