@@ -17,11 +17,11 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from bot.catalog.catalog import Catalog
-from bot.catalog.here import open_catalog, shown, source_of
 from bot.catalog.owners import COMMAND_LINE
 from bot.catalog.tasks import Told
 from bot.catalog.wanted import Wanted
 from bot.config import Settings
+from bot.here import open_catalog, shown, source_of
 from bot.runs import intake
 from bot.runs.executor import ExecutorError, Exit, Job
 from bot.runs.intake import Submission

@@ -77,6 +77,11 @@ def test_nothing_under_runs_but_the_pool_knows_where_workers_are() -> None:
             assert not imports(path) & {"trainer_core.process", "trainer_core.shim", "subprocess", "os"}, name
 
 
+def test_the_catalog_knows_nothing_of_runs() -> None:
+    for name, path in modules("bot.catalog".replace(".", "/")):
+        assert not any(other.startswith("bot.runs") for other in imports(path)), name
+
+
 def test_there_are_no_import_cycles() -> None:
     known = dict(pair for package in ("bot", "trainer_core", "playground") for pair in modules(package))
     edges = {name: {other for other in top_level_imports(path) if other in known} for name, path in known.items()}

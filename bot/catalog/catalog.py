@@ -20,7 +20,8 @@ from bot.catalog.named import tokenizer_spec as named_spec
 from bot.catalog.owners import COMMAND_LINE, is_theirs, signature
 from bot.catalog.tasks import Performs, Tasks, Told
 from bot.catalog.wanted import Asked, TokenizerWish, Wanted
-from bot.runs.intake import Person, full_disk_told
+from bot.full_disk import full_disk_told
+from bot.person import Person
 from trainer_core.data import advice, catalog, local
 from trainer_core.data.advice import Suggestion
 from trainer_core.data.card import DatasetCard

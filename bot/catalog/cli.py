@@ -65,9 +65,9 @@ def add_dataset(
     async def add(catalog: Catalog, told: Told) -> RenderableType:
         from rich.console import Group
 
-        from bot.catalog.here import source_of
         from bot.catalog.owners import COMMAND_LINE
         from bot.catalog.wanted import Wanted
+        from bot.here import source_of
 
         # A name alone may be that of a file in the current folder, or of something in an approved one.
         found = source_of(source, config=config, split=split, streaming=streaming) or source
@@ -187,7 +187,7 @@ def _with_catalog(work: Callable[[Catalog, Told], Awaitable[RenderableType]]) ->
     """Do the work, showing how tasks get on, then print what it returns; gives up, in a sentence, at a refusal."""
     from rich.console import Console
 
-    from bot.catalog.here import open_catalog, shown
+    from bot.here import open_catalog, shown
 
     settings = settings_or_give_up()
 

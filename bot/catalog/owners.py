@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.runs.intake import Person
+from bot.person import Person
 
 COMMAND_LINE = Person(0, is_owner=True)
 """Whoever has a shell on the machine."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bot.runs.intake import Person
+from bot.person import Person
 
 
 @dataclass(frozen=True, slots=True)

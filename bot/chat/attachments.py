@@ -11,7 +11,7 @@ import discord
 from bot.catalog.catalog import Catalog
 from bot.catalog.incoming import Incoming
 from bot.catalog.tasks import Told
-from bot.runs.intake import full_disk_told
+from bot.full_disk import full_disk_told
 from trainer_core.errors import Code, SpotterError
 from trainer_core.tasks.orders import Progress
 

@@ -19,7 +19,7 @@ from bot.chat.render.problems import refusal
 from bot.chat.render.working import making_tokenizer, reading
 from bot.chat.reply import UNREACHABLE, described, insist
 from bot.chat.taking_in import take_in
-from bot.runs.intake import Person
+from bot.person import Person
 
 if TYPE_CHECKING:
     from bot.chat.client import SpotterClient

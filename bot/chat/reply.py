@@ -13,7 +13,7 @@ import discord
 from bot.chat.outgoing import Outgoing, compose
 from bot.chat.render.message import Message
 from bot.chat.render.problems import refusal
-from bot.runs.intake import Person
+from bot.person import Person
 from trainer_core.errors import Code, SpotterError
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from bot.chat.render.dataset import dataset_card
 from bot.chat.render.dataset_answers import which_column
 from bot.chat.render.message import Message
 from bot.chat.render.tokenizer import tokenizer_card
-from bot.runs.intake import Person
+from bot.person import Person
 from trainer_core.tasks.orders import Added
 
 

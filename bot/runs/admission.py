@@ -10,11 +10,13 @@ from random import Random
 from bot.catalog.catalog import Catalog
 from bot.catalog.tasks import Told
 from bot.catalog.wanted import Wanted
+from bot.full_disk import full_disk_told
+from bot.person import Person
 from bot.runs import again, intake, views
 from bot.runs.again import Carried
 from bot.runs.announce import Announce, Change
 from bot.runs.dispatch import Dispatch
-from bot.runs.intake import Person, Submission
+from bot.runs.intake import Submission
 from bot.runs.model import Run, RunState
 from bot.runs.names import new_name
 from bot.runs.slots import choose
@@ -95,7 +97,7 @@ class Admission:
                 await self.check_cap(tx, person.id)
             self._check_device(old.spec)
             card = await self._same_data(person, old)
-            with intake.full_disk_told("the run was not tried again"):
+            with full_disk_told("the run was not tried again"):
                 carried = await asyncio.to_thread(again.carry_over, self._home.run(old.name))
                 try:
                     return await self._go_on(person, old, card, carried, request_key)

@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from bot.catalog.incoming import Incoming
-from trainer_core import disk
+from bot.person import Person
 from trainer_core.data.card import DatasetCard
 from trainer_core.errors import Code, SpotterError
 from trainer_core.spec import RunSpec, TokenizerSpec, parse_spec
 
 Priority = Literal["low", "normal", "high"]
 PRIORITIES: dict[Priority, int] = {"low": -1, "normal": 0, "high": 1}
-
-
-@dataclass(frozen=True, slots=True)
-class Person:
-    """Who asks. The owner of the machine may see and steer everybody's runs, others only their own."""
-
-    id: int
-    is_owner: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,15 +86,3 @@ def no_longer_there(run: str, dataset: str) -> SpotterError:
         field="run",
         next_step="Start a new run on a data set of yours with `/trainer train`.",
     )
-
-
-@contextmanager
-def full_disk_told(outcome: str) -> Iterator[None]:
-    """Have a disk that takes nothing more told to a person, with what came of it. Raises SpotterError."""
-    try:
-        yield
-    except OSError as error:
-        if not disk.takes_nothing(error):
-            raise
-        said = disk.complaint(error)
-        raise SpotterError(Code.DISK_FULL, f"{said[:1].upper()}{said[1:]}: {outcome}.") from error

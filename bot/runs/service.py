@@ -9,11 +9,12 @@ from random import Random
 
 from bot.catalog.catalog import Catalog
 from bot.catalog.tasks import Told
+from bot.person import Person
 from bot.runs import views
 from bot.runs.admission import Admission, Submitted
 from bot.runs.announce import Announce, Change
 from bot.runs.dispatch import Dispatch
-from bot.runs.intake import Person, Submission
+from bot.runs.intake import Submission
 from bot.runs.model import Run, RunState, RunStatus
 from bot.runs.stalls import Choice
 from bot.store import runs as rows

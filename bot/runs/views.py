@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from bot.person import Person
 from bot.runs import queue
-from bot.runs.intake import Person
 from bot.runs.model import WITH_WORKER, Run, RunState, RunStatus, status_of
 from bot.runs.slots import Slot, choose
 from bot.store import attempts, events

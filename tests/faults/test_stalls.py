@@ -10,8 +10,8 @@ import pytest
 
 from bot.catalog.catalog import Catalog
 from bot.chat.notify.outbox import Outbox
+from bot.person import Person
 from bot.runs.dispatcher import Dispatcher
-from bot.runs.intake import Person
 from bot.runs.local import LocalPool
 from bot.runs.record import Record
 from bot.runs.service import RunService

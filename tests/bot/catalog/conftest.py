@@ -11,7 +11,7 @@ import pytest
 
 from bot.catalog.catalog import Catalog
 from bot.catalog.incoming import Incoming
-from bot.runs.intake import Person
+from bot.person import Person
 from tests.bot.catalog.inline import Inline
 from trainer_core.layout import Home
 from trainer_core.spec import Size

@@ -13,7 +13,7 @@ from bot.catalog.incoming import Incoming
 from bot.catalog.owners import COMMAND_LINE, signature
 from bot.catalog.tasks import Told
 from bot.catalog.wanted import Asked, TokenizerWish, Wanted
-from bot.runs.intake import Person
+from bot.person import Person
 from tests.bot.catalog.conftest import ADA, GRACE, UPLOAD_LIMIT, Going, prose, received
 from tests.bot.catalog.inline import Inline
 from tests.bot.catalog.laying import lay, lay_builtin

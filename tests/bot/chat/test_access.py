@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from bot.chat.access import Access
 from bot.chat.client import SpotterClient
-from bot.runs.intake import Person
+from bot.person import Person
 from tests.bot.chat.conftest import Chat
 
 IDS = st.integers(1, 50)

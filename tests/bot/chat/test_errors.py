@@ -10,7 +10,7 @@ import discord
 import pytest
 
 from bot.chat.client import SpotterClient
-from bot.runs.intake import Person
+from bot.person import Person
 from bot.runs.model import RunStatus
 from tests.bot.chat.conftest import Chat, Running
 from tests.bot.conftest import Log

@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.catalog.catalog import Catalog
+from bot.person import Person
 from bot.runs import again
-from bot.runs.intake import Person, Submission
+from bot.runs.intake import Submission
 from bot.runs.model import Run, RunState
 from bot.runs.service import RunService
 from tests.bot.catalog.laying import lay

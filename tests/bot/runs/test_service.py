@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from bot.catalog.catalog import Catalog
-from bot.runs.intake import Person, Submission
+from bot.person import Person
+from bot.runs.intake import Submission
 from bot.runs.model import Run, RunState, Stall
 from bot.runs.service import RunService
 from bot.runs.slots import Slot, share
