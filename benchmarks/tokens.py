@@ -141,7 +141,6 @@ def usual(rows: Path, tokenizer: FastTokenizer, folder: Path, processes: int | N
     set_verbosity_error()
     opened = AutoTokenizer.from_pretrained(tokenizer.folder)
     opened.model_input_names = ["input_ids", "attention_mask"]  # as GPT-2's has it
-    os.environ["TOKENIZERS_PARALLELISM"] = "false" if processes else "true"
 
     def tokenize(examples: dict[str, list[str]]) -> dict[str, list[list[int]]]:
         return dict(opened(examples["text"]))
@@ -266,6 +265,7 @@ def store(folder: Path, texts: Iterator[str]) -> Documents:
 
 
 def timed(do: Callable[[], object]) -> Took:
+    os.environ["TOKENIZERS_PARALLELISM"] = "true"  # once a process was forked, the library would do without
     began, cpu = time.perf_counter(), _cpu()
     do()
     return Took(time.perf_counter() - began, _cpu() - cpu)
