@@ -108,13 +108,13 @@ def wait_and_end_group(leader: subprocess.Popen[bytes]) -> int:
     return leader.wait()
 
 
-def die_with_parent() -> None:
-    """Have the kernel end this process when its parent ends (Linux; nothing elsewhere).
+def die_with_parent(number: signal.Signals = signal.SIGKILL) -> None:
+    """Have the kernel send this process the signal when its parent ends (Linux; nothing elsewhere).
 
     The parent may be gone already: who calls this checks `os.getppid()` afterwards.
     """
     if _LINUX:
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, number)
 
 
 def detach() -> None:

@@ -16,21 +16,36 @@ from contextlib import suppress
 from typing import Protocol
 
 from trainer_core.errors import Code, SpotterError
-from trainer_core.tasks.orders import SAID, AddDataset, Added, Made, MakeTokenizer, Progress, Refused, Undecided
+from trainer_core.tasks.orders import (
+    SAID,
+    AddDataset,
+    Added,
+    BuiltinSource,
+    FileSource,
+    Made,
+    MakeTokenizer,
+    Progress,
+    Refused,
+    Result,
+    Undecided,
+)
 
 Told = Callable[[Progress], None]
 """Is told how a task gets on: often, and on the event loop."""
 
 _COMMAND = (sys.executable, "-m", "trainer_core.tasks")
 _AT_ONCE = 2
-"""Tasks that work at the same time: each may take a core and hold a corpus' hashes in memory."""
+"""Long tasks that work at the same time, and as many short ones beside them: each may take a core and hold a corpus'
+hashes in memory."""
 _PATIENCE = 1800.0
 """Seconds without a word after which a task counts as stuck: the Hub may take minutes for one shard."""
 _GRACE = 2.0
 """Seconds that a task is given to take away what it has half made."""
-_LONGEST_LINE = 2**20
+_LONGEST_LINE = 2**24
+"""Bytes: a card with some ten thousand classes of pictures."""
 _KEPT = 2**13
 """Bytes of what a task wrote on its standard error that go to the log."""
+_CRASHES = (Code.WORKER_CRASHED, Code.WORKER_KILLED, Code.WORKER_LOST)
 _DOING = {"dataset.add": "Reading the data", "tokenizer.make": "Making the tokenizer"}
 
 log = logging.getLogger(__name__)
@@ -49,12 +64,15 @@ class Performs(Protocol):
 
 
 class Tasks:
-    """Starts task processes and listens to them; who comes when enough are at work waits."""
+    """Starts task processes and listens to them; who comes when enough of its kind are at work waits.
+
+    What takes seconds never waits for what may take hours.
+    """
 
     def __init__(self, *, command: Sequence[str] = _COMMAND, at_once: int = _AT_ONCE, patience: float = _PATIENCE):
         self._command = command
         self._patience = patience
-        self._turns = asyncio.Semaphore(at_once)
+        self._long, self._short = asyncio.Semaphore(at_once), asyncio.Semaphore(at_once)
         self._going: set[asyncio.subprocess.Process] = set()
         self._closed = False
 
@@ -64,21 +82,30 @@ class Tasks:
         Raises SpotterError as the task refused it; or WORKER_CRASHED, WORKER_KILLED, WORKER_LOST if it did not end as
         it should have, or this is being closed.
         """
-        if self._turns.locked():
+        turns = self._long if _is_long(order) else self._short
+        if turns.locked():
             told(Progress(phase="waiting", detail="for another task to end"))
-        async with self._turns:
+        async with turns:
             self._check_open()
             process = await self._start(_DOING[order.task])
             self._going.add(process)
             complaints = asyncio.create_task(_last(process))
+            importance = logging.DEBUG  # libraries chatter
             try:
-                return await self._follow(process, order, told)
+                result = await self._follow(process, order, told)
+                if isinstance(result, Refused):
+                    raise result.error()
+                return result
+            except SpotterError as error:
+                if error.code in _CRASHES:
+                    importance = logging.WARNING
+                raise
             finally:
                 self._going.discard(process)
                 await _end(process)
                 with suppress(TimeoutError):  # somebody else may hold the other end
                     if said := await asyncio.wait_for(complaints, _GRACE):
-                        log.warning("%s said: %s", order.task, said.decode(errors="replace"))
+                        log.log(importance, "%s said: %s", order.task, said.decode(errors="replace"))
 
     async def close(self) -> None:
         """End every task; who waits for one gets a SpotterError."""
@@ -108,7 +135,7 @@ class Tasks:
 
     async def _follow(
         self, process: asyncio.subprocess.Process, order: AddDataset | MakeTokenizer, told: Told
-    ) -> Added | Undecided | Made:
+    ) -> Result:
         to, of = process.stdin, process.stdout
         assert to and of, "both were asked for"
         try:
@@ -117,8 +144,6 @@ class Tasks:
                 await to.drain()
             while line := await asyncio.wait_for(of.readline(), self._patience):
                 said = SAID.validate_json(line)
-                if isinstance(said, Refused):
-                    raise said.error()
                 if isinstance(said, Progress):
                     told(said)
                     continue
@@ -141,6 +166,15 @@ class Tasks:
         finally:
             # Its standard input stays open until then: at its end, the task would think nobody wants it any more.
             to.close()
+
+
+def _is_long(order: AddDataset | MakeTokenizer) -> bool:
+    """Whether it may take more than a minute: what was sent is small, what lies elsewhere may be of any size."""
+    match order:
+        case AddDataset(source=FileSource() | BuiltinSource()) | MakeTokenizer(kind="upload" | "characters"):
+            return False
+        case _:
+            return True
 
 
 async def _last(process: asyncio.subprocess.Process) -> bytes:

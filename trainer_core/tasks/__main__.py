@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable
 from types import FrameType
 
@@ -23,13 +24,15 @@ from trainer_core.tasks.telling import Teller
 
 _NICE = 5
 _LONGEST_ORDER = 2**20
+_GRACE = 10.0
+"""Seconds to take away what is half made, when nobody is there any more to wait for it."""
 
 log = logging.getLogger("trainer_core.tasks")
 
 
 def main() -> int:
     """The exit status: 0 once a result was said, also that the task was refused."""
-    process.die_with_parent()
+    process.die_with_parent(signal.SIGTERM)
     os.nice(_NICE)
     signal.signal(signal.SIGTERM, _end)
     logging.basicConfig(stream=sys.stderr)
@@ -80,7 +83,8 @@ def _unexpected(order: AddDataset | MakeTokenizer) -> SpotterError:
 
 
 def _end(number: int, _: FrameType | None) -> None:
-    """Asked to end: what is half made is taken away on the way out."""
+    """Asked to end: what is half made is taken away on the way out, and only once."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     sys.exit(128 + number)
 
 
@@ -89,6 +93,8 @@ def _watch_parent() -> None:
     while os.read(sys.stdin.fileno(), 2**16):
         pass
     os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(_GRACE)  # a library may be busy, and nobody would stop it
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import pytest
 from bot.catalog.tasks import Tasks
 from tests.bot.processes import eventually
 from trainer_core.errors import Code, SpotterError
-from trainer_core.tasks.orders import AddDataset, BuiltinSource, Progress, Refused, Undecided
+from trainer_core.tasks.orders import AddDataset, BuiltinSource, HubSource, Progress, Refused, Undecided
 
 BEGIN = """
 import os, pathlib, signal, sys, time
@@ -86,7 +86,7 @@ async def test_a_refusal_is_the_error_it_was() -> None:
         ("sys.exit(0)", Code.WORKER_CRASHED),
         ("say('secret reason')", Code.WORKER_CRASHED),
         ('say(\'{"said": "progress"\'); sys.stdout.close()', Code.WORKER_CRASHED),
-        ("say('x' * 2**21)", Code.WORKER_CRASHED),
+        ("say('x' * 2**25)", Code.WORKER_CRASHED),
         ("os.kill(os.getpid(), signal.SIGKILL)", Code.WORKER_KILLED),
     ],
 )
@@ -143,6 +143,38 @@ async def test_only_so_many_are_at_work_at_once(folder: Path) -> None:
     (folder / "go").touch()
     assert set(await asyncio.gather(first, second)) == {ASKED}
     assert len(pids(folder)) == 2
+
+
+async def test_what_takes_seconds_does_not_wait_for_what_takes_hours(folder: Path) -> None:
+    stays = f"if 'hub' in order: {STAY}\nsay({ASKED.model_dump_json()!r})"
+    one = tasks(stays, at_once=1)
+    hub = AddDataset(home=Path("home"), source=HubSource(name="someone/songs"), added_by="8")
+    hours = asyncio.create_task(one.perform(hub, nobody))
+    await eventually(lambda: pids(folder) != [])
+    assert await one.perform(order(), nobody) == ASKED
+    assert not hours.done()
+    await one.close()
+    await asyncio.wait([hours])
+
+
+async def test_a_task_that_refused_may_end_as_it_likes(folder: Path) -> None:
+    refusal = Refused.of(SpotterError(Code.CORPUS_EMPTY)).model_dump_json()
+    with pytest.raises(SpotterError):
+        await tasks(f"say({refusal!r}); time.sleep(0.1); (home / 'ended').touch()").perform(order(), nobody)
+    assert (folder / "ended").exists()
+
+
+async def test_what_a_task_chatters_is_no_warning(caplog: pytest.LogCaptureFixture) -> None:
+    script = f"print('a library chatters', file=sys.stderr); say({ASKED.model_dump_json()!r})"
+    with caplog.at_level(logging.INFO):
+        assert await tasks(script).perform(order(), nobody) == ASKED
+    assert caplog.text == ""
+
+
+async def test_a_long_card_arrives(folder: Path) -> None:
+    long = Progress(phase="card", detail="x" * 2**21).model_dump_json()
+    (folder / "long").write_text(f"{long}\n{ASKED.model_dump_json()}")
+    assert await tasks("say((home / 'long').read_text())").perform(order(), nobody) == ASKED
 
 
 async def test_closing_ends_what_works_and_refuses_what_waits(folder: Path) -> None:
