@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import codecs
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator
+from itertools import chain
 
 from trainer_core.data.readers.found import Found, NotTextError
 
@@ -24,8 +26,11 @@ _LIKELY = (
     " cp1258 iso8859_5 iso8859_7 cp866 cp874 mac_roman cp850 cp437"
 ).split()
 """Encodings that text files are found in; where the library cannot tell two apart, the earlier one is taken."""
+_MULTIBYTE = ("cp932", "euc_jp", "gb18030", "big5", "cp949")
 _SAMPLE = 2**15
 """Bytes that the library is asked about."""
+_STEPS = 16
+"""In which it looks at them: at all of them."""
 _BEFORE = 2**10
 """Of these before the first byte that is not ASCII."""
 _ALIKE = 0.01
@@ -34,6 +39,8 @@ _ALIKE = 0.01
 _CONTROLS = bytes(set(range(32)) - set(b"\t\n\v\f\r\x1b") | {127})
 _MOST_CONTROLS = 0.02
 """Share of control characters from which bytes are no text: random bytes have 10 %, text has none."""
+_MOST_UNASSIGNED = 0.05
+"""Share of characters without a meaning from which UTF-16 is no text: random bytes have 12 %."""
 _ASCII = bytes(range(128))
 _MOSTLY = 0.9
 """Share of the bytes beyond ASCII that have to be UTF-8 for the rest to be damage, rather than another encoding."""
@@ -58,26 +65,45 @@ def decoded(chunks: Iterable[bytes], found: Found) -> Iterator[str]:
 
     Tells `found` the encoding and what is undecodable. Raises NotTextError.
     """
-    decoder: codecs.IncrementalDecoder | None = None
-    size, before = 0, found.undecodable_bytes
-    for chunk in chunks:
-        encoding, data = (None, chunk) if size else _marked(chunk)
-        size += len(chunk)
-        if decoder is None:
-            if encoding is None:
-                _refuse_binary(data)
-                if data.isascii():
-                    yield data.decode("ascii")
-                    continue
-                encoding = _detected(data)
-            found.encodings[encoding] += 1
-            decoder = codecs.getincrementaldecoder(encoding)(_UNDECODABLE)
-        yield _counted(decoder.decode(data), found)
-    if decoder is not None:
-        yield _counted(decoder.decode(b"", final=True), found)
-        _refuse_undecodable(found.undecodable_bytes - before, size)
-    elif size:
-        found.encodings["utf-8"] += 1
+    rest = iter(chunks)
+    data = next(rest, b"")
+    size = len(data)
+    encoding, data = _marked(data)
+    while encoding is None and data.isascii():
+        _refuse_controls(data, size)
+        yield data.decode("ascii")
+        data = next(rest, b"")
+        size += len(data)
+        if not data:
+            found.encodings["utf-8"] += bool(size)
+            return
+    if encoding is None:
+        more = _more(data, rest)
+        data, size = data + more, size + len(more)
+        _refuse_controls(data, size)
+        encoding = _detected(data)
+    found.encodings[encoding] += 1
+    decoder = codecs.getincrementaldecoder(encoding)(_UNDECODABLE)
+    before = found.undecodable_bytes
+    text = _counted(decoder.decode(data), found)
+    if encoding.startswith("utf-16"):  # in which any two bytes are a character
+        _refuse_unassigned(text[:_SAMPLE])
+    for data in chain(rest, [b""]):
+        _refuse_controls(text.encode(), size)
+        yield text
+        size += len(data)
+        text = _counted(decoder.decode(data, final=not data), found)
+    yield text
+    _refuse_undecodable(found.undecodable_bytes - before, size)
+
+
+def _more(data: bytes, rest: Iterator[bytes]) -> bytes:
+    """As much of the rest as a sample needs beyond `data`."""
+    parts, wanted = [], _beyond_ascii(data) + _SAMPLE - len(data)
+    while wanted > 0 and (part := next(rest, b"")):
+        parts.append(part)
+        wanted -= len(part)
+    return b"".join(parts)
 
 
 def _counted(text: str, found: Found) -> str:
@@ -115,14 +141,24 @@ def _detected(sample: bytes) -> str:
         return "utf-8"
     from charset_normalizer import from_bytes
 
-    beyond = re.search(rb"[\x80-\xff]", sample)
-    start = max(0, beyond.start() - _BEFORE) if beyond else 0
-    matches = list(from_bytes(sample[start : start + _SAMPLE], cp_isolation=_LIKELY))
+    start = max(0, _beyond_ascii(sample) - _BEFORE)
+    sample = sample[start : start + _SAMPLE]
+    matches = sorted(
+        match
+        for end in _ends(sample)
+        for match in from_bytes(
+            sample[:end], cp_isolation=_LIKELY, steps=_STEPS, chunk_size=_SAMPLE // _STEPS, enable_fallback=False
+        )
+    )
     if matches:
-        best = matches[0]
+        clean = [match for match in matches if match.chaos <= matches[0].chaos + _ALIKE]
+        likely = [
+            match for match in clean if match.encoding in _MULTIBYTE
+        ] or clean  # any bytes are text in some others
+        best = likely[0]
         alike = {
             encoding
-            for match in matches
+            for match in likely
             if abs(match.chaos - best.chaos) <= _ALIKE and abs(match.coherence - best.coherence) <= _ALIKE
             for encoding in match.could_be_from_charset
         }
@@ -131,11 +167,36 @@ def _detected(sample: bytes) -> str:
     return "utf-8"
 
 
-def _refuse_binary(data: bytes) -> None:
+def _ends(sample: bytes) -> set[int]:
+    """Where the last whole character ends, in each encoding of several bytes a character that it may be in."""
+    ends = set()
+    for encoding in _MULTIBYTE:
+        decoder = codecs.getincrementaldecoder(encoding)()
+        try:
+            decoder.decode(sample)
+        except UnicodeDecodeError:
+            continue
+        ends.add(len(sample) - len(decoder.getstate()[0]))
+    return ends or {len(sample)}
+
+
+def _beyond_ascii(data: bytes) -> int:
+    """Where the first byte is that is not ASCII; the length if there is none."""
+    beyond = re.search(rb"[\x80-\xff]", data)
+    return beyond.start() if beyond else len(data)
+
+
+def _refuse_controls(data: bytes, size: int) -> None:
+    """Look at `data`, the end of the `size` bytes read so far; a few control characters in a short end are let be."""
     controls = len(data) - len(data.translate(None, _CONTROLS))
-    if controls > _MOST_CONTROLS * len(data):
+    if controls > _MOST_CONTROLS * max(len(data), min(size, _SAMPLE)):
         what = "it has NUL bytes" if b"\0" in data else "it has control characters"
         raise NotTextError(f"is binary, no text ({what})")
+
+
+def _refuse_unassigned(text: str) -> None:
+    if sum(unicodedata.category(char) in ("Cn", "Co") for char in text) > _MOST_UNASSIGNED * len(text):
+        raise NotTextError("is binary, no text (it has characters that mean nothing)")
 
 
 def _refuse_undecodable(undecodable: int, size: int) -> None:

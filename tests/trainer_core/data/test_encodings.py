@@ -62,6 +62,39 @@ def test_older_encodings_are_told_apart(text: str, encoding: str) -> None:
     assert (read, found.encoding) == (text, encoding)
 
 
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        (JAPANESE, "cp932"),
+        (JAPANESE, "euc_jp"),
+        (CHINESE, "gb18030"),
+        ("從前有一個老教練，他站在凳子旁邊，數著每一次呼吸。槓鈴慢慢地升起來了。", "big5"),
+        ("옛날에 늙은 코치가 있었는데, 그는 의자 옆에 서서 숨을 세었다. 역기가 천천히 올라갔다.", "cp949"),
+    ],
+)
+@pytest.mark.parametrize("size", [2**20, 2**15 - 1])
+def test_a_sample_may_end_within_a_character(text: str, encoding: str, size: int) -> None:
+    text *= 2**16 // len(text)
+    for before in range(3):
+        read, found = decode(b"a" * before + text.encode(encoding), size)
+        assert found.encoding == encoding
+        assert read == "a" * before + text
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_the_whole_sample_tells_two_encodings_apart(seed: int) -> None:
+    words = [*FRENCH.split(), "n’avais", "«Je", "m’endors.»"] * 150
+    random.Random(seed).shuffle(words)
+    text = " ".join(words)
+    assert decode(text.encode("cp1252"))[1].encoding == "cp1252"
+
+
+def test_a_first_character_at_the_end_of_a_chunk_says_too_little() -> None:
+    """What follows is looked at, too."""
+    data = b"The tale begins:" * 62 + b"plain: " + JAPANESE.encode("euc_jp")
+    assert decode(data, size=1000)[0] == data.decode("euc_jp")
+
+
 def test_the_encoding_is_looked_for_where_the_text_stops_being_ascii() -> None:
     """A letter's head says nothing about how the rest of it is written."""
     read, found = decode(b"plain as it gets\n" * 1000 + FRENCH.encode("cp1252"), size=1000)
@@ -92,7 +125,11 @@ def test_a_replacement_character_that_was_in_the_text_is_no_damage() -> None:
         ("no byte order mark".encode("utf-16-le"), "NUL bytes"),
         (random.Random(1).randbytes(5000), "is binary"),
         (bytes(random.Random(1).choices(range(128, 256), k=5000)), "cannot be told"),
-        (codecs.BOM_UTF8 + random.Random(1).randbytes(5000), "cannot be told"),
+        (codecs.BOM_UTF8 + random.Random(1).randbytes(5000), "is binary"),
+        (codecs.BOM_UTF8 + b"\0" * 5000 + FRENCH.encode(), "NUL bytes"),
+        (codecs.BOM_UTF16_LE + random.Random(1).randbytes(5000), "characters that mean nothing"),
+        (codecs.BOM_UTF16_LE + bytes(5000), "NUL bytes"),
+        (FRENCH.encode() * 500 + bytes(50_000), "NUL bytes"),
         (b"\x01\x02\x03", "control characters"),
     ],
 )
