@@ -19,6 +19,7 @@ _FEW = 5
 _CHANGES: Mapping[str, str] = {
     "undecodable_bytes": "bytes that are no text",
     "broken_lines": "lines that could not be read",
+    "skipped": "files left out that hold no text",
     "normalized": "documents normalised",
     "control_characters": "control characters removed",
     "whitespace_characters": "characters of white space removed",
@@ -96,6 +97,8 @@ def tokenizer_table(card: TokenizerCard) -> Table:
     table.add_row("kind", Text(f"{card.kind}, from {card.source}"))
     table.add_row("vocabulary", f"{card.vocabulary:,}")
     specials = ", ".join(f"{text} = {number}" for text, number in card.special_tokens.items())
+    if card.further_special_tokens:
+        specials += f", and {card.further_special_tokens:,} more"
     table.add_row("special tokens", Text(specials or "none"))
     if card.seconds:
         table.add_row("training took", f"{card.seconds:,.1f} s")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 DataKind = Literal["text", "images"]
 SourceKind = Literal["file", "local", "hub", "builtin"]
@@ -37,6 +37,14 @@ class Preprocessing(_Frozen):
     """Jaccard similarity of word 5-grams from which two documents count as nearly the same."""
     remove_secrets: bool = False
     """Remove the lines that look like they hold keys, tokens, private keys or e-mail addresses."""
+
+    @field_validator("max_characters")
+    @classmethod
+    def _leaves_something(cls, longest: int | None, info: ValidationInfo) -> int | None:
+        shortest = info.data.get("min_characters", 1)
+        if longest is not None and longest < shortest:
+            raise ValueError(f"is less than min_characters, which is {shortest:,}; no document would be left")
+        return longest
 
 
 class Counts(_Frozen):

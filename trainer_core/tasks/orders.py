@@ -9,11 +9,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationInfo, field_validator
 
 from trainer_core.data.card import DatasetCard, Preprocessing
 from trainer_core.errors import Code, SpotterError
-from trainer_core.tokenizers.card import TokenizerCard, TokenizerKind
+from trainer_core.spec import FEWEST_TOKENS
+from trainer_core.tokenizers.card import TRAINABLE, TokenizerCard, TokenizerKind
+
+_MOST_COLUMNS = 100
+_LONGEST_COLUMN = 256
+"""Characters: the name of a column that a person can read, and choose."""
+_LONGEST_MESSAGE = 4_000
 
 
 class _Frozen(BaseModel):
@@ -84,17 +90,62 @@ class MakeTokenizer(_Frozen):
     added_by: str
     name: str | None = None
     """Wished for; else made from what it is. A taken name is refused, or gets a number if it was not wished for."""
-    dataset: str | None = None
+    dataset: str | None = Field(default=None, validate_default=True)
     """What to train on, and to report on: needed for the trained kinds."""
     vocabulary: int | None = Field(default=None, ge=100, le=500_000)
-    family: str | None = None
+    family: str | None = Field(default=None, min_length=1, validate_default=True)
     """Of kind `pretrained`: its name in the table of families, a model's name on the Hub, or a folder."""
-    file: Path | None = None
+    file: Path | None = Field(default=None, validate_default=True)
     """Of kind `upload`: a `tokenizer.json` or a SentencePiece `.model`, already under the home folder."""
     filename: str | None = None
     """As the person called that file."""
     strict: bool = False
     """Refuse a tokenizer whose report has problems."""
+
+    @field_validator("dataset")
+    @classmethod
+    def _text_to_train_on(cls, dataset: str | None, info: ValidationInfo) -> str | None:
+        if dataset is None and info.data.get("kind") in TRAINABLE:
+            raise ValueError("name the data set to train on")
+        return dataset
+
+    @field_validator("vocabulary")
+    @classmethod
+    def _can_be_chosen(cls, vocabulary: int | None, info: ValidationInfo) -> int | None:
+        kind = info.data.get("kind")
+        if vocabulary is None:
+            return None
+        if kind in ("pretrained", "upload"):
+            raise ValueError(f"a tokenizer of kind {kind} has its own; leave it out")
+        fewest = FEWEST_TOKENS.get(kind, 0) if kind else 0
+        if vocabulary < fewest:
+            raise ValueError(f"a tokenizer of kind {kind} needs at least {fewest}; `characters` takes fewer")
+        return vocabulary
+
+    @field_validator("family")
+    @classmethod
+    def _goes_with_pretrained(cls, family: str | None, info: ValidationInfo) -> str | None:
+        if family is None and info.data.get("kind") == "pretrained":
+            raise ValueError("name the model family, or a model of the Hugging Face Hub")
+        if family is not None and info.data.get("kind") != "pretrained":
+            raise ValueError("goes with the kind pretrained only; leave it out")
+        return family
+
+    @field_validator("file")
+    @classmethod
+    def _goes_with_upload(cls, file: Path | None, info: ValidationInfo) -> Path | None:
+        if file is None and info.data.get("kind") == "upload":
+            raise ValueError("give a tokenizer.json or a .model file")
+        if file is not None and info.data.get("kind") != "upload":
+            raise ValueError("goes with the kind upload only; leave it out")
+        return file
+
+    @field_validator("strict")
+    @classmethod
+    def _can_be_strict(cls, strict: bool, info: ValidationInfo) -> bool:
+        if strict and info.data.get("dataset") is None:
+            raise ValueError("name a data set to try the tokenizer on, or leave it out")
+        return strict
 
 
 Order = Annotated[AddDataset | MakeTokenizer, Field(discriminator="task")]
@@ -128,7 +179,19 @@ class Undecided(_Frozen):
 
     said: Literal["undecided"] = "undecided"
     columns: tuple[str, ...]
-    """The likeliest first."""
+    """The likeliest first; only such as a person can choose by their names."""
+
+    @field_validator("columns")
+    @classmethod
+    def _choosable(cls, columns: tuple[str, ...]) -> tuple[str, ...]:
+        short = [column for column in columns if len(column) <= _LONGEST_COLUMN]
+        if columns and not short:
+            raise SpotterError(
+                Code.CORPUS_UNREADABLE,
+                f"names its columns with more than {_LONGEST_COLUMN} characters each; rename the one with the text",
+                field="file",
+            )
+        return tuple(short[:_MOST_COLUMNS])
 
 
 class Made(_Frozen):
@@ -152,7 +215,10 @@ class Refused(_Frozen):
 
     @classmethod
     def of(cls, error: SpotterError) -> Refused:
-        return cls(code=error.code, message=error.message, field=error.field, next_step=error.next_step)
+        message = error.message
+        if len(message) > _LONGEST_MESSAGE:
+            message = f"{message[:_LONGEST_MESSAGE]}…"
+        return cls(code=error.code, message=message, field=error.field, next_step=error.next_step)
 
 
 Result = Added | Undecided | Made | Refused

@@ -9,6 +9,8 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 TokenizerKind = Literal["bpe", "unigram", "wordpiece", "sentencepiece", "characters", "pretrained", "upload"]
+MOST_NAMED = 64
+"""Special tokens that a card names: some tokenizers have ten thousands."""
 TRAINABLE: tuple[TokenizerKind, ...] = ("bpe", "unigram", "wordpiece", "sentencepiece")
 
 
@@ -53,7 +55,9 @@ class TokenizerCard(_Frozen):
     kind: TokenizerKind
     vocabulary: int = Field(ge=1)
     special_tokens: Mapping[str, int] = {}
-    """Id of each special token, by its text."""
+    """Id of each special token, by its text: of the first of them, if there are very many."""
+    further_special_tokens: int = Field(default=0, ge=0)
+    """How many more there are than `special_tokens` names."""
     source: str
     """Name of the data set it was trained on, or of the family it is of, or of the file; for display only."""
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")

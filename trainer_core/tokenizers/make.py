@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from threading import Event, Thread
 
@@ -18,10 +19,10 @@ from trainer_core.data.spans import bytes_in, sample
 from trainer_core.data.split import Split, kept_split
 from trainer_core.errors import Code, SpotterError
 from trainer_core.layout import Home
-from trainer_core.spec import FEWEST_TOKENS, TokenizerSpec
+from trainer_core.spec import TokenizerSpec
 from trainer_core.tasks.orders import Made, MakeTokenizer, Progress
 from trainer_core.tokenizers import shelf
-from trainer_core.tokenizers.card import TokenizerCard
+from trainer_core.tokenizers.card import MOST_NAMED, TokenizerCard
 from trainer_core.tokenizers.report import check, report
 from trainer_core.tokenizers.strategy import SUITED_CHARACTERS, TrainedKind, choose, too_large
 
@@ -63,8 +64,6 @@ def make(order: MakeTokenizer, told: Told) -> Made:
     vocabulary = _vocabulary(order, text)
     stem, source = _called(order, vocabulary)
     name = shelf.free_name(home, order.name, stem)
-    if order.strict and text is None:
-        raise _invalid("dataset", "name a data set to try the tokenizer on, or leave `strict` out")
     ready = _ready(order, text, vocabulary, told)
 
     def fill(folder: Path) -> TokenizerCard:
@@ -80,7 +79,8 @@ def make(order: MakeTokenizer, told: Told) -> Made:
             name=name,
             kind=order.kind,
             vocabulary=tokenizer.vocabulary,
-            special_tokens=tokenizer.special_tokens,
+            special_tokens=dict(islice(tokenizer.special_tokens.items(), MOST_NAMED)),
+            further_special_tokens=max(0, len(tokenizer.special_tokens) - MOST_NAMED),
             source=source,
             sha256=tokenizer.sha256,
             seconds=ready.seconds,
@@ -100,7 +100,7 @@ def _text(home: Home, dataset: str, told: Told) -> _Text:
     told(Progress(phase="reading"))
     card = catalog.read_card(home, dataset)
     if card.kind != "text":
-        raise _invalid("dataset", f"{card.name} holds pictures; choose a data set of text")
+        raise _invalid("data", f"{card.name} holds pictures; choose a data set of text")
     folder = home.dataset(card.name)
     documents = open_documents(folder, card.name)
     try:
@@ -120,10 +120,7 @@ def _vocabulary(order: MakeTokenizer, text: _Text | None) -> int:
         case "characters":
             return order.vocabulary or SUITED_CHARACTERS
         case kind:
-            if text is None:
-                raise _invalid("dataset", "name the data set to train on")
-            if order.vocabulary is not None and order.vocabulary < FEWEST_TOKENS.get(kind, 0):
-                raise _invalid("vocabulary", f"a tokenizer of kind {kind} needs at least {FEWEST_TOKENS[kind]}")
+            assert text is not None, "the order names what to train on"
             asked = TokenizerSpec(kind=kind, vocabulary=order.vocabulary)
             return choose(asked, "", text.card.characters).vocabulary or 0
 
@@ -134,13 +131,11 @@ def _called(order: MakeTokenizer, vocabulary: int) -> tuple[str, str]:
         case "characters":
             return f"characters-{vocabulary}", "all scripts"
         case "pretrained":
-            if order.family is None:
-                raise _invalid("family", "name the model family, or a model of the Hugging Face Hub")
+            assert order.family is not None, "it goes with the kind"
             last = Path(order.family).name
             return _slug(last), last if Path(order.family).is_absolute() else order.family
         case "upload":
-            if order.file is None:
-                raise _invalid("file", "give a tokenizer.json or a .model file")
+            assert order.file is not None, "it goes with the kind"
             filename = Path(order.filename or order.file.name).name[-100:]
             return _slug(Path(filename).stem), filename
         case kind:
@@ -163,7 +158,7 @@ def _ready(order: MakeTokenizer, text: _Text | None, vocabulary: int, told: Told
             file = order.file or Path()
             return _Ready(lambda folder: uploads.take_in(file, order.filename or file.name, folder))
         case kind:
-            assert text is not None, "asked for where the vocabulary is chosen"
+            assert text is not None, "the order names what to train on"
             return _trained(kind, text, vocabulary, order.vocabulary, told)
 
 
@@ -223,4 +218,4 @@ def _invalid(field: str, problem: str) -> SpotterError:
 
 
 def _repeats_itself(name: str) -> SpotterError:
-    return SpotterError(Code.TOKENIZER_TRAIN_FAILED, f"{name} repeats one text over and over", field="dataset")
+    return SpotterError(Code.TOKENIZER_TRAIN_FAILED, f"{name} repeats one text over and over", field="data")

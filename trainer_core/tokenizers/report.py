@@ -19,6 +19,9 @@ MOST_UNKNOWN = 0.01
 _WORD = re.compile(r"\w+")
 _MOST_WORDS = 50_000
 """Different words that fertility is measured on: the most frequent ones."""
+_MOST_PROBLEMS = 20
+_LONGEST_NAME = 60
+"""Characters of a special token that a problem calls it by."""
 
 
 def report(tokenizer: Tokenizer, texts: Sequence[str]) -> TokenizerReport:
@@ -48,7 +51,11 @@ def report(tokenizer: Tokenizer, texts: Sequence[str]) -> TokenizerReport:
         largest_id=max(ids),
         seconds=seconds,
     )
-    return measured.model_copy(update={"problems": (*_problems(tokenizer, measured), *_special_problems(tokenizer))})
+    problems = (*_problems(tokenizer, measured), *_special_problems(tokenizer))
+    told = problems[:_MOST_PROBLEMS]
+    if len(problems) > len(told):
+        told = (*told, f"{len(problems) - len(told):,} more problems like these")
+    return measured.model_copy(update={"problems": told})
 
 
 def check(name: str, measured: TokenizerReport) -> None:
@@ -79,11 +86,15 @@ def _special_problems(tokenizer: Tokenizer) -> Iterator[str]:
         yield "no special token ends a text"
     for text, index in special.items():
         if tokenizer.encode_with_special(text) != [index]:
-            yield f"{text} is not written as one token"
+            yield f"{_called(text)} is not written as one token"
         if index != tokenizer.unknown and index in tokenizer.encode_batch([text]).ids:
-            yield f"a text that spells {text} is taken for the token"
+            yield f"a text that spells {_called(text)} is taken for the token"
     if tokenizer.decode(list(special.values())):
         yield "special tokens come back as text"
+
+
+def _called(special: str) -> str:
+    return special if len(special) <= _LONGEST_NAME else f"{special[:_LONGEST_NAME]}…"
 
 
 def _fertility(tokenizer: Tokenizer, words: Counter[str]) -> float:

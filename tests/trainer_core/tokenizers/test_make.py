@@ -5,6 +5,7 @@ from pathlib import Path
 from pydoc_data.topics import topics
 
 import pytest
+from tokenizers import AddedToken, Tokenizer
 
 from tests.trainer_core.conftest import make_dataset, prose
 from tests.trainer_core.tokenizers.conftest import TRAINED
@@ -13,7 +14,7 @@ from trainer_core.errors import Code, SpotterError
 from trainer_core.layout import Home
 from trainer_core.tasks.orders import MakeTokenizer, Progress
 from trainer_core.tokenizers import shelf
-from trainer_core.tokenizers.card import TokenizerCard, TokenizerKind
+from trainer_core.tokenizers.card import MOST_NAMED, TokenizerCard, TokenizerKind
 from trainer_core.tokenizers.make import make
 
 SMALL = list(topics.values())[:20]
@@ -110,23 +111,10 @@ def test_strict_refuses_a_tokenizer_with_problems(home: Home) -> None:
     assert made(home, "characters", dataset="cyrillic", vocabulary=100).report is not None
 
 
-@pytest.mark.parametrize(
-    ("order", "field", "said"),
-    [
-        ({"kind": "bpe"}, "dataset", "name the data set"),
-        ({"kind": "bpe", "dataset": "docs", "vocabulary": 200}, "vocabulary", "at least 257"),
-        ({"kind": "bpe", "dataset": "docs", "name": "No Name"}, "name", "lower-case"),
-        ({"kind": "characters", "strict": True}, "dataset", "try the tokenizer on"),
-        ({"kind": "pretrained"}, "family", "name the model family"),
-        ({"kind": "upload"}, "file", "give a tokenizer.json"),
-    ],
-)
-def test_an_order_that_says_too_little_is_refused(
-    home: Home, docs: str, order: dict[str, TokenizerKind], field: str, said: str
-) -> None:
-    error = refused(home, **order)
-    assert (error.code, error.field) == (Code.CONFIG_INVALID, field)
-    assert said in error.message
+def test_a_name_that_is_none_is_refused(home: Home, docs: str) -> None:
+    error = refused(home, "bpe", dataset=docs, name="No Name")
+    assert (error.code, error.field) == (Code.CONFIG_INVALID, "name")
+    assert "lower-case" in error.message
 
 
 def test_a_data_set_that_is_none_is_named(home: Home, docs: str) -> None:
@@ -139,7 +127,17 @@ def test_pictures_and_repeated_text_teach_no_tokenizer(home: Home) -> None:
     assert "holds pictures" in refused(home, "bpe", dataset="pictures").message
     make_dataset(home, "same", ["one and the same"] * 400)
     error = refused(home, "bpe", dataset="same")
-    assert (error.code, error.field) == (Code.TOKENIZER_TRAIN_FAILED, "dataset")
+    assert (error.code, error.field) == (Code.TOKENIZER_TRAIN_FAILED, "data")
+
+
+def test_a_card_names_the_first_of_very_many_special_tokens(home: Home, docs: str) -> None:
+    trained = made(home, "bpe", dataset=docs, vocabulary=300)
+    backend = Tokenizer.from_file(str(home.tokenizer(trained.name) / "tokenizer.json"))
+    backend.add_special_tokens([AddedToken(f"<|{number}|>", special=True) for number in range(500)])
+    file = home.path / "many.json"
+    backend.save(str(file))
+    card = made(home, "upload", file=file, filename="many.json")
+    assert (len(card.special_tokens), card.further_special_tokens) == (MOST_NAMED, 501 - MOST_NAMED)
 
 
 def test_a_name_that_somebody_takes_meanwhile_gets_a_number(home: Home, docs: str) -> None:

@@ -98,3 +98,12 @@ def test_ids_outside_of_the_vocabulary_are_a_problem(tokenizers: Mapping[str, An
 
 def test_nothing_to_try_it_on_is_a_problem(tokenizers: Mapping[str, AnyTokenizer]) -> None:
     assert report(tokenizers["bpe"], []).problems == ("there was no text to try it on",)
+
+
+def test_very_many_problems_are_counted(tokenizers: Mapping[str, AnyTokenizer]) -> None:
+    bpe = tokenizers["bpe"]
+    assert isinstance(bpe, FastTokenizer)
+    special = {f"{number} {'x' * 1_000}": 0 for number in range(100)}
+    problems = report(FastTokenizer(bpe.folder, bpe.backend, "", 600, 0, None, special, exact=True), ["low"]).problems
+    assert len(problems) == 21 and problems[-1].endswith("more problems like these")
+    assert all(len(problem) < 120 for problem in problems)
