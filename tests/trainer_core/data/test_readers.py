@@ -5,15 +5,19 @@ import io
 import json
 import tracemalloc
 from collections.abc import Iterator
+from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pyarrow import parquet as pq
 
 from tests.trainer_core.data.sources import PROSE
+from trainer_core.data.archives import Meter, opened
 from trainer_core.data.documents import PIECE
 from trainer_core.data.encodings import decoded
-from trainer_core.data.readers import delimited, jsons
+from trainer_core.data.readers import delimited, jsons, parquet
 from trainer_core.data.readers.delimited import rows
 from trainer_core.data.readers.found import Broken, Found, Record
 from trainer_core.data.readers.jsons import json_lines, json_list
@@ -226,3 +230,44 @@ class TestJson:
 def text_of(record: Record | Broken) -> object:
     assert not isinstance(record, Broken)
     return record if isinstance(record, str) else record["text"]
+
+
+class TestParquet:
+    def test_a_long_text_in_every_row_is_held_once_and_counted_each_time(self, tmp_path: Path) -> None:
+        text = "lorem ipsum " * 2**19
+        bomb = tmp_path / "a.parquet"
+        cells = pa.DictionaryArray.from_arrays(pa.array([0] * 256, pa.int32()), pa.array([text]))
+        pq.write_table(pa.table({"text": cells, "again": cells}), bomb, compression="zstd")
+        assert bomb.stat().st_size < 20_000
+        pool = pa.proxy_memory_pool(pa.default_memory_pool())
+        before = pa.default_memory_pool()
+        pa.set_memory_pool(pool)
+        try:
+            read = 0
+            with pytest.raises(SpotterError) as refused, opened(bomb, "parquet") as members:
+                for row in parquet.rows(members[0], Meter(None, 10 * len(text), lambda _done, _total: None), Found()):
+                    read += len(row)
+        finally:
+            pa.set_memory_pool(before)
+        assert refused.value.code is Code.CORPUS_TOO_LARGE
+        assert read == 10
+        assert pool.max_memory() < 16 * len(text)
+
+    @pytest.mark.parametrize("columns", [1, 2])
+    def test_a_row_that_is_too_long_is_refused(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, columns: int
+    ) -> None:
+        monkeypatch.setattr(parquet, "RECORD", 1_000)
+        path = tmp_path / "a.parquet"
+        pq.write_table(pa.table({f"c{number}": ["x" * (1_200 // columns)] for number in range(columns)}), path)
+        with opened(path, "parquet") as members, pytest.raises(SpotterError, match="of more than 1,000 bytes"):
+            list(parquet.rows(members[0], Meter(None, 2**20, lambda _done, _total: None), Found()))
+
+    def test_a_page_that_could_fill_the_memory_is_not_unpacked(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(parquet, "_LARGE", 1_000)
+        path = tmp_path / "a.parquet"
+        pq.write_table(pa.table({"text": ["x" * 10**6]}), path, compression="zstd")
+        with opened(path, "parquet") as members, pytest.raises(SpotterError, match="more tightly than text"):
+            list(parquet.rows(members[0], Meter(None, 2**30, lambda _done, _total: None), Found()))
