@@ -8,14 +8,41 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
 
 LONG = 80
-"""Bytes of words from which a line or paragraph tells that it is the same as another."""
+"""Bytes of words from which a line, a paragraph or a run of short lines tells that it is the same as another."""
 _FEW = 8
 """A passage of no more different bytes than this is a rule or a border, however long it is."""
 
 _WORDS = bytes(byte if byte >= 128 or byte == 10 or re.match(rb"\w", bytes([byte])) else 32 for byte in range(256))
 """Keeps letters, digits and line ends; whatever is not ASCII counts as a letter."""
+_NO_LETTERS = bytes(byte for byte in range(256) if _WORDS[byte] == 32)
+_ODD = np.random.default_rng(0).integers(2**63, size=LONG // 8, dtype=np.uint64) * np.uint64(2) + np.uint64(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Runs:
+    """Runs of short lines."""
+
+    starts: NDArray[np.int64]
+    """Where each one begins in the text, shape (runs,)."""
+    ends: NDArray[np.int64]
+    """Where the last short line of each one ends."""
+    letters: NDArray[np.uint8]
+    """By which two are the same, shape (runs, LONG)."""
+
+    def keys(self) -> NDArray[np.uint64]:
+        """A hash of the letters of each."""
+        return np.asarray((np.ascontiguousarray(self.letters).view(np.uint64) * _ODD).sum(axis=1, dtype=np.uint64))
+
+    def are_rules(self) -> NDArray[np.bool_]:
+        """What `is_rule` says of each."""
+        return np.asarray((np.diff(np.sort(self.letters, axis=1), axis=1) != 0).sum(axis=1) < _FEW)
 
 
 def blocks(pieces: Iterable[bytes], size: int) -> Iterator[bytes]:
@@ -79,6 +106,22 @@ def long_parts(text: bytes, size: int) -> Iterator[tuple[int, int, bytes]]:
         at += len(paragraph) + 2
 
 
+def runs_of_lines(text: bytes) -> Runs:
+    """Every run in `text`: the `LONG` letters from the beginning of a short line on, whatever lines they are set in."""
+    lettered = text.translate(None, _NO_LETTERS)
+    letters = np.frombuffer(lettered.replace(b"\n", b""), np.uint8)
+    ends = _line_ends(lettered) - np.arange(1, lettered.count(b"\n") + 2)  # of each line, among the letters
+    sizes = np.diff(ends, prepend=0)
+    starts = ends - sizes
+    first = np.flatnonzero((sizes > 0) & (sizes < LONG) & (starts + LONG <= len(letters)))
+    last = np.searchsorted(ends, starts[first] + LONG)
+    last -= sizes[last] >= LONG  # such a line stands for itself
+    places = np.minimum(_line_ends(text), len(text))
+    begins = np.append(0, places)[first]
+    windows = sliding_window_view(letters, LONG)[starts[first]] if len(first) else np.empty((0, LONG), np.uint8)
+    return Runs(begins, places[last], windows)
+
+
 def is_rule(words: bytes) -> bool:
     """Whether these are no words but the line of a table, which is the same in any text."""
     return len(set(words)) <= _FEW
@@ -89,6 +132,11 @@ def before_character(text: bytes, at: int) -> int:
     while text[at] & 0xC0 == 0x80:
         at -= 1
     return at
+
+
+def _line_ends(text: bytes) -> NDArray[np.int64]:
+    """Where each line ends, behind its line end; the last one has none, but counts as if."""
+    return np.append(np.flatnonzero(np.frombuffer(text, np.uint8) == ord("\n")), len(text)) + 1
 
 
 def _long_lines(text: bytes, size: int) -> Iterator[tuple[int, int, bytes]]:

@@ -2,9 +2,9 @@
 
 What is held out is a document, or, where documents are long for the size of the corpus, a block of a few paragraphs.
 Real corpora repeat themselves, and a repeated passage on both sides would make the held-out loss flatter than it is:
-identical documents and blocks go to the same side, and a long paragraph or long line that is held out is taken out of
-the training text wherever else it is. Short lines (headings, one-line examples) recur in any text of a kind and may
-stand on both sides, even many in a row, where no blank line makes a paragraph of them.
+identical documents and blocks go to the same side, and a long paragraph, a long line or a run of short lines that is
+held out is taken out of the training text wherever else it is. A few short lines (headings, one-line examples) recur in
+any text of a kind and may stand on both sides.
 
 The text is read twice, a piece at a time; what is kept of it in memory is some fifty bytes for each document or block.
 """
@@ -22,13 +22,13 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer_core.data.blocks import blocks, is_rule, long_parts
+from trainer_core.data.blocks import blocks, is_rule, long_parts, runs_of_lines
 from trainer_core.data.documents import Documents
 from trainer_core.data.spans import PIECE, Spans, each, pieces_of, read, spans_of
 from trainer_core.export import problems_with_sums, write_sums
 from trainer_core.folders import new_folder
 
-VERSION = 3
+VERSION = 4
 """Grows when the same text comes to be split in another way."""
 
 _MOST = 16 * 2**20
@@ -59,6 +59,25 @@ class _Units:
     """The same for the same text, at random otherwise."""
     first: NDArray[np.bool_]
     """Whether a document begins with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _HeldParts:
+    """The parts of the held-out text that are long enough to be known again."""
+
+    passages: Set[bytes]
+    """Words of the long lines and paragraphs."""
+    runs: NDArray[np.uint64]
+    """Keys of the runs of short lines, ascending."""
+
+    def spans_in(self, text: bytes, block: int) -> Iterator[tuple[int, int]]:
+        """Where they are in `text`."""
+        for start, end, words in long_parts(text, block):
+            if words in self.passages:
+                yield start, end
+        runs = runs_of_lines(text)
+        again = _are_among(self.runs, runs.keys())
+        yield from zip(runs.starts[again].tolist(), runs.ends[again].tolist(), strict=True)
 
 
 def _nobody(_: float) -> None:
@@ -96,8 +115,7 @@ def split(documents: Documents, fraction: float, seed: int, told: Callable[[floa
         train, validation = _runs(units, ~is_held), _runs(units, is_held)
         del units, is_held  # much memory, where documents are many
         held = (read(file, start, end) for start, end in each(validation))
-        seen = {words for text in held for _, _, words in long_parts(text, block) if not is_rule(words)}
-        train = _without(seen, file, train, block, lambda done: told(0.5 + done / 2))
+        train = _without(_held_parts(held, block), file, train, block, lambda done: told(0.5 + done / 2))
     return Split(_key(fraction, seed), train, validation)
 
 
@@ -140,8 +158,14 @@ def _held_out(units: _Units, room: int) -> NDArray[np.bool_]:
             chosen.append(key)
             room -= weight
     held = np.asarray(chosen or [distinct[weights.argmin()]], np.uint64)
-    found = np.searchsorted(held, keys).clip(max=len(held) - 1)
-    return np.asarray(held[found] == keys)
+    return _are_among(held, keys)
+
+
+def _are_among(known: NDArray[np.uint64], keys: NDArray[np.uint64]) -> NDArray[np.bool_]:
+    """Which of `keys` are among the `known`, which ascend. Takes less memory than NumPy's isin."""
+    if len(known) == 0:
+        return np.zeros(len(keys), np.bool_)
+    return np.asarray(known[np.searchsorted(known, keys).clip(max=len(known) - 1)] == keys)
 
 
 def _runs(units: _Units, chosen: NDArray[np.bool_]) -> Spans:
@@ -153,25 +177,34 @@ def _runs(units: _Units, chosen: NDArray[np.bool_]) -> Spans:
     return np.column_stack((units.edges[:-1][begins], units.edges[1:][ends]))
 
 
-def _without(seen: Set[bytes], file: BinaryIO, spans: Spans, block: int, told: Callable[[float], None]) -> Spans:
-    """`spans` less their long lines and paragraphs whose words are among `seen`."""
+def _without(held: _HeldParts, file: BinaryIO, spans: Spans, block: int, told: Callable[[float], None]) -> Spans:
+    """`spans` less what is held out of their text."""
     kept = array("Q")
     waited = 0
     for start, end in each(spans):
         file.seek(start)
         rest = start
         for at, text in _windows(pieces_of(file, end - start), block, start):
-            for first, last, words in long_parts(text, block):
-                if words in seen:
-                    if _holds_text(file, rest, at + first):
-                        kept.extend((rest, at + first))
-                    rest = max(rest, at + last)
+            for first, last in sorted(held.spans_in(text, block)):
+                if _holds_text(file, rest, at + first):
+                    kept.extend((rest, at + first))
+                rest = max(rest, at + last)
         if rest == start or _holds_text(file, rest, end):
             kept.extend((rest, end))
         if end > waited:
             told(end / int(spans[-1, 1]))
             waited = end + _TOLD_EVERY
     return np.frombuffer(kept, np.uint64).reshape(-1, 2)
+
+
+def _held_parts(texts: Iterator[bytes], block: int) -> _HeldParts:
+    passages: set[bytes] = set()
+    runs = [np.empty(0, np.uint64)]
+    for text in texts:
+        passages.update(words for _, _, words in long_parts(text, block) if not is_rule(words))
+        found = runs_of_lines(text)
+        runs.append(found.keys()[~found.are_rules()])
+    return _HeldParts(passages, np.unique(np.concatenate(runs)))
 
 
 def _windows(pieces: Iterator[bytes], block: int, start: int) -> Iterator[tuple[int, bytes]]:

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import re
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.trainer_core.conftest import prose
-from trainer_core.data.blocks import LONG, blocks, is_rule, long_parts, passages
+from trainer_core.data.blocks import LONG, blocks, is_rule, long_parts, passages, runs_of_lines
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=2_000).map(str.encode)
 lined = st.text(st.sampled_from(["a", "é", "語", " ", "\n"]), max_size=3_000).map(str.encode)
@@ -84,3 +86,34 @@ def test_parts_lie_between_characters(text: bytes, size: int) -> None:
 def test_a_line_of_a_table_is_no_words() -> None:
     assert is_rule("─".encode() * 100)
     assert not is_rule(b"words of a sentence")
+
+
+def test_runs_of_short_lines_are_told_by_their_letters() -> None:
+    lines = [f"line {number} of a verse\n".encode() for number in range(10)]
+    text = b"".join(lines)
+    runs = runs_of_lines(text)
+    assert [text[start:end] for start, end in zip(runs.starts, runs.ends, strict=True)] == [
+        b"".join(lines[first : first + 7]) for first in range(4)
+    ]
+    assert len(set(runs.keys().tolist())) == 4
+
+    set_otherwise = runs_of_lines(text.replace(b"\n", b"\n\n").replace(b" ", b" - "))
+    assert set_otherwise.keys().tolist() == runs.keys().tolist()
+
+
+@given(st.lists(st.sampled_from(["", "a", "bc d", "e" * 79, "f" * 80, "g" * 200, "é" * 30]), max_size=40))
+def test_a_run_begins_at_a_short_line_and_ends_with_one(lines: list[str]) -> None:
+    text = "\n".join(lines).encode()
+    runs = runs_of_lines(text)
+    for start, end, letters in zip(runs.starts, runs.ends, runs.letters, strict=True):
+        inside = text[start:end].removesuffix(b"\n").split(b"\n")
+        assert start == 0 or text[start - 1] == ord("\n")
+        assert 0 < len(inside[0]) < LONG
+        assert len(inside[-1].replace(b" ", b"")) < LONG
+        assert (re.sub(rb"\s", b"", text[start:]))[:LONG] == letters.tobytes()
+
+
+def test_zeros_and_ones_are_no_words() -> None:
+    digits = runs_of_lines(b"0 1 1 0\n" * 100)
+    assert len(digits.starts) and digits.are_rules().all()
+    assert not runs_of_lines(b"some words of a song\n" * 100).are_rules().any()

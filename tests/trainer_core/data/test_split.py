@@ -131,6 +131,16 @@ def test_lines_held_out_are_trained_upon_nowhere(seed: int, fraction: float, shi
     assert leaks(train, held) == set()
 
 
+@settings(max_examples=10)
+@given(seeds)
+def test_short_lines_held_out_are_hardly_trained_upon(seed: int) -> None:
+    verses = [prose(45, seed=number).replace("\n", " ") for number in range(1_000)]
+    copy = [verse if number % 40 else f"changed {number}" for number, verse in enumerate(verses)]
+    train, held = ("".join(side).splitlines() for side in sides_of(["\n".join(verses), "\n".join(copy)], 0.1, seed))
+    assert len(held) > 80
+    assert len(set(held) & set(train)) < 0.1 * len(held)
+
+
 @settings(max_examples=20)
 @given(seeds, st.integers(1, 2_999))
 def test_a_line_too_long_for_a_block_leaks_by_no_piece(seed: int, shift: int) -> None:
