@@ -101,10 +101,12 @@ class DataSpec(_Frozen):
     """
     validation_fraction: float = Field(default=0.1, gt=0, le=0.5)
     """Share of the text held out, chosen by document or block and fixed by `RunSpec.seed`."""
+    attend: Literal["stream", "document"] = "stream"
+    """What a token sees: all before it in the window, or only its own document, where positions start anew."""
 
 
 TokenizerChoice = Literal["auto", "bpe", "unigram", "wordpiece", "sentencepiece", "characters", "pretrained", "saved"]
-FEWEST_TOKENS: Mapping[TokenizerChoice, int] = {"bpe": 257, "unigram": 257, "sentencepiece": 300}
+FEWEST_TOKENS: Mapping[TokenizerChoice, int] = {"bpe": 257, "unigram": 258, "sentencepiece": 300}
 """Least vocabulary of the kinds that hold every byte: these, the end of a text, and what the trainer adds."""
 
 

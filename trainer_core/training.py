@@ -10,7 +10,7 @@ from torch.nn import functional
 from transformers import PreTrainedModel
 
 from trainer_core.data.order import Order
-from trainer_core.data.packing import gather
+from trainer_core.data.packing import boundaries, gather
 from trainer_core.data.tokens import Tokens
 from trainer_core.device import Device
 from trainer_core.plan import Batching
@@ -64,6 +64,10 @@ class Training:
 
     def losses(self, inputs_BT: Tensor, targets_BT: Tensor) -> Tensor:  # noqa: N803  # shapes stand in names
         """Loss of each target, in nats, shape (batch * time,)."""
+        apart: dict[str, Tensor] = {}
+        if self.spec.data.attend == "document":
+            found = boundaries(inputs_BT, self.tokenizer.end_of_text)
+            apart = {"attention_mask": found.may_attend()[:, None], "position_ids": found.positions}
         with self.device.autocast():
-            logits_BTV = self.model(input_ids=inputs_BT, use_cache=False).logits  # noqa: N806
+            logits_BTV = self.model(input_ids=inputs_BT, use_cache=False, **apart).logits  # noqa: N806
         return functional.cross_entropy(logits_BTV.flatten(0, 1).float(), targets_BT.flatten(), reduction="none")

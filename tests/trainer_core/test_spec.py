@@ -117,6 +117,7 @@ def test_warm_up_and_decay_must_fit_the_run() -> None:
         ({"kind": "bpe", "name": "gpt2"}, "tokenizer.name", "leave it out"),
         ({"name": "gpt2"}, "tokenizer.name", "leave it out"),
         ({"kind": "bpe", "vocabulary": 256}, "tokenizer.vocabulary", "at least 257"),
+        ({"kind": "unigram", "vocabulary": 257}, "tokenizer.vocabulary", "at least 258"),
         ({"vocabulary": 99}, "tokenizer.vocabulary", "100"),
     ],
 )

@@ -1,6 +1,7 @@
 """Windows of a stream of tokens for causal language models: documents packed one after the other, without padding.
 
-Where one document ends and the next begins follows from `docs.idx`, for models that keep them apart.
+A document ends with an end of text, from which the next one is predicted: to a model that keeps them apart it is where
+the next one begins. No text holds one, so that the tokens alone tell where they are.
 """
 
 from __future__ import annotations
@@ -8,7 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from trainer_core.data.tokens import TokenArray
 
@@ -17,18 +20,17 @@ from trainer_core.data.tokens import TokenArray
 class Boundaries:
     """Which document each token of some windows is of, and where in it. Both of shape (windows, length)."""
 
-    documents: NDArray[np.int64]
-    positions: NDArray[np.int64]
+    documents: Tensor
+    """Counted from the beginning of the window."""
+    positions: Tensor
     """From the document's first token, or from the window's if the document began before it."""
 
-    def may_attend(self) -> NDArray[np.bool_]:
+    def may_attend(self) -> Tensor:
         """Whether a token (row) may look at another (column): one of its own document, and not a later one.
 
         Shape (windows, length, length).
         """
-        length = self.documents.shape[1]
-        same = self.documents[:, :, None] == self.documents[:, None, :]
-        return np.asarray(same & np.tri(length, dtype=np.bool_))
+        return (self.documents[:, :, None] == self.documents[:, None, :]).tril()
 
 
 def gather(tokens: TokenArray, starts: NDArray[np.int64], length: int) -> NDArray[np.int64]:
@@ -36,12 +38,8 @@ def gather(tokens: TokenArray, starts: NDArray[np.int64], length: int) -> NDArra
     return np.stack([tokens[start : start + length + 1] for start in starts]).astype(np.int64)
 
 
-def boundaries(offsets: NDArray[np.uint64], starts: NDArray[np.int64], length: int) -> Boundaries:
-    """Of the windows of `length` tokens that begin at `starts`.
-
-    `offsets` are where each document starts in the stream, and where the last one ends, shape (documents + 1,).
-    """
-    places = starts[:, None] + np.arange(length)
-    documents = np.searchsorted(offsets, places.astype(np.uint64), side="right") - 1
-    begins = np.maximum(offsets[documents].astype(np.int64), starts[:, None])
-    return Boundaries(documents, places - begins)
+def boundaries(windows: Tensor, end_of_text: int) -> Boundaries:
+    """Of `windows` of tokens, shape (windows, length)."""
+    begins = windows == end_of_text
+    places = torch.arange(windows.shape[1], device=windows.device).expand_as(windows)
+    return Boundaries(begins.cumsum(1), places - (places * begins).cummax(1).values)

@@ -1,4 +1,7 @@
-"""Texts of different lengths in one batch, filled up on the right: how classifiers read."""
+"""Texts of different lengths in one batch, filled up on the right: how classifiers read.
+
+No run trains a classifier yet: this is for those to come.
+"""
 
 from __future__ import annotations
 
