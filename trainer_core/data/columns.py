@@ -54,7 +54,7 @@ def text_column(records: Sequence[Record], chosen: str | None) -> str | None:
 
 def without_text() -> NotTextError:
     return NotTextError(
-        "has no column of text; name the column that holds the text `text`",
+        "has no column of text",
         "Name the column that holds the text `text`, or say which one it is.",
     )
 
@@ -77,7 +77,7 @@ def _called(chosen: str, tables: Iterable[Mapping[str, object]]) -> str:
 
 
 def _longest_prose(cells: Mapping[str, Sequence[str]]) -> str:
-    lengths = {column: sum(map(len, values)) / len(values) for column, values in cells.items() if _is_prose(values)}
+    lengths = {column: sum(map(len, values)) / len(values) for column, values in cells.items() if is_prose(values)}
     likely = sorted(lengths, key=lambda column: -lengths[column])
     if not likely:
         raise without_text()
@@ -86,7 +86,7 @@ def _longest_prose(cells: Mapping[str, Sequence[str]]) -> str:
     return likely[0]
 
 
-def _is_prose(values: Sequence[str]) -> bool:
+def is_prose(values: Sequence[str]) -> bool:
     """Whether cells read like sentences: long enough, and mostly with a letter and a space in them."""
     worded = sum(1 for value in values if " " in value.strip() and any(map(str.isalpha, value)))
     return sum(map(len, values)) >= _PROSE * len(values) and 2 * worded >= len(values)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from trainer_core.data import hub
 from trainer_core.data.archives import FOLDER, Member, Meter, chunks, digest, opened, printable, refuse_larger
-from trainer_core.data.columns import ColumnUndecided, text_column
+from trainer_core.data.columns import ColumnUndecided, text_column, without_text
 from trainer_core.data.documents import Piece
 from trainer_core.data.encodings import decoded
 from trainer_core.data.formats import GZIP, kind_of
@@ -77,8 +77,9 @@ def read(
     with opened(path, kind) as members:
         total = sum(member.size for member in members)
         refuse_larger(total, limit)
-        column = _column(members, text_column, limit)
-    return Reading(kind, column, _from_files(path, kind, column, Meter(total, limit, advanced), found), found)
+        column = _first_column(members, text_column, limit)
+    columns = _Columns(column, text_column, limit)
+    return Reading(kind, column, _from_files(path, kind, columns, Meter(total, limit, advanced), found), found)
 
 
 def _of_rows(kind: str, rows: Iterator[Record], found: Found, chosen: str | None, meter: Meter) -> Reading:
@@ -104,30 +105,60 @@ def _from_rows(rows: Iterable[Record], column: str | None, meter: Meter, found: 
     _refuse_empty(found)
 
 
-def _from_files(path: Path, kind: str, column: str | None, meter: Meter, found: Found) -> Iterator[Piece]:
+def _from_files(path: Path, kind: str, columns: _Columns, meter: Meter, found: Found) -> Iterator[Piece]:
     with opened(path, kind) as members:
         for member in members:
             before = found.read
             try:
-                yield from _from_file(member, column, meter, found)
-            except NotTextError:
+                yield from _from_file(member, columns, meter, found)
+            except NotTextError as error:
                 if not member.name or found.read > before:
-                    raise
+                    raise _within(member, error) from error
             except SpotterError as error:
                 raise _within(member, error) from error
             found.skipped += found.read == before
     _refuse_empty(found)
 
 
-def _from_file(member: Member, column: str | None, meter: Meter, found: Found) -> Iterator[Piece]:
+def _from_file(member: Member, columns: _Columns, meter: Meter, found: Found) -> Iterator[Piece]:
     """The documents of one file. A name that tells no format is read as plain text."""
     if _format(member) in _RECORDS:
+        column = columns.of(member)
         for text in _texts(_records(member, meter, found, column), column, found):
             yield from document([text])
     else:
         for piece in document(decoded(chunks(member, meter), found)):
             found.read += piece.begins
             yield piece
+
+
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    """Where the text is, in each of several files."""
+
+    first: str | None
+    """In the first of them that has columns."""
+    chosen: str | None
+    """As the person said."""
+    limit: int
+    """Bytes that are read to find it, at most."""
+
+    def of(self, member: Member) -> str | None:
+        """Raises NotTextError if it has no text, CORPUS_UNREADABLE if nobody can tell where it is."""
+        if not member.name:
+            return self.first
+        sample = _sample_of(member, self.limit)
+        try:
+            if any(not isinstance(record, str) and self.first in record for record in sample):
+                return text_column(sample, self.first)
+            return text_column(sample, self.chosen)
+        except ColumnUndecided as undecided:
+            raise unreadable(
+                f"could have its text in several columns ({', '.join(undecided.columns)})",
+                "Give each of the tables the same columns.",
+            ) from undecided
+        except SpotterError as error:
+            raise (without_text() if error.field == "column" else error) from error
 
 
 def _records(member: Member, meter: Meter, found: Found, column: str | None = None) -> Iterator[Record | Broken]:
@@ -141,7 +172,7 @@ def _records(member: Member, meter: Meter, found: Found, column: str | None = No
         case "jsonl":
             return jsons.json_lines(texts, found)
         case format:
-            return delimited.rows(texts, "\t" if format == "tsv" else None)
+            return delimited.rows(texts, "\t" if format == "tsv" else None, column)
 
 
 def _format(member: Member) -> str:
@@ -173,34 +204,43 @@ def _whole(records: Iterable[Record | Broken], found: Found) -> Iterator[Record]
             yield record
     if first and (not whole or (broken >= _FEW_BROKEN and broken > _MOST_BROKEN * (whole + broken))):
         raise unreadable(
-            f"has {broken:,} broken {'entry' if broken == 1 else 'entries'} of {whole + broken:,}: "
-            f"{first.where} {first.why}",
-            "Mend them, or remove them; a few are passed over.",
+            f"has {broken:,} broken {'entry' if broken == 1 else 'entries'}"
+            f"{f' of {whole + broken:,}' if whole else ''}: {first.where} {first.why}",
+            first.next_step
+            or ("Mend them, or remove them; a few are passed over." if whole else "Mend the file, then give it again."),
         )
 
 
-def _column(members: Iterable[Member], chosen: str | None, limit: int) -> str | None:
+def _first_column(members: Iterable[Member], chosen: str | None, limit: int) -> str | None:
     """The column of text of the first file that has one; None if there is no file with columns.
 
-    Raises ColumnUndecided; what was wrong with the first file of records, if no file has text.
+    Raises ColumnUndecided; what was wrong with the first file of records if all are without text, and most of the
+    bytes are theirs: a licence that lies beside a table is not what was meant.
     """
     wrong: SpotterError | None = None
-    plain = False  # whether there is text that needs no column
+    records = others = 0
     for member in members:
-        if _format(member) in _RECORDS:
-            aside = Found()
-            records = _whole(_records(member, Meter(None, limit, _nobody), aside), aside)
-            try:
-                column = text_column(_sample(records), chosen)
-            except SpotterError as error:
-                wrong = wrong or _within(member, error)
-                continue
-            if column is not None:
-                return column
-        plain = True
-    if wrong and (chosen is not None or not plain):
+        if _format(member) not in _RECORDS:
+            others += member.size
+            continue
+        try:
+            column = text_column(_sample_of(member, limit), chosen)
+        except SpotterError as error:
+            wrong = wrong or _within(member, error)
+            records += member.size
+            continue
+        if column is not None:
+            return column
+        others += member.size
+    if wrong and (chosen is not None or records > others):
         raise wrong
     return None
+
+
+def _sample_of(member: Member, limit: int) -> list[Record]:
+    """Raises SpotterError, OSError as reading does."""
+    aside = Found()
+    return _sample(_whole(_records(member, Meter(None, limit, _nobody), aside), aside))
 
 
 def _sample(records: Iterator[Record]) -> list[Record]:

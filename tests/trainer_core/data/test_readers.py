@@ -93,12 +93,26 @@ class TestTables:
         book = "A long line of text.\n" * 20_000
         assert list(rows([table(["text"], [book])], None)) == [{"text": book}]
 
-    def test_rows_too_short_or_too_long_are_read_as_far_as_they_go(self) -> None:
-        assert list(rows(["\nid,text\n1,one\n2\n\n3,three,more\n"], None)) == [
+    def test_rows_too_short_are_read_as_far_as_they_go(self) -> None:
+        assert list(rows(["\nid,text\n1,one\n2\n\n3,three\n"], None)) == [
             {"id": "1", "text": "one"},
             {"id": "2"},
             {"id": "3", "text": "three"},
         ]
+
+    def test_commas_of_a_text_in_the_last_column_belong_to_it(self) -> None:
+        assert list(rows(["id,text\n1,Once, there was,\n2,two,\n"], None, "text")) == [
+            {"id": "1", "text": "Once, there was,"},
+            {"id": "2", "text": "two"},
+        ]
+        assert list(rows(["text\nOnce, there was\n"], None, "text")) == [{"text": "Once, there was"}]
+
+    def test_commas_of_a_text_in_another_column_break_its_row(self) -> None:
+        broken = list(rows(["text,id\nOnce, there was,1\ntwo,2\n"], None, "text"))
+        assert [getattr(row, "where", "whole") for row in broken] == ["line 2", "whole"]
+
+    def test_each_column_has_a_name_of_its_own(self) -> None:
+        assert list(rows(["text,text\none,1\n"], None)) == [{"text": "one", "column 2": "1"}]
 
     def test_line_ends_may_be_mixed(self) -> None:
         read = list(rows(['id,text\r\n1,one\n2,"t\r\nwo"\r3,three'], None))
@@ -109,6 +123,10 @@ class TestTables:
 
     def test_a_first_row_of_text_is_no_heading(self) -> None:
         """Its cells would be shown as the names of columns."""
+        assert list(rows(["my private diary entry one,pos\ntwo,neg\n"], None)) == [
+            {"column 1": "my private diary entry one", "column 2": "pos"},
+            {"column 1": "two", "column 2": "neg"},
+        ]
         assert list(rows([table(["1", PROSE * 2], ["2", "two"])], None)) == [
             {"column 1": "1", "column 2": PROSE * 2},
             {"column 1": "2", "column 2": "two"},

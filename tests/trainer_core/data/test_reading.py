@@ -85,11 +85,49 @@ def test_a_column_that_is_not_there_is_refused(tmp_path: Path) -> None:
         assert (refused.value.code, refused.value.field) == (Code.CONFIG_INVALID, "column")
 
 
-def test_the_column_of_the_first_table_is_that_of_all(tmp_path: Path) -> None:
-    tables = {"a.csv": b"id,n\n1,2\n", "b.csv": TABLES["a.csv"], "c.csv": TABLES["a.csv"], "d.csv": b"body\none\n"}
+def test_each_table_has_its_text_where_it_has_it(tmp_path: Path) -> None:
+    tables = {
+        "a.csv": b"id,n\n1,2\n",
+        "b.csv": TABLES["a.csv"],
+        "c.csv": TABLES["a.csv"],
+        "d.jsonl": json_lines({"body": "three"}),
+        "e.json": json_lines(["four"]),
+    }
     outcome = everything(upload(tmp_path, "a.zip", zipped(tables)))
-    assert outcome.documents == [PROSE, "two"] * 2
-    assert outcome.found.skipped == 2
+    assert (outcome.documents, outcome.column) == ([PROSE, "two", PROSE, "two", "three", "four"], "text")
+    assert outcome.found.skipped == 1
+    chosen = everything(upload(tmp_path, "a.zip", zipped(tables)), column="id")
+    assert (chosen.documents, chosen.found.skipped) == (["1", "1", "2", "3", "1", "2", "3", "four"], 1)
+
+
+def test_a_table_among_others_whose_text_nobody_can_tell_is_named(tmp_path: Path) -> None:
+    undecided = json_lines({"question": PROSE, "answer": PROSE + "!"})
+    with pytest.raises(SpotterError) as refused:
+        everything(upload(tmp_path, "a.zip", zipped({"a.csv": TABLES["a.csv"], "b.jsonl": undecided})))
+    assert refused.value.message == ("holds b.jsonl, which could have its text in several columns (answer, question)")
+
+
+def test_a_licence_beside_a_table_without_text_is_not_the_text(tmp_path: Path) -> None:
+    table = b"id,n\n" + b"1,2\n" * 1_000
+    with pytest.raises(SpotterError, match=r"holds data\.csv, which has no column of text"):
+        everything(upload(tmp_path, "a.zip", zipped({"data.csv": table, "LICENSE": PROSE.encode() * 20})))
+    notes = {"notes.txt": PROSE.encode() * 200, "numbers.csv": table}
+    outcome = everything(upload(tmp_path, "a.zip", zipped(notes)))
+    assert (outcome.documents, outcome.found.skipped) == ([PROSE * 200], 1)
+
+
+def test_a_file_that_turns_out_to_be_binary_is_named(tmp_path: Path) -> None:
+    late = PROSE.encode() * 50_000 + bytes(2**21)
+    with pytest.raises(SpotterError) as refused:
+        everything(upload(tmp_path, "a.zip", zipped({"a.txt": b"one", "b.txt": late})))
+    assert refused.value.message == "holds b.txt, which is binary, no text (it has NUL bytes)"
+
+
+def test_texts_with_commas_that_are_not_quoted_are_not_cut_off(tmp_path: Path) -> None:
+    rows = b"".join(b"Once, there was a bar that nobody could lift,%d\n" % n for n in range(9))
+    with pytest.raises(SpotterError, match="has 9 broken entries: line 2 has more cells than there are columns") as no:
+        everything(upload(tmp_path, "a.csv", b"text,id\n" + rows))
+    assert no.value.next_step == "Put quotes around every text that has a delimiter in it."
 
 
 def test_500_columns_are_no_trouble(tmp_path: Path) -> None:
@@ -129,8 +167,8 @@ BINARY = random.Random(1).randbytes(2_000)
         ("a.txt", NUL, Code.CORPUS_UNREADABLE, "is binary, no text (it has NUL bytes)", "Save it as plain UTF-8 text."),
         ("a.csv", NUL, Code.CORPUS_UNREADABLE, "is binary, no text (it has NUL bytes)", "Save it as plain UTF-8 text."),
         ("a.json", BINARY, Code.CORPUS_UNREADABLE, "is binary", "Save it as plain UTF-8 text."),
-        ("a.jsonl", b"{", Code.CORPUS_UNREADABLE, "has 1 broken entry of 1: line 1 is not valid JSON", "Mend them"),
-        ("a.jsonl", b"1\n2\n", Code.CORPUS_UNREADABLE, "line 1 is neither a text nor an object", "Mend them"),
+        ("a.jsonl", b"{", Code.CORPUS_UNREADABLE, "has 1 broken entry: line 1 is not valid JSON", "Mend the file"),
+        ("a.jsonl", b"1\n2\n", Code.CORPUS_UNREADABLE, "line 1 is neither a text nor an object", "Mend the file"),
         ("a.csv", b"a,b\n1,2\n", Code.CORPUS_UNREADABLE, "has no column of text", "or say which one it is."),
         ("a.parquet", b"PAR1", Code.CORPUS_UNREADABLE, "is no Parquet file", "Write it as Parquet again."),
         ("a.parquet", BINARY, Code.CORPUS_UNREADABLE, "is no Parquet file", "Write it as Parquet again."),

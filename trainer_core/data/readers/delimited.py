@@ -6,12 +6,15 @@ import csv
 from collections.abc import Iterable, Iterator
 from itertools import chain
 
+from trainer_core.data.columns import is_prose
 from trainer_core.data.readers.found import RECORD, Broken, Record, unreadable
 from trainer_core.data.readers.lines import TOO_LONG, lines
 
 _DELIMITERS = ",;\t|"
 _NAME = 64
 """Characters of the longest name of a column; a first row with longer cells is a row like the others."""
+_TOO_MANY = "has more cells than there are columns"
+_QUOTE = "Put quotes around every text that has a delimiter in it."
 
 
 class _Lines:
@@ -54,9 +57,10 @@ class _Lines:
         )
 
 
-def rows(texts: Iterable[str], delimiter: str | None) -> Iterator[Record | Broken]:
+def rows(texts: Iterable[str], delimiter: str | None, text_column: str | None = None) -> Iterator[Record | Broken]:
     """The rows by the names of their columns, as far as they go; `delimiter` is found in the first line if it is None.
 
+    Cells beyond the last column belong to it, unless the text is in another one: then the row is broken.
     Raises CORPUS_UNREADABLE for a quote that never closes, or a line that is too long.
     """
     source = lines(texts)
@@ -68,7 +72,8 @@ def rows(texts: Iterable[str], delimiter: str | None) -> Iterator[Record | Broke
     first = (head[-1] or "") if head else ""
     csv.field_size_limit(RECORD)  # of the whole process: no other place reads tables
     feed = _Lines(chain(head, source))
-    reader = csv.reader(feed, delimiter=delimiter or max(_DELIMITERS, key=first.count), strict=True)
+    mark = delimiter or max(_DELIMITERS, key=first.count)
+    reader = csv.reader(feed, delimiter=mark, strict=True)
     names: list[str] | None = None
     while True:
         feed.next_row()
@@ -84,8 +89,25 @@ def rows(texts: Iterable[str], delimiter: str | None) -> Iterator[Record | Broke
         if not row:
             continue
         if names is None:
-            titles = row if all(len(cell) <= _NAME and "\n" not in cell for cell in row) else [""] * len(row)
-            names = [title.strip() or f"column {number}" for number, title in enumerate(titles, start=1)]
-            if titles is row:
+            names = _names(row)
+            if names is not None:
                 continue
+            names = [f"column {number}" for number in range(1, len(row) + 1)]
+        last = len(names) - 1
+        if any(cell.strip() for cell in row[last + 1 :]):
+            if text_column not in (None, names[last]):
+                yield Broken(f"line {feed.row:,}", _TOO_MANY, _QUOTE)
+                continue
+            row[last:] = [mark.join(row[last:])]
         yield dict(zip(names, row, strict=False))
+
+
+def _names(first: list[str]) -> list[str] | None:
+    """The columns' names, each once; None if the first row is one like the others, which nobody may be shown."""
+    if any(len(cell) > _NAME or "\n" in cell or is_prose([cell]) for cell in first):
+        return None
+    names: list[str] = []
+    for number, cell in enumerate(first, start=1):
+        title = cell.strip()
+        names.append(title if title and title not in names else f"column {number}")
+    return names

@@ -49,6 +49,8 @@ class Broken:
     """`line 3`, `entry 2`."""
     why: str
     """The end of a sentence: `is not valid JSON`."""
+    next_step: str = ""
+    """If there is more to say than that it should be mended."""
 
 
 Record = Mapping[str, object] | str
