@@ -77,14 +77,14 @@ def nearest(path: Path) -> Path:
 def sweep(folder: Path, *, idle: float = 0.0) -> list[str]:
     """Remove what processes that died while writing left aside in `folder`. Returns the names. Raises OSError.
 
-    Only for who alone writes there; otherwise `idle` is how many seconds nothing may have been added to it.
+    Only for who alone writes there; otherwise `idle` is for how many seconds nothing in it may have changed.
     """
     if not folder.is_dir():
         return []
     dead = []
     for path in folder.iterdir():
         with suppress(FileNotFoundError):  # another sweep may be quicker
-            if _LEFTOVER.fullmatch(path.name) and path.lstat().st_mtime <= time.time() - idle:
+            if _LEFTOVER.fullmatch(path.name) and _changed(path) <= time.time() - idle:
                 dead.append(path)
     for path in dead:
         if path.is_dir() and not path.is_symlink():
@@ -92,6 +92,11 @@ def sweep(folder: Path, *, idle: float = 0.0) -> list[str]:
         else:
             path.unlink(missing_ok=True)
     return sorted(path.name for path in dead)
+
+
+def _changed(path: Path) -> float:
+    """When anything in the folder last changed: a file that grows does not touch the folder it is in."""
+    return max(one.lstat().st_mtime for one in (path, *path.rglob("*")))
 
 
 def _sync(folder: Path) -> None:

@@ -141,14 +141,17 @@ class Lock:
         self._descriptor = descriptor
 
     @classmethod
-    def take(cls, path: Path) -> Lock | None:
-        """The lock on `path`, or None if somebody holds it, this process included. Raises OSError."""
+    def take(cls, path: Path, *, shared: bool = False) -> Lock | None:
+        """The lock on `path`, or None if somebody holds it, this process included. Raises OSError.
+
+        Several processes may hold it at once if all of them take it `shared`.
+        """
         with _opening:
             if _mine(path) is not None:
                 return None
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
             try:
-                fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.lockf(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
                 status = os.fstat(descriptor)
             except OSError as error:
                 os.close(descriptor)

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from bot.catalog import incoming as inbox
 from bot.catalog import machine
 from bot.catalog.builtins import Builtins
+from bot.catalog.in_use import unused
 from bot.catalog.incoming import Incoming, Pending, is_tokenizer
 from bot.catalog.named import invalid, is_family, no_tokenizer
 from bot.catalog.named import tokenizer_spec as named_spec
@@ -46,8 +47,8 @@ from trainer_core.tokenizers.card import TokenizerCard
 
 _COLUMN_IN_CHAT = "Add it with `/trainer dataset add`, which takes a `column:`, then train on it by its name."
 _COLUMN_HERE = "Add it with `spotter dataset add --column`, then train on it by its name."
-_ABANDONED = 86400.0
-"""Seconds after which nobody works on a half-made folder any more."""
+_ABANDONED = 4 * 3600.0
+"""Seconds without a change in a half-made folder, after which nobody works on it any more."""
 
 log = logging.getLogger(__name__)
 
@@ -94,21 +95,28 @@ class Catalog:
         """What is pending and being answered."""
 
     async def start(self) -> None:
-        """Sweep what earlier bots left on its way in, and begin to make the built-in data sets."""
-        try:
-            await asyncio.to_thread(self._sweep)
-        except OSError as error:  # only room is lost
-            log.warning("what an earlier bot left cannot be swept: %s", error)
+        """Sweep, and begin to make the built-in data sets."""
+        await self.tidy()
         await self._builtins.begin()
 
     async def close(self) -> None:
         """End every task; who waits for one gets a SpotterError."""
+        self._builtins.stop()
         await self._tasks.close()
         await self._builtins.close()
 
     async def sweep(self) -> None:
-        """Remove uploads whose question nobody has answered for a day. Raises OSError."""
-        await asyncio.to_thread(inbox.sweep, self._home, abandoned=False)
+        """Remove what nobody comes back to, and what processes that were killed have half made. Raises OSError."""
+        await asyncio.to_thread(inbox.sweep, self._home)
+        for folder in (self._home.datasets, self._home.tokenizers):
+            await asyncio.to_thread(sweep, folder, idle=_ABANDONED)
+
+    async def tidy(self) -> None:
+        """`sweep`, where something else is wanted: a disk that does not let it is only logged."""
+        try:
+            await self.sweep()
+        except OSError as error:
+            log.warning("what an earlier process left cannot be swept: %s", error)
 
     async def receive(self, filename: str, size: int) -> Incoming:
         """A place to download a file to, of so many bytes as announced. Discard it if the download fails.
@@ -214,20 +222,30 @@ class Catalog:
 
     async def delete_dataset(self, person: Person, name: str) -> DatasetCard:
         """Remove one of theirs: not a built-in one, and none that a run trains on. Returns what it was."""
+        card = await self.deletable(person, name)
+        # In this order: what is queued until the lock is held is found, and nothing is queued from then on.
+        with unused(self._home, card.name):
+            async with self._runs.training_on(card.name) as run:
+                if run is not None:
+                    raise SpotterError(
+                        Code.CONFIG_INVALID,
+                        f"`{run}` trains on `{card.name}` and has not ended",
+                        field="data",
+                        next_step="Stop it with `/trainer stop`, or wait for its end; then delete the data set.",
+                    )
+                await asyncio.to_thread(catalog.delete, self._home, card.name)
+        return card
+
+    async def deletable(self, person: Person, name: str) -> DatasetCard:
+        """One of theirs that is not built in. Raises SpotterError."""
         card = await self.find(person, name)
         if card.builtin:
             raise SpotterError(
-                Code.CONFIG_INVALID, f"`{card.name}` is built in and stays", field="data", next_step="Pick another."
+                Code.CONFIG_INVALID,
+                f"`{card.name}` is built in and stays",
+                field="data",
+                next_step="Only what somebody added can be deleted.",
             )
-        async with self._runs.training_on(card.name) as run:
-            if run is not None:
-                raise SpotterError(
-                    Code.CONFIG_INVALID,
-                    f"`{run}` trains on `{card.name}` and has not ended",
-                    field="data",
-                    next_step="Stop it with `/trainer stop`, or wait for its end; then delete the data set.",
-                )
-            await asyncio.to_thread(catalog.delete, self._home, card.name)
         return card
 
     async def make_tokenizer(self, person: Person, wish: TokenizerWish, told: Told | None = None) -> TokenizerCard:
@@ -315,11 +333,6 @@ class Catalog:
         if named in await self.local_sources(person):
             return str((await asyncio.to_thread(local.locate, self._data_dirs, named)).path)
         raise no_tokenizer(named, [known.name for known in families.FAMILIES])
-
-    def _sweep(self) -> None:
-        inbox.sweep(self._home, abandoned=True)
-        for folder in (self._home.datasets, self._home.tokenizers):
-            sweep(folder, idle=_ABANDONED)
 
 
 def _nobody(_: Progress) -> None:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import os
 import secrets
 import shutil
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from trainer_core.atomic import write_atomic
 from trainer_core.layout import Home
+from trainer_core.process import Identity, identify, is_alive
 from trainer_core.tasks.orders import AddDataset, FileSource, LocalSource
 
-_PENDING = "pending.json"
+_PENDING, _OWNER = "pending.json", "owner.json"
 _KEPT_FOR = 86400.0
 """Seconds that a question may wait for its answer."""
 
@@ -25,7 +28,7 @@ class Incoming:
     """A file that a person sends, and the place for it."""
 
     folder: Path
-    """Its own, under `home.incoming`; there already, and empty."""
+    """Its own, under `home.incoming`; there already, without the file."""
     filename: str
     """As the person called it."""
 
@@ -66,9 +69,11 @@ def is_tokenizer(filename: str) -> bool:
 
 
 def make_place(home: Home, filename: str) -> Incoming:
-    """A place for a file. Raises OSError."""
+    """A place for a file, which this process takes in. Raises OSError."""
     folder = home.incoming / secrets.token_hex(8)
     folder.mkdir(parents=True)
+    if owner := identify(os.getpid()):
+        (folder / _OWNER).write_text(json.dumps(asdict(owner)))
     return Incoming(folder, filename)
 
 
@@ -92,15 +97,21 @@ def find_pending(home: Home, pending: str) -> tuple[Incoming, Pending] | None:
     return Incoming(folder, kept.filename), kept
 
 
-def sweep(home: Home, *, abandoned: bool) -> None:
-    """Remove what has waited for a day; and, if uploads are `abandoned`, all that does not wait for an answer.
-
-    For the bot that has the home folder, and nobody else. Raises OSError.
-    """
+def sweep(home: Home) -> None:
+    """Remove questions that have waited for a day, and uploads whose process is gone. Raises OSError."""
     if not home.incoming.is_dir():
         return
     for folder in list(home.incoming.iterdir()):
-        pending = folder / _PENDING
-        old = pending.is_file() and pending.stat().st_mtime < time.time() - _KEPT_FOR
-        if old or (abandoned and not pending.is_file()):
+        if _is_abandoned(folder):
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_abandoned(folder: Path) -> bool:
+    try:
+        return (folder / _PENDING).stat().st_mtime < time.time() - _KEPT_FOR
+    except FileNotFoundError:
+        pass
+    try:
+        return not is_alive(Identity(**json.loads((folder / _OWNER).read_bytes())))
+    except (OSError, ValueError, TypeError):  # it is only just being made; or nobody can tell any more whose it is
+        return folder.exists() and folder.stat().st_mtime < time.time() - _KEPT_FOR

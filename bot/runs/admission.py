@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from random import Random
 
 from bot.catalog.catalog import Catalog
+from bot.catalog.in_use import in_use
 from bot.catalog.tasks import Told
 from bot.catalog.wanted import Wanted
 from bot.full_disk import full_disk_told
@@ -65,7 +67,7 @@ class Admission:
         self._queued_cap = queued_cap
         self._now = now
         self._random = random
-        self._retrying = asyncio.Lock()
+        self._retrying, self._entering = asyncio.Lock(), asyncio.Lock()
 
     async def submit(
         self, person: Person, submission: Submission, request_key: str | None = None, told: Told | None = None
@@ -145,7 +147,7 @@ class Admission:
             queued_at=now,
             priority=priority,
         )
-        async with self._database.transaction() as tx:
+        async with self._queueing(card) as tx:
             # Somebody may have been quicker while the data set was taken in.
             if request_key is not None and (before := await rows.find_by_request(tx, request_key)):
                 return await self._submitted(tx, before, card)
@@ -157,7 +159,7 @@ class Admission:
         self, person: Person, old: Run, card: DatasetCard, carried: Carried, request_key: str | None
     ) -> Submitted:
         now = self._now()
-        async with self._database.transaction() as tx:
+        async with self._queueing(card) as tx:
             taken = await rows.all_names(tx) | await asyncio.to_thread(self._home.run_names)
             name = again.next_name(old.name, taken)
             run = Run(
@@ -188,10 +190,16 @@ class Admission:
             raise intake.no_longer_there(old.name, wanted.dataset)
         return card
 
+    @asynccontextmanager
+    async def _queueing(self, card: DatasetCard) -> AsyncIterator[Transaction]:
+        """For a run on the data set: it is still there, and no process deletes it until the run is in the store."""
+        async with self._entering:
+            with in_use(self._home, card.name):
+                async with self._database.transaction() as tx:
+                    yield tx
+
     async def _queue(self, tx: Transaction, run: Run, card: DatasetCard, request_key: str | None) -> Submitted:
         await self.check_cap(tx, run.owner_id)
-        # It may have been deleted while it was looked for and this transaction was waited for.
-        await asyncio.to_thread(folders.read_card, self._home, card.name)
         await rows.insert(tx, run, request_key)
         await rows.add_watcher(tx, run.name, run.owner_id, run.created_at)
         await self._announce(tx, Change(run, run))

@@ -109,7 +109,8 @@ def test_a_sweep_removes_what_the_dead_left_and_nothing_else(tmp_path: Path) -> 
 
 
 def test_a_sweep_leaves_what_may_still_be_written(tmp_path: Path) -> None:
-    old, new = filled(name_aside(tmp_path / "old"), "half"), filled(name_aside(tmp_path / "new"), "half")
-    os.utime(old, (1_000_000, 1_000_000))
+    old, new, growing = (filled(name_aside(tmp_path / name), "half") for name in ("old", "new", "growing"))
+    for path in (old / "file", old, growing):
+        os.utime(path, (1_000_000, 1_000_000))
     assert sweep(tmp_path, idle=3600) == [old.name]
-    assert list(tmp_path.iterdir()) == [new]
+    assert set(tmp_path.iterdir()) == {new, growing}

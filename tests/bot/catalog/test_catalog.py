@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from bot.catalog.builtins import Builtins
 from bot.catalog.catalog import Catalog
+from bot.catalog.in_use import in_use
 from bot.catalog.incoming import Incoming
 from bot.catalog.owners import COMMAND_LINE, signature
 from bot.catalog.tasks import Told
@@ -18,6 +23,7 @@ from tests.bot.catalog.conftest import ADA, GRACE, UPLOAD_LIMIT, Going, prose, r
 from tests.bot.catalog.inline import Inline
 from tests.bot.catalog.laying import lay, lay_builtin
 from tests.bot.chat import cards
+from trainer_core.atomic import name_aside
 from trainer_core.data.card import DatasetCard, Preprocessing
 from trainer_core.data.catalog import BUILTIN, delete
 from trainer_core.errors import Code, SpotterError
@@ -200,6 +206,112 @@ async def test_a_data_set_is_deleted_unless_a_run_needs_it(catalog: Catalog, goi
         await catalog.delete_dataset(ADA, BUILTIN)
 
 
+async def test_what_another_process_trains_on_is_not_deleted(catalog: Catalog, home: Home) -> None:
+    lay(home, cards.dataset(name="swans"))
+    script = (
+        "import sys, pathlib; from bot.catalog.in_use import in_use; from trainer_core.layout import Home\n"
+        "with in_use(Home(pathlib.Path(sys.argv[1])), 'swans'): print('up', flush=True); sys.stdin.read()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", script, str(home.path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as training:
+        assert training.stdout and training.stdin
+        training.stdout.readline()
+        with in_use(home, "swans"):
+            pass  # others may train on it, too
+        with pytest.raises(SpotterError, match="somebody trains on `swans`"):
+            await catalog.delete_dataset(ADA, "swans")
+        training.stdin.close()
+        training.wait()
+    await catalog.delete_dataset(ADA, "swans")
+    with pytest.raises(SpotterError, match="there is no data set 'swans'"), in_use(home, "swans"):
+        pass
+
+
+class Refusing:
+    """Carries nothing out, and counts."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.ended = asyncio.Event()
+
+    async def perform(self, order: AddDataset | MakeTokenizer, told: Told) -> Added:
+        self.asked += 1
+        if self.asked > 1:
+            await self.ended.wait()
+        raise SpotterError(Code.WORKER_LOST, "Spotter is being stopped.")
+
+    async def close(self) -> None:
+        self.ended.set()
+
+
+async def test_what_cannot_be_made_is_not_tried_at_every_look(home: Home, going: Going) -> None:
+    delete(home, BUILTIN)
+    refusing = Refusing()
+    catalog = Catalog(home, going, upload_limit=UPLOAD_LIMIT, corpus_limit=2**24, tasks=refusing)
+    assert await catalog.datasets(ADA) == [] and refusing.asked == 0, "nothing is made for a list"
+    for _ in range(3):
+        with pytest.raises(SpotterError, match="being stopped"):
+            await catalog.find(ADA, BUILTIN)
+    assert refusing.asked == 1
+
+
+async def test_what_could_not_be_made_is_tried_again_later(home: Home) -> None:
+    clock, asked = [0.0], list[AddDataset]()
+
+    async def add(order: AddDataset) -> Added:
+        asked.append(order)
+        raise SpotterError(Code.DISK_FULL)
+
+    builtins = Builtins(Home(home.path / "another"), add, lambda: clock[0])
+    for seconds in (0.0, 59.0, 61.0):
+        clock[0] = seconds
+        with pytest.raises(SpotterError):
+            await builtins.card(BUILTIN)
+    assert len(asked) == 2
+
+
+async def test_a_stop_is_no_error(home: Home, going: Going, caplog: pytest.LogCaptureFixture) -> None:
+    delete(home, BUILTIN)
+    refusing = Refusing()
+    refusing.asked = 1
+    catalog = Catalog(home, going, upload_limit=UPLOAD_LIMIT, corpus_limit=2**24, tasks=refusing)
+    await catalog.start()
+    await catalog.close()
+    assert refusing.asked in (1, 2) and caplog.text == ""
+
+
+async def test_who_waits_first_may_be_cancelled(home: Home) -> None:
+    """The others still get what they wait for."""
+    go, made = asyncio.Event(), lay(Home(home.path / "another"), cards.dataset(name=BUILTIN, builtin=True))
+    asked = 0
+
+    async def add(order: AddDataset) -> Added:
+        nonlocal asked
+        asked += 1
+        await go.wait()
+        return Added(card=made)
+
+    builtins = Builtins(Home(home.path / "nowhere"), add)
+    first, second = asyncio.create_task(builtins.card(BUILTIN)), asyncio.create_task(builtins.card(BUILTIN))
+    while not asked:
+        await asyncio.sleep(0)
+    first.cancel()
+    await asyncio.wait([first])
+    go.set()
+    assert await second == made and (first.cancelled(), asked) == (True, 1)
+
+
+async def test_a_column_that_is_pressed_twice_at_once_is_taken_in_once(catalog: Catalog, home: Home) -> None:
+    asked = await ask(catalog)
+    answers = await asyncio.gather(
+        *(catalog.choose_column(ADA, asked.pending, index) for index in (0, 1)), return_exceptions=True
+    )
+    [refused] = [answer for answer in answers if isinstance(answer, SpotterError)]
+    assert "being taken in already" in str(refused)
+    assert len(await catalog.datasets(ADA)) == 2 and waiting(home) == []
+
+
 async def test_what_ships_with_spotter_is_made_once_when_it_is_needed(
     catalog: Catalog, home: Home, inline: Inline
 ) -> None:
@@ -219,8 +331,17 @@ async def test_a_suggestion_goes_by_what_runs_came_to_here(catalog: Catalog, goi
 
 async def test_a_start_sweeps_what_an_earlier_bot_left(catalog: Catalog, home: Home) -> None:
     asked, left = await ask(catalog), await received(catalog, "left.txt", b"half")
+    owner = json.loads((left.folder / "owner.json").read_bytes())
+    (left.folder / "owner.json").write_text(json.dumps({**owner, "start": "long ago"}))
+    half, growing = name_aside(home.dataset("half")), name_aside(home.dataset("growing"))
+    for folder in (half, growing):
+        folder.mkdir()
+        (folder / "documents.bin").touch()
+        os.utime(folder, times=(0, 0))
+    os.utime(half / "documents.bin", times=(0, 0))
     await catalog.start()
     assert waiting(home) == [asked.pending] and not left.folder.exists()
+    assert growing.exists() and not half.exists()
 
 
 async def test_a_tokenizer_is_trained_listed_and_named_for_a_run(catalog: Catalog) -> None:

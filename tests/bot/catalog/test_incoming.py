@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -70,20 +72,32 @@ def test_after_a_day_a_question_goes_with_its_file(home: Home) -> None:
         keep(home, pending(home, FileSource(path=place.path, filename=place.filename)))
     old, new = places
     os.utime(old.folder / "pending.json", times=(time.time() - DAY - 60,) * 2)
-    sweep(home, abandoned=False)
+    sweep(home)
     assert not old.folder.exists() and new.path.exists()
 
 
-def test_an_upload_is_swept_only_when_who_took_it_in_is_gone(home: Home) -> None:
-    place = uploaded(home)
-    sweep(home, abandoned=False)
-    assert place.path.exists()
-    sweep(home, abandoned=True)
-    assert list(home.incoming.iterdir()) == []
+def test_an_upload_is_swept_only_when_the_process_that_took_it_in_is_gone(home: Home) -> None:
+    ours = uploaded(home)
+    make = "import sys, pathlib; from bot.catalog.incoming import make_place; from trainer_core.layout import Home;"
+    script = f"{make} make_place(Home(pathlib.Path(sys.argv[1])), 'songs.csv')"
+    subprocess.run([sys.executable, "-c", script, str(home.path)], check=True)
+    assert len(list(home.incoming.iterdir())) == 2
+    sweep(home)
+    assert list(home.incoming.iterdir()) == [ours.folder] and ours.path.exists()
+
+
+def test_an_upload_of_which_nobody_knows_whose_it_is_stays_for_a_day(home: Home) -> None:
+    home.incoming.mkdir(parents=True)
+    fresh, old = home.incoming / "fresh", home.incoming / "old"
+    for folder in (fresh, old):
+        folder.mkdir()
+    os.utime(old, times=(time.time() - DAY - 60,) * 2)
+    sweep(home)
+    assert list(home.incoming.iterdir()) == [fresh]
 
 
 def test_without_anything_incoming_there_is_nothing_to_sweep(home: Home) -> None:
-    sweep(home, abandoned=True)
+    sweep(home)
     assert not home.path.exists()
 
 
