@@ -43,7 +43,9 @@ def main() -> int:
         log.exception("an order that nobody understands")
         return 2
     threading.Thread(target=_watch_parent, name="parent", daemon=True).start()
-    teller.result(carry_out(order, teller.progress))
+    result = carry_out(order, teller.progress)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # nothing is half made any more
+    teller.result(result)
     return 0
 
 

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 import pytest
 
@@ -42,6 +43,7 @@ def start() -> Iterator[Callable[..., Process]]:
             [sys.executable, "-m", "trainer_core.tasks"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
             env={**os.environ, **({faults.VARIABLE: fault} if fault else {})},
         )
@@ -55,7 +57,7 @@ def start() -> Iterator[Callable[..., Process]]:
     for process in started:
         process.kill()
         process.wait()
-        for stream in (process.stdin, process.stdout):
+        for stream in (process.stdin, process.stdout, process.stderr):
             assert stream
             stream.close()
 
@@ -67,6 +69,14 @@ def wait_for_phase(process: Process, phase: str) -> None:
         if isinstance(said, Progress) and said.phase == phase:
             return
     raise AssertionError(f"it ended before {phase}")
+
+
+def ask_until_it_ends(process: Process) -> None:
+    """Again and again, also while it takes away what it made."""
+    while process.poll() is None:
+        process.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(0.002)
 
 
 def test_a_killed_task_leaves_nothing_that_looks_finished(home: Home, start: Callable[..., Process]) -> None:
@@ -98,12 +108,24 @@ def test_a_task_that_is_not_wanted_any_more_takes_away_what_it_made(
     process = start(order_for(home), "folder.rename:1:delay=60")
     wait_for_phase(process, "describing")
     if how == "asked":
-        process.terminate()
+        ask_until_it_ends(process)
     else:
         assert process.stdin
         process.stdin.close()
     assert process.wait(timeout=30) == 128 + signal.SIGTERM
+    assert process.stderr
+    assert process.stderr.read() == ""
     assert list(home.datasets.iterdir()) == []
+
+
+def test_a_task_that_has_answered_ends_well_whatever_it_is_asked(home: Home, start: Callable[..., Process]) -> None:
+    process = start(order_for(home))
+    assert process.stdout
+    while not isinstance(SAID.validate_json(process.stdout.readline()), Added):
+        pass
+    ask_until_it_ends(process)
+    assert process.stderr
+    assert (process.returncode, process.stderr.read()) == (0, "")
 
 
 def test_what_is_wrong_with_the_file_is_an_answer(home: Home) -> None:
