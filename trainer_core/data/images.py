@@ -45,6 +45,8 @@ class TakenIn:
     kept: int
     duplicates: int
     """Left out, since an earlier one has the same bytes."""
+    skipped: int
+    """Files that are no pictures, and pictures outside of class folders."""
     bytes: int
     """Of the pictures that were kept."""
     source_bytes: int
@@ -75,9 +77,9 @@ def ingest_images(
     CORPUS_TOO_LARGE, or CORPUS_EMPTY where there are no two classes; OSError.
     """
     kind = _kind(source) or IS_FOLDER
-    album = _Album(folder / FOLDER)
     with opened(source.path, kind) as members:
         pictures = sorted((member for member in members if _is_picture(member)), key=lambda member: member.name)
+        album = _Album(folder / FOLDER, skipped=len(members) - len(pictures))
         refuse_larger(sum(picture.size for picture in pictures), limit)
         for done, picture in enumerate(pictures, start=1):
             album.add(picture)
@@ -90,8 +92,9 @@ def ingest_images(
 class _Album:
     """The pictures that were kept, and a tally of them."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, skipped: int) -> None:
         self._folder = folder
+        self._skipped = skipped
         self._classes: Counter[str] = Counter()
         self._modes: Counter[str] = Counter()
         self._sizes: list[tuple[int, int]] = []
@@ -110,6 +113,7 @@ class _Album:
         path = PurePosixPath(member.name.replace("\\", "/"))
         label = path.parent.name
         if not label:
+            self._skipped += 1
             return
         if not _LABEL.fullmatch(label):
             raise SpotterError(
@@ -167,6 +171,7 @@ class _Album:
             read=self._read,
             kept=kept,
             duplicates=self._read - self._broken - kept,
+            skipped=self._skipped,
             bytes=self._bytes,
             source_bytes=source_bytes,
             sha256=sha256,

@@ -173,7 +173,7 @@ def _ingest_images(home: Home, stem: str, order: AddDataset, source: FileSource 
             source_bytes=taken.source_bytes,
             sha256=taken.sha256,
             content=taken.content,
-            counts=Counts(read=taken.read, duplicates=taken.duplicates),
+            counts=Counts(read=taken.read, duplicates=taken.duplicates, skipped=taken.skipped),
             images=taken.images,
             added_by=order.added_by,
             added_at=datetime.now(UTC),

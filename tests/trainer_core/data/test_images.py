@@ -74,12 +74,12 @@ def kept(folder: Path) -> dict[str, list[bytes]]:
 
 @either
 def test_the_folder_is_the_class_and_pictures_are_kept_as_they_came(tmp_path: Path, packed: Packed) -> None:
-    files = {**two_classes(), "gym/README.txt": b"Two classes.", "gym/rack/.DS_Store": b"\0\1"}
+    files = {**two_classes(), "gym/README.txt": b"Two classes.", "gym/rack/.DS_Store": b"\0\1", "top.png": picture(9)}
     told: list[tuple[int, int | None]] = []
     source = packed(tmp_path, files)
     assert looks_like(source)
     result = ingest_images(source, tmp_path, limit=GB, advanced=lambda *progress: told.append(progress))
-    pictures = {name: data for name, data in files.items() if name.endswith(("png", "jpg"))}
+    pictures = two_classes()
     assert kept(tmp_path) == {
         "bar": sorted([files["gym/bar/1.png"], files["gym/bar/2.jpg"]]),
         "rack": [files["gym/rack/1.png"]],
@@ -88,8 +88,9 @@ def test_the_folder_is_the_class_and_pictures_are_kept_as_they_came(tmp_path: Pa
     assert (result.images.smallest, result.images.largest) == ((8, 6), (20, 10))
     assert result.images.modes == {"RGB": 2, "L": 1}
     assert (result.read, result.kept, result.duplicates, result.images.broken) == (3, 3, 0, 0)
+    assert result.skipped == 2
     assert result.bytes == sum(map(len, pictures.values()))
-    assert told == [(1, 3), (2, 3), (3, 3)]
+    assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
 
 
 def test_a_zip_and_a_folder_of_the_same_pictures_have_the_same_content(tmp_path: Path) -> None:
