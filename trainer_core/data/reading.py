@@ -50,19 +50,26 @@ class Reading:
 
 
 def read(
-    source: FileSource | LocalSource | HubSource, *, text_column: str | None, limit: int, advanced: Advanced
+    source: FileSource | LocalSource | HubSource,
+    *,
+    text_column: str | None,
+    limit: int,
+    advanced: Advanced,
+    downloads: Path | None = None,
 ) -> Reading:
     """Open `source` for reading; at most `limit` bytes of it, unpacked.
 
     `text_column` is the column that was chosen, None to find it. `advanced` is told how many bytes were read, of how
-    many (None if nobody can tell).
+    many (None if nobody can tell). What has to be downloaded first lies in `downloads` until it was read; by default
+    where the system keeps temporary files.
 
     Raises ColumnUndecided if a person has to choose the column; SpotterError of field `file` (CORPUS_EMPTY,
     CORPUS_TOO_LARGE, CORPUS_UNREADABLE), `path` (CORPUS_NOT_FOUND), `column` (CONFIG_INVALID), or what `hub.from_hub`
     raises; OSError.
     """
     if isinstance(source, HubSource):
-        return _of_rows("hub", hub.from_hub(source), Found(), text_column, Meter(None, limit, advanced))
+        rows = hub.from_hub(source, limit, advanced, downloads)
+        return _of_rows("hub", rows, Found(), text_column, Meter(None, limit, advanced))
     if isinstance(source, LocalSource):
         path = confined(source)
         kind = FOLDER if path.is_dir() else kind_of(path.name)
