@@ -17,7 +17,7 @@ HEAVY = {"torch", "transformers", "tokenizers", "numpy", "matplotlib", "safetens
 TORCHLESS = """
     spec events errors state schedule guard shim layout atomic control process faults disk memory
     data.card data.formats data.local data.catalog data.advice tasks.orders
-    tokenizers.card tokenizers.families tokenizers.shelf tokenizers.strategy
+    tokenizers.card tokenizers.families tokenizers.located tokenizers.shelf tokenizers.strategy
 """.split()
 
 

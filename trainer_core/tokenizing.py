@@ -14,7 +14,8 @@ from trainer_core.layout import Home
 from trainer_core.spec import RunSpec
 from trainer_core.tokenizers import shelf
 from trainer_core.tokenizers.characters import character_tokenizer
-from trainer_core.tokenizers.pretrained import available, for_run
+from trainer_core.tokenizers.located import available
+from trainer_core.tokenizers.pretrained import for_run
 from trainer_core.tokenizers.strategy import Available, Choice, Tier, choose, first_made
 from trainer_core.tokenizers.tokenizer import Tokenizer
 from trainer_core.tokenizers.train import made_for

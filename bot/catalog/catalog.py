@@ -21,6 +21,7 @@ from bot.catalog.named import tokenizer_spec as named_spec
 from bot.catalog.owners import COMMAND_LINE, is_theirs, signature
 from bot.catalog.tasks import Performs, Tasks, Told
 from bot.catalog.wanted import Asked, TokenizerWish, Wanted
+from bot.catalog.wishes import tokenizer_order
 from bot.full_disk import full_disk_told
 from bot.person import Person
 from trainer_core.data import advice, catalog, local
@@ -38,12 +39,13 @@ from trainer_core.tasks.orders import (
     HubSource,
     LocalSource,
     Made,
-    MakeTokenizer,
     Progress,
     Undecided,
 )
-from trainer_core.tokenizers import families, shelf
+from trainer_core.tokenizers import families, shelf, strategy
 from trainer_core.tokenizers.card import TokenizerCard
+from trainer_core.tokenizers.located import check_here, locate
+from trainer_core.tokenizers.strategy import Available
 
 _COLUMN_IN_CHAT = "Add it with `/trainer dataset add`, which takes a `column:`, then train on it by its name."
 _COLUMN_HERE = "Add it with `spotter dataset add --column`, then train on it by its name."
@@ -251,22 +253,11 @@ class Catalog:
     async def make_tokenizer(self, person: Person, wish: TokenizerWish, told: Told | None = None) -> TokenizerCard:
         """Train a tokenizer or take one in. A file that was received is no longer the caller's from here on."""
         try:
-            dataset = None if wish.dataset is None else (await self.find(person, wish.dataset)).name
-            try:
-                order = MakeTokenizer(
-                    home=self._home.path,
-                    kind=wish.kind,
-                    added_by=signature(person),
-                    name=wish.name,
-                    dataset=dataset,
-                    vocabulary=wish.vocabulary,
-                    family=None if wish.family is None else await self._family(person, wish.family),
-                    file=wish.file and wish.file.path,
-                    filename=wish.file and wish.file.filename,
-                    strict=wish.strict,
-                )
-            except ValidationError as error:
-                raise invalid(error, "name") from error
+            dataset = None if wish.dataset is None else await self.find(person, wish.dataset)
+            family = None if wish.family is None else await self._family(person, wish.family)
+            order = tokenizer_order(self._home, signature(person), wish, dataset, family)
+            if order.family is not None:
+                await asyncio.to_thread(locate, order.family)
             result = await self._tasks.perform(order, told or _nobody)
             assert isinstance(result, Made), "what the order is answered by"
             return result.card
@@ -288,8 +279,17 @@ class Catalog:
         return card
 
     async def tokenizer_spec(self, person: Person, named: str, vocabulary: int | None = None) -> TokenizerSpec:
-        """What a run is to use: `named` is one of their tokenizers, a kind to make, or a known model family."""
-        return named_spec(named, vocabulary, [card.name for card in await self.tokenizers(person)])
+        """What a run is to use: `named` is one of their tokenizers, a kind to make, or a known model family.
+
+        It is here, or can be made, and has the vocabulary.
+        """
+        saved = {card.name: card.vocabulary for card in await self.tokenizers(person)}
+        spec = named_spec(named, vocabulary, saved)
+        if spec.kind in ("saved", "pretrained"):
+            strategy.choose(spec, "", 0, Available(saved))
+        if spec.kind == "pretrained":
+            await asyncio.to_thread(check_here, self._home, spec.name or "")
+        return spec
 
     async def local_sources(self, person: Person) -> list[str]:
         """Names of what lies in the approved folders, for anybody who may train here."""

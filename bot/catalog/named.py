@@ -15,6 +15,10 @@ from trainer_core.tokenizers import families
 KINDS = ("auto", "bpe", "unigram", "wordpiece", "sentencepiece", "characters")
 """Tokenizers that a run can make for itself."""
 
+_FEW = 10
+"""Names that are all listed where none is near."""
+_CALLED = {"dataset": "data"}
+"""What people know a field by, where it is not by its name."""
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
 
@@ -45,10 +49,17 @@ def is_family(named: str) -> bool:
 
 def no_tokenizer(named: str, known: Iterable[str]) -> SpotterError:
     """The error for a name that is none of `known`."""
-    near = difflib.get_close_matches(named.strip().lower(), list(known), n=1)
-    hint = f"; did you mean {near[0]}?" if near else ""
+    names = list(known)
+    near = difflib.get_close_matches(named.strip().lower(), names, n=1)
+    if near:
+        hint = f"; did you mean {near[0]}?"
+    else:
+        hint = f"; there are: {', '.join(names)}" if 0 < len(names) <= _FEW else ""
     return SpotterError(
-        Code.TOKENIZER_NOT_FOUND, f"there is no tokenizer {named.strip()[:64]!r}{hint}", field="tokenizer"
+        Code.TOKENIZER_NOT_FOUND,
+        f"there is no tokenizer {named.strip()[:64]!r}{hint}",
+        field="tokenizer",
+        next_step="Name one that you made, a kind like `bpe` or `characters`, or a model family like `gpt2`.",
     )
 
 
@@ -56,6 +67,5 @@ def invalid(error: ValidationError, field: str) -> SpotterError:
     """The first thing that is wrong, in a sentence; `field` is named where it concerns several."""
     first = error.errors()[0]
     message = first["msg"].removeprefix("Value error, ")
-    return SpotterError(
-        Code.CONFIG_INVALID, message[:1].lower() + message[1:], field=".".join(map(str, first["loc"])) or field
-    )
+    name = ".".join(map(str, first["loc"])) or field
+    return SpotterError(Code.CONFIG_INVALID, message[:1].lower() + message[1:], field=_CALLED.get(name, name))

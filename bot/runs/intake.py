@@ -11,6 +11,7 @@ from bot.person import Person
 from trainer_core.data.card import DatasetCard
 from trainer_core.errors import Code, SpotterError
 from trainer_core.spec import RunSpec, TokenizerSpec, parse_spec
+from trainer_core.tokenizers import strategy
 
 Priority = Literal["low", "normal", "high"]
 PRIORITIES: dict[Priority, int] = {"low": -1, "normal": 0, "high": 1}
@@ -68,7 +69,7 @@ def priority(person: Person, submission: Submission) -> int:
 
 
 def check_fits(card: DatasetCard, spec: RunSpec) -> None:
-    """Raises SpotterError if the model cannot be trained on what the data set holds."""
+    """Raises SpotterError if the model cannot be trained on what the data set holds, or not with that tokenizer."""
     if card.kind != "text":
         raise SpotterError(
             Code.MODEL_INCOMPATIBLE,
@@ -76,6 +77,8 @@ def check_fits(card: DatasetCard, spec: RunSpec) -> None:
             field="data",
             next_step="Pick a data set of text.",
         )
+    if spec.tokenizer.kind not in ("saved", "pretrained"):  # these do not go by the text
+        strategy.choose(spec.tokenizer, spec.model.family, card.characters)
 
 
 def no_longer_there(run: str, dataset: str) -> SpotterError:

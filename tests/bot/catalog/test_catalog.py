@@ -362,13 +362,18 @@ async def test_a_tokenizer_is_trained_listed_and_named_for_a_run(catalog: Catalo
     [
         (TokenizerWish("bpe", dataset="nothing-like-it"), Code.CORPUS_NOT_FOUND),
         (TokenizerWish("bpe", dataset=BUILTIN, vocabulary=99), Code.CONFIG_INVALID),
+        (TokenizerWish("bpe", dataset=BUILTIN, vocabulary=500_000), Code.TOKENIZER_TRAIN_FAILED),
+        (TokenizerWish("bpe", dataset="pets"), Code.CONFIG_INVALID),
+        (TokenizerWish("bpe", dataset=BUILTIN, family="gpt2"), Code.CONFIG_INVALID),
+        (TokenizerWish("pretrained", family="someone/not-here"), Code.TOKENIZER_NOT_FOUND),
         (TokenizerWish("pretrained", family="/etc"), Code.TOKENIZER_NOT_FOUND),
         (TokenizerWish("pretrained", family="../elsewhere"), Code.TOKENIZER_NOT_FOUND),
     ],
 )
 async def test_a_tokenizer_that_cannot_be_is_refused_before_anything_begins(
-    catalog: Catalog, inline: Inline, wish: TokenizerWish, code: Code
+    catalog: Catalog, home: Home, inline: Inline, wish: TokenizerWish, code: Code
 ) -> None:
+    lay(home, cards.pictures(added_by="7"))
     with pytest.raises(SpotterError) as refused:
         await catalog.make_tokenizer(ADA, wish)
     assert refused.value.code is code and inline.performed == []

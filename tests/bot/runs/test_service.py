@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import pytest
 
@@ -22,11 +23,11 @@ from tests.bot.chat import cards
 from tests.bot.chat.stories import progress, spec
 from tests.bot.runs.conftest import Engine
 from tests.bot.storing import append_events
-from trainer_core.data import catalog as folders
 from trainer_core.errors import Code, SpotterError
 from trainer_core.faults import Faults, Rule
 from trainer_core.spec import TokenizerSpec
 from trainer_core.tasks.orders import Progress
+from trainer_core.tokenizers.located import kept_in
 
 ADA, GRACE = Person(7, is_owner=True), Person(8, is_owner=False)
 NAME = "brisk-otter-42"
@@ -180,18 +181,16 @@ async def test_pictures_are_not_for_a_model_of_text(engine: Engine, service: Run
     assert refused.value.code is Code.MODEL_INCOMPATIBLE
 
 
-async def test_a_data_set_that_is_deleted_meanwhile_is_not_trained_on(
+async def test_a_data_set_is_not_deleted_while_a_run_on_it_comes_to_be_noted_down(
     engine: Engine, catalog: Catalog, service: RunService
 ) -> None:
-    """The deletion holds the store when the submission comes to be noted down."""
     lay(engine.home, cards.dataset(name="swans", added_by=str(ADA.id)))
     async with engine.database.transaction():
         submitting = asyncio.create_task(service.submit(ADA, Submission(data="swans")))
         await asyncio.wait({submitting}, timeout=0.1)
-        folders.delete(engine.home, "swans")
-    with pytest.raises(SpotterError) as refused:
-        await submitting
-    assert refused.value.code is Code.CORPUS_NOT_FOUND and await service.runs(ADA) == []
+        with pytest.raises(SpotterError, match="somebody trains on `swans`"):
+            await catalog.delete_dataset(ADA, "swans")
+    assert (await submitting).run.spec.data.dataset == "swans"
 
 
 @pytest.mark.parametrize(
@@ -202,7 +201,6 @@ async def test_a_data_set_that_is_deleted_meanwhile_is_not_trained_on(
             TokenizerSpec(kind="unigram", vocabulary=900),
         ),
         (Submission(data="python-docs", vocabulary=900), TokenizerSpec(vocabulary=900)),
-        (Submission(data="python-docs", tokenizer="GPT2"), TokenizerSpec(kind="pretrained", name="gpt2")),
         (Submission(data="python-docs"), TokenizerSpec()),
     ],
 )
@@ -210,6 +208,38 @@ async def test_the_tokenizer_asked_for_is_in_the_spec(
     service: RunService, given: Submission, spec: TokenizerSpec
 ) -> None:
     assert (await service.submit(ADA, given)).run.spec.tokenizer == spec
+
+
+@pytest.mark.parametrize(
+    ("given", "code", "says"),
+    [
+        (Submission(data="python-docs", tokenizer="GPT2"), Code.TOKENIZER_NOT_FOUND, "is not on this machine"),
+        (Submission(data="python-docs", tokenizer="mine", vocabulary=900), Code.MODEL_INCOMPATIBLE, "has 8,192 tokens"),
+        (Submission(data="python-docs", tokenizer="bpe", vocabulary=400_000), Code.TOKENIZER_TRAIN_FAILED, "400,000"),
+    ],
+)
+async def test_a_tokenizer_that_cannot_be_had_is_told_before_anything_is_queued(
+    engine: Engine,
+    service: RunService,
+    given: Submission,
+    code: Code,
+    says: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "no-hub"))
+    folder = engine.home.tokenizer("mine")
+    folder.mkdir(parents=True)
+    (folder / "report.json").write_text(cards.tokenizer(name="mine", added_by=str(ADA.id)).model_dump_json())
+    with pytest.raises(SpotterError, match=says) as refused:
+        await service.submit(ADA, given)
+    assert refused.value.code is code and await service.runs(ADA) == []
+
+
+async def test_a_pretrained_tokenizer_that_a_run_has_kept_is_here(engine: Engine, service: RunService) -> None:
+    kept_in(engine.home, "gpt2").mkdir(parents=True)
+    submitted = await service.submit(ADA, Submission(data="python-docs", tokenizer="GPT2"))
+    assert submitted.run.spec.tokenizer == TokenizerSpec(kind="pretrained", name="gpt2")
 
 
 async def test_one_request_made_twice_at_once_is_one_run(engine: Engine, service: RunService) -> None:

@@ -19,7 +19,8 @@ from tests.trainer_core.tokenizers.made_elsewhere import (
 from trainer_core.errors import Code, SpotterError
 from trainer_core.layout import Home
 from trainer_core.tokenizers.fast import END_OF_TEXT
-from trainer_core.tokenizers.pretrained import available, for_run, load
+from trainer_core.tokenizers.located import available
+from trainer_core.tokenizers.pretrained import for_run, load
 
 PUBLISHED = {
     "gpt2": (publish_gpt2, "<|endoftext|>"),
