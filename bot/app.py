@@ -92,6 +92,7 @@ async def spotter(settings: Settings) -> AsyncIterator[Spotter]:
             point_at(settings.discord_api, settings.discord_gateway)
         access = Access(owner_id, settings.allowed_user_ids)
         client = SpotterClient(
+            database=database,
             service=service,
             catalog=catalog,
             access=access,
@@ -144,6 +145,7 @@ async def serve(settings: Settings) -> None:
         # Nothing new comes in once nobody reads from the gateway; answers go out by other ways.
         await within("connection", partial(_cancelled, gateway))
         # Who waits for a file to be taken in is told, instead of waited for.
+        await within("errands", parts.client.give_up)
         await within("catalog", parts.catalog.close)
         await shutdown.finish_under_way()
         await within("sender", partial(_cancelled, sender))

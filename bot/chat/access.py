@@ -20,3 +20,8 @@ class Access:
 
     def serves(self, user_id: int) -> bool:
         return self.person(user_id) is not None
+
+    @property
+    def user_ids(self) -> frozenset[int]:
+        """Everybody who is served."""
+        return self.allowed | {self.owner_id}

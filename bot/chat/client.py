@@ -14,6 +14,7 @@ from discord.http import Route
 from yarl import URL
 
 from bot.catalog.catalog import Catalog
+from bot.chat.absence import Absence
 from bot.chat.access import Access
 from bot.chat.commands.repeats import Repeats
 from bot.chat.drops import Drops
@@ -26,6 +27,7 @@ from bot.chat.tree import SpotterTree
 from bot.chat.ui.presses import press
 from bot.chat.ui.view import ITEMS
 from bot.runs.service import RunService
+from bot.store.db import Database
 from trainer_core.errors import SpotterError
 
 _log = logging.getLogger(__name__)
@@ -57,6 +59,7 @@ class SpotterClient(discord.Client):
     def __init__(
         self,
         *,
+        database: Database,
         service: RunService,
         catalog: Catalog,
         access: Access,
@@ -89,7 +92,8 @@ class SpotterClient(discord.Client):
         self.now = now
         self.repeats = Repeats()
         self.errands = Errands(pause=progress_pause)
-        self._drops = Drops(self)
+        self._drops = Drops(self, database)
+        self._absence = Absence(self, self._drops, database)
         self.tree = SpotterTree(self, guilds=guilds)
         self._read_mark = read_mark
         self._write_mark = write_mark
@@ -129,8 +133,14 @@ class SpotterClient(discord.Client):
 
     async def close(self) -> None:
         """Whoever waits for something is told that it is given up."""
-        await self.errands.close()
+        await self.give_up()
         await super().close()
+
+    async def give_up(self) -> None:
+        """End what people wait for. They are told; what they dropped is gone on with after the next start."""
+        await self._absence.close()
+        await self.errands.close()
+        await self._drops.close()
 
     async def on_message(self, message: discord.Message) -> None:
         await self._drops.take(message)
@@ -139,6 +149,11 @@ class SpotterClient(discord.Client):
         """Comes again after each new session; nothing is set up here."""
         await self.on_resumed()
         _log.info("connected as %s", self.user)
+        await self.catch_up()
+
+    async def catch_up(self) -> None:
+        """Begin to answer for the files that were dropped, and not answered, while nobody listened."""
+        await self._absence.catch_up()
 
     async def on_resumed(self) -> None:
         self._connected = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Protocol
 
 import discord
@@ -10,15 +11,15 @@ from bot.chat.notify.policy import nonce
 from bot.chat.outgoing import Outgoing, compose
 from bot.chat.plot import Plotter
 from bot.chat.render.message import Message
-from bot.chat.render.working import progress, takes_long
-from bot.chat.reply import Interaction, answer, insist
+from bot.chat.render.working import failed, interrupted, postponed, progress, takes_long
+from bot.chat.reply import UNREACHABLE, Interaction, answer, insist
 
 _TAKES_LONG = 600.0
 """Seconds after which an answer goes elsewhere: an interaction's place takes nothing more after fifteen minutes."""
 
 
 class Place(Protocol):
-    """Each method raises discord.HTTPException and what is in `reply.UNREACHABLE`."""
+    """Each method raises discord.HTTPException, TimeoutError and what is in `reply.UNREACHABLE`."""
 
     async def show(self, message: Message) -> None:
         """Say how far it is. What comes next replaces it."""
@@ -29,7 +30,11 @@ class Place(Protocol):
         ...
 
     async def fail(self, message: Message) -> None:
-        """Say why nothing came of it."""
+        """Say why nothing came of it, and of what."""
+        ...
+
+    async def interrupt(self) -> None:
+        """Say that it was cut short."""
         ...
 
 
@@ -43,22 +48,36 @@ class AnswerPlace:
         """Whether the person knows that the answer comes as a direct message."""
 
     async def show(self, message: Message) -> None:
-        if self._left:
-            return
-        self._left = self._is_late
-        shown = takes_long(self._doing) if self._left else message
-        await self._interaction.edit_original_response(**Outgoing(shown).for_edit())
+        if self._is_late:
+            await self._leave()
+        else:
+            await self._interaction.edit_original_response(**Outgoing(message).for_edit())
 
     async def finish(self, message: Message) -> None:
         if not self._is_late:
             await answer(self._interaction, message)
             return
+        with suppress(discord.HTTPException):  # it may be so late that nothing changes there any more
+            await self._leave()
+        await self._write(message)
+
+    async def fail(self, message: Message) -> None:
+        # Beside the command that was typed, it is clear what failed.
+        await self.finish(failed(self._doing, message) if self._is_late else message)
+
+    async def interrupt(self) -> None:
+        await self.finish(failed(self._doing, interrupted()))
+
+    async def _leave(self) -> None:
+        """Have nothing stand here that looks as if it went on."""
+        if not self._left:
+            self._left = True
+            await self._interaction.edit_original_response(**Outgoing(takes_long(self._doing)).for_edit())
+
+    async def _write(self, message: Message) -> None:
         user, key = self._interaction.user, nonce(f"answer:{self._interaction.id}")
         outgoing = await compose(message, self._interaction.client.plotter)
         await insist(lambda: user.send(**outgoing.for_send(key)))
-
-    async def fail(self, message: Message) -> None:
-        await self.finish(message)
 
     @property
     def _is_late(self) -> bool:
@@ -79,38 +98,74 @@ class QuestionPlace(AnswerPlace):
             await self._interaction.edit_original_response(content=message.content)
 
     async def fail(self, message: Message) -> None:
+        about, _, _ = self._question.partition("\n")  # it names the file
+        said = failed(about, message)
         if self._is_late:
-            await super().fail(message)
-            return
-        await self._interaction.followup.send(message.content or "", ephemeral=True)
+            await self._write(said)
+        else:
+            await self._interaction.followup.send(said.content or "", ephemeral=True)
         if self._is_covered:
             await self._interaction.edit_original_response(content=self._question)
+
+    async def interrupt(self) -> None:
+        await self.fail(interrupted())
 
 
 class ReplyPlace:
     """A message of ours in reply to a person's."""
 
-    def __init__(self, reply: discord.Message, plotter: Plotter) -> None:
+    def __init__(
+        self, to: discord.Message, reply: discord.Message | discord.PartialMessage, doing: str, plotter: Plotter
+    ) -> None:
+        self._to = to
         self._reply = reply
+        self._doing = doing
         self._plotter = plotter
 
     @classmethod
-    async def open(cls, to: discord.Message, key: str, doing: str, plotter: Plotter) -> ReplyPlace | None:
-        """Reply at once, with what is being done; the same `key` again is the same reply. None if it is given up.
+    async def open(cls, to: discord.Message, key: str, doing: str, plotter: Plotter) -> ReplyPlace:
+        """Reply at once, with what is being done; the same `key` again is the same reply.
 
-        Raises discord.HTTPException and what is in `reply.UNREACHABLE`.
+        Raises discord.HTTPException, TimeoutError and what is in `reply.UNREACHABLE`.
         """
-        reference = to.to_reference(fail_if_not_exists=False)
-        arguments = Outgoing(progress(doing)).for_send(nonce(key))
-        reply = await insist(lambda: to.channel.send(reference=reference, **arguments))
-        return None if reply is None else cls(reply, plotter)
+        return cls(to, await respond(to, progress(doing), key, plotter), doing, plotter)
+
+    @property
+    def reply_id(self) -> int:
+        return self._reply.id
 
     async def show(self, message: Message) -> None:
         await self._reply.edit(**Outgoing(message).for_edit())
 
     async def finish(self, message: Message) -> None:
-        outgoing = await compose(message, self._plotter)
-        await insist(lambda: self._reply.edit(**outgoing.for_edit()))
+        if message.silent:
+            outgoing = await compose(message, self._plotter)
+            _arrived(await insist(lambda: self._reply.edit(**outgoing.for_edit())))
+            return
+        # An edit makes no sound.
+        await respond(self._to, message, f"instead:{self._reply.id}", self._plotter)
+        with suppress(discord.HTTPException, *UNREACHABLE):  # what counts is said
+            await self._reply.delete()
 
     async def fail(self, message: Message) -> None:
-        await self.finish(message)
+        await self.finish(failed(self._doing, message))
+
+    async def interrupt(self) -> None:
+        await self.finish(failed(self._doing, postponed()))
+
+
+async def respond(to: discord.Message, message: Message, key: str, plotter: Plotter) -> discord.Message:
+    """Send a reply; the same `key` again is the same reply.
+
+    Raises discord.HTTPException, TimeoutError and what is in `reply.UNREACHABLE`.
+    """
+    reference = to.to_reference(fail_if_not_exists=False)
+    outgoing = await compose(message, plotter)
+    return _arrived(await insist(lambda: to.channel.send(reference=reference, **outgoing.for_send(nonce(key)))))
+
+
+def _arrived(message: discord.Message | None) -> discord.Message:
+    """Raises TimeoutError if it was given up."""
+    if message is None:
+        raise TimeoutError
+    return message

@@ -1,4 +1,6 @@
-"""What is known of the people Spotter writes to: their direct messages' channel, and whether they take any."""
+"""What is known of the people Spotter writes to: their direct messages' channel, how far it is read, and whether they
+take any.
+"""
 
 from __future__ import annotations
 
@@ -40,3 +42,17 @@ async def close_dms(tx: Transaction, user_id: int, at: float) -> None:
 async def open_dms(tx: Transaction, user_id: int) -> None:
     """The person takes direct messages again, or it is worth a try."""
     await tx.execute("UPDATE people SET dms_closed_at = NULL WHERE user_id = ?", (user_id,))
+
+
+async def read_up_to(tx: Transaction, user_id: int) -> int | None:
+    """The newest message up to which their direct messages were read for files; None if they never were."""
+    row = await tx.one("SELECT read_up_to FROM people WHERE user_id = ?", (user_id,))
+    return row["read_up_to"] if row else None
+
+
+async def remember_read(tx: Transaction, user_id: int, message_id: int) -> None:
+    await tx.execute(
+        "INSERT INTO people (user_id, read_up_to) VALUES (?, ?)"
+        " ON CONFLICT (user_id) DO UPDATE SET read_up_to = excluded.read_up_to",
+        (user_id, message_id),
+    )

@@ -41,8 +41,16 @@ def takes_long(doing: str) -> Message:
     return Message(content=content(f"{doing}\nThis takes a while: I write to you here when it is done."))
 
 
-def interrupted(doing: str) -> Message:
+def failed(about: str, why: Message) -> Message:
+    """Why nothing came of it, below a line that says of what: several may have been begun at once."""
+    return Message(content=content(f"{about}\n{why.content or ''}"))
+
+
+def interrupted() -> Message:
     """The bot was stopped in the middle of it."""
-    return Message(
-        content=content(f"{doing}\n⚠️ I was stopped in the middle of this, and nothing was kept.\n➡️ Ask for it again.")
-    )
+    return Message(content="⚠️ I was stopped in the middle of this, and nothing was kept.\n➡️ Ask for it again.")
+
+
+def postponed() -> Message:
+    """The bot was stopped in the middle of it, and knows that it was."""
+    return Message(content="⚠️ I was stopped in the middle of this. I go on with it once I am back.")

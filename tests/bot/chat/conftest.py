@@ -102,6 +102,7 @@ class Chat:
             self.marks[key] = value
 
         return SpotterClient(
+            database=self.database,
             service=self.service,
             catalog=self.catalog,
             access=Access(self.owner.id, frozenset({self.friend.id})),

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import time
 
+import discord
 import pytest
 
 from bot.chat.client import SpotterClient
@@ -46,12 +48,13 @@ async def test_a_dropped_table_is_asked_about_shown_as_a_card_and_trained_on(
     chat: Chat, spotter: SpotterClient
 ) -> None:
     sent = await chat.owner.write("have a look", ("Talks.jsonl", TABLE))
-    [question] = await settled(chat.owner)
+    question = (await settled(chat.owner))[-1]
     assert question.reference is not None and question.reference.message_id == sent.id
     assert question.content.startswith("❓ Which column of `Talks.jsonl` holds the text?")
-    assert question.silent and not chat.owner.notifications()
+    assert [buzz.message.id for buzz in chat.owner.notifications()] == [question.id], "a decision makes a sound"
     pressed = await chat.owner.click(question, "answer")
     card = await chat.owner.until(lambda m: m.id == question.id and bool(m.embeds), 60)
+    assert len(answers(chat.owner)) == 1, "the question took the place of the progress"
     assert card.embeds[0]["title"] == "📚 talks" and card.embeds[0]["image"]["width"] == 1280, pressed.text
     assert "swans" not in json.dumps(card.to_dict()), "counts only, never the text"
     train = next(item["label"] for item in card.components[0]["components"] if item["label"].startswith("Train"))
@@ -66,8 +69,8 @@ async def test_several_files_at_once_get_an_answer_each(chat: Chat, spotter: Spo
     assert len(replies) == 3
     first, second, third = replies
     assert first.embeds[0]["title"] == "📚 notes"
-    assert second.content.startswith("⚠️ **file**: ") and "➡️" in second.content
-    assert third.content.startswith("⚠️ **file**: .exe is not a kind that can be read")
+    assert second.content.startswith("📥 Reading `short.txt`…\n⚠️ **file**: ") and "➡️" in second.content
+    assert third.content.startswith("📥 Reading `virus.exe`…\n⚠️ **file**: .exe is not a kind that can be read")
     assert [card.name for card in folders.list_cards(chat.home)] == ["notes", "python-docs"]
     assert not list(chat.home.incoming.iterdir())
 
@@ -75,7 +78,7 @@ async def test_several_files_at_once_get_an_answer_each(chat: Chat, spotter: Spo
 async def test_a_tokenizer_that_is_dropped_becomes_one(chat: Chat, spotter: SpotterClient) -> None:
     await chat.owner.write("", ("tokenizer.json", b"{}"))
     [reply] = await settled(chat.owner)
-    assert reply.content.startswith("⚠️ ") and "tokenizer" in reply.content
+    assert reply.content.startswith("🔤 Making a tokenizer of `tokenizer.json`…\n⚠️ ")
     assert [card.name for card in folders.list_cards(chat.home)] == ["python-docs"]
 
 
@@ -101,16 +104,51 @@ async def test_a_file_that_cannot_be_downloaded_is_said_to_be_so(chat: Chat, spo
     chat.playground.world.cdn.origin = "http://127.0.0.1:9"
     await chat.owner.write("", ("a.txt", TEXT))
     [reply] = await settled(chat.owner)
-    assert reply.content == "⚠️ **file**: The file could not be downloaded.\n➡️ Attach the file again."
+    assert reply.content == (
+        "📥 Reading `a.txt`…\n⚠️ **file**: The file could not be downloaded.\n➡️ Attach the file again."
+    )
     assert not list(chat.home.incoming.iterdir())
 
 
 async def test_a_message_that_the_gateway_brings_twice_is_answered_once(chat: Chat, spotter: SpotterClient) -> None:
+    def told() -> int:
+        return sum(exchange.method in ("POST", "PATCH") for exchange in chat.playground.traffic.exchanges)
+
+    await spotter.catch_up()
     sent = await chat.owner.write("", ("a.exe", TEXT))
     await settled(chat.owner)
     channel = await spotter.create_dm(await spotter.fetch_user(chat.owner.id))
-    await spotter.on_message(await channel.fetch_message(sent.id))
-    assert len(answers(chat.owner)) == 1
+    again = await channel.fetch_message(sent.id)
+    before = told()
+    await spotter.on_message(again)
+    await spotter.give_up()
+    assert told() == before and len(answers(chat.owner)) == 1
+
+
+async def test_a_file_that_the_bot_itself_sends_is_not_answered(chat: Chat, spotter: SpotterClient) -> None:
+    channel = await spotter.create_dm(await spotter.fetch_user(chat.owner.id))
+    own = await channel.send(file=discord.File(io.BytesIO(TEXT), filename="own.txt"))
+    await chat.owner.write("", ("a.exe", TEXT))
+    await settled(chat.owner)
+    assert [message.id == own.id or ".exe" in message.content for message in answers(chat.owner)] == [True, True]
+
+
+async def test_more_than_was_announced_is_not_taken_in(chat: Chat, spotter: SpotterClient) -> None:
+    """What Discord says of a file's size is what was held against the limit."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + TEXT + b"and more")
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        _, port = server.sockets[0].getsockname()
+        chat.playground.world.cdn.origin = f"http://127.0.0.1:{port}"
+        await chat.owner.write("", ("a.txt", TEXT))
+        [reply] = await settled(chat.owner)
+    assert "The file could not be downloaded." in reply.content
+    assert not list(chat.home.incoming.iterdir())
 
 
 async def test_who_waits_is_told_when_the_bot_stops(chat: Chat) -> None:
@@ -127,7 +165,7 @@ async def test_who_waits_is_told_when_the_bot_stops(chat: Chat) -> None:
         await chat.owner.write("", ("notes.txt", TEXT))
         await reached.wait()
     [reply] = answers(chat.owner)
-    assert reply.content.startswith("📥 Reading `notes.txt`…\n⚠️ I was stopped in the middle of this")
+    assert reply.content.startswith("📥 Reading `notes.txt`…\n⚠️ I was stopped in the middle of this. I go on")
     assert not list(chat.home.incoming.iterdir())
 
 
@@ -141,6 +179,19 @@ async def test_what_takes_too_long_for_an_interaction_comes_as_a_direct_message(
     )
     assert reply.text.endswith("This takes a while: I write to you here when it is done.")
     assert message.origin is None and message.embeds[0]["title"] == "📚 notes"
+
+
+async def test_what_fell_silent_before_it_took_too_long_leaves_no_progress_behind(
+    chat: Chat, spotter: SpotterClient
+) -> None:
+    """The ten minutes pass at the very end, after the last that was told of it."""
+    spotter.now = lambda: time.time() + (601 if chat.home.dataset("notes").exists() else 0)
+    reply, message = await asyncio.gather(
+        chat.owner.slash("trainer dataset add", file=("notes.txt", TEXT)),
+        chat.owner.until(lambda m: m.author.bot and bool(m.embeds), 60),
+    )
+    assert reply.text.endswith("This takes a while: I write to you here when it is done.")
+    assert message.origin is None
 
 
 pytestmark = pytest.mark.timeout(120)

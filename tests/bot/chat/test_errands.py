@@ -40,6 +40,9 @@ class Board:
     async def fail(self, message: Message) -> None:
         self.seen.append(f"failed: {message.content}")
 
+    async def interrupt(self) -> None:
+        self.seen.append("interrupted")
+
 
 DONE = Message(content="done")
 
@@ -107,7 +110,7 @@ async def test_trouble_with_the_place_ends_nothing() -> None:
         done.set()
         return DONE
 
-    await Errands(pause=0.0).run(board, "Reading…", work)
+    assert not await Errands(pause=0.0).run(board, "Reading…", work), "nobody was told"
     assert done.is_set() and board.seen == []
 
 
@@ -122,9 +125,22 @@ async def test_closing_gives_up_what_is_under_way_and_says_so() -> None:
     under_way = asyncio.create_task(errands.run(board, "Reading…", work))
     await begun.wait()
     await errands.close()
-    assert under_way.done()
-    [said] = board.seen
-    assert said and said.startswith("failed: Reading…\n⚠️ I was stopped in the middle of this")
+    assert under_way.done() and not under_way.result(), "it is not over"
+    assert not await errands.run(board, "Reading…", work), "nothing more is begun"
+    assert board.seen == ["interrupted", "interrupted"]
+
+
+async def test_what_nothing_is_heard_of_is_shown_again() -> None:
+    """Where it stands may by then be no place for the outcome."""
+    board = Board()
+
+    async def work(told: Told) -> Message:
+        while len(board.seen) < 2:
+            await asyncio.sleep(0)
+        return DONE
+
+    assert await Errands(pause=0.0, silence=0.0).run(board, "Reading…", work)
+    assert board.seen[:2] == ["Reading…", "Reading…"] and board.seen[-1] == "done"
 
 
 async def test_who_is_cancelled_says_nothing_more() -> None:

@@ -20,9 +20,9 @@ def test_progress_has_a_bar_where_somebody_can_tell_how_far_it_is() -> None:
 
 def test_what_takes_long_or_is_given_up_says_so() -> None:
     doing = working.making_tokenizer("talks")
-    late, over = working.takes_long(doing).content, working.interrupted(doing).content
+    late, over = working.takes_long(doing).content, working.failed(doing, working.interrupted()).content
     assert late and "I write to you here when it is done" in late
-    assert over and over.splitlines()[-1] == "➡️ Ask for it again."
+    assert over and over.splitlines()[0] == doing and over.splitlines()[-1] == "➡️ Ask for it again."
 
 
 @given(st.text(max_size=300), st.text(max_size=3000), st.floats(0, 1) | st.none(), st.text(max_size=3000))
