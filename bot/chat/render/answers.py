@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from bot.chat.notify.kinds import Kind
 from bot.chat.render import text
 from bot.chat.render.card import card, curve
-from bot.chat.render.embeds import Colour, content, embed
+from bot.chat.render.embeds import Colour, content, embed, listing
 from bot.chat.render.message import Act, Message, buttons
 from bot.chat.render.progress import fraction, look
 from bot.chat.render.queue import place, standing
@@ -81,7 +81,7 @@ def runs_list(statuses: Sequence[RunStatus], now: float) -> Message:
         embed=embed(
             title="Runs",
             colour=Colour.QUIET,
-            description="\n".join(_line(status, now) for status in statuses),
+            description=listing([_line(status, now) for status in statuses]),
             footer="/trainer status shows one with its curve",
         )
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 
 from bot.chat.render import text
+from bot.chat.render.columns import is_name
 from bot.chat.render.embeds import Colour, Field, embed
 from bot.chat.render.histogram import histogram
 from bot.chat.render.languages import language
@@ -63,7 +64,8 @@ def _origin(card: DatasetCard) -> str:
     if card.encoding:
         parts.append(card.encoding.upper().replace("_", "-"))
     if card.text_column is not None:
-        parts.append(f"the text is in {text.code(text.clip(card.text_column, 60))}")
+        named = is_name(card.text_column)
+        parts.append(f"the text is in {text.code(card.text_column) if named else 'a column without a name'}")
     return " · ".join(parts)
 
 
@@ -121,15 +123,13 @@ def _shares(shares: Mapping[str, float], name: Callable[[str], str]) -> str:
 
 
 def _left_out(counts: Counts) -> str:
-    return " · ".join(
-        f"{text.number(count)} {what}"
-        for count, what in (
-            (counts.duplicates, "the same as another"),
-            (counts.near_duplicates, "nearly the same as another"),
-            (counts.too_short, "too short"),
-        )
-        if count
+    files = [f"{_count(counts.skipped, 'file')} without text"] if counts.skipped else []
+    reasons = (
+        (counts.duplicates, "the same as another"),
+        (counts.near_duplicates, "nearly the same as another"),
+        (counts.too_short, "too short"),
     )
+    return " · ".join([*files, *(f"{text.number(count)} {why}" for count, why in reasons if count)])
 
 
 def _tidied(counts: Counts) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bot.chat.render import text
+from bot.chat.render.columns import column_name
 from bot.chat.render.dataset import documents
-from bot.chat.render.embeds import Colour, content, embed
+from bot.chat.render.embeds import Colour, content, embed, listing
 from bot.chat.render.message import ColumnButton, DatasetAct, DatasetButton, Message
 from trainer_core.data.card import DatasetCard
 
@@ -22,7 +23,7 @@ def dataset_list(cards: Sequence[DatasetCard], now: float) -> Message:
         embed=embed(
             title="Data sets",
             colour=Colour.QUIET,
-            description="\n".join(_line(card, now) for card in cards),
+            description=listing([_line(card, now) for card in cards]),
             footer="/trainer dataset show has the card and a button that trains",
         )
     )
@@ -49,7 +50,8 @@ def which_column(pending: str, columns: Sequence[str], filename: str) -> Message
     shown = enumerate(columns[:_COLUMNS])
     return Message(
         content=content(f"❓ Which column of {text.code(text.clip(filename, 100))} holds the text?\n{note}"),
-        buttons=tuple(ColumnButton(pending, index, column) for index, column in shown),
+        buttons=tuple(ColumnButton(pending, index, column_name(column, index)) for index, column in shown),
+        silent=False,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -38,6 +38,21 @@ class Field:
 
 def content(text: str) -> str:
     return clip(text, CONTENT)
+
+
+def listing(lines: Sequence[str], limit: int = DESCRIPTION) -> str:
+    """As many whole lines as fit, and in the last one how many more there are."""
+    if length("\n".join(lines)) <= limit:
+        return "\n".join(lines)
+    room = limit - length(_more(len(lines)))
+    shown = 0
+    while (room := room - length(lines[shown]) - 1) >= 0:
+        shown += 1
+    return "\n".join([*lines[:shown], _more(len(lines) - shown)])
+
+
+def _more(count: int) -> str:
+    return f"and {count} more"
 
 
 def embed(

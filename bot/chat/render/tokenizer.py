@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from bot.chat.render import text
 from bot.chat.render.dataset import documents
-from bot.chat.render.embeds import Colour, Field, embed
+from bot.chat.render.embeds import Colour, Field, embed, listing
 from bot.chat.render.message import Message
 from trainer_core.tokenizers.card import TokenizerCard, TokenizerKind, TokenizerReport
 
@@ -55,7 +55,7 @@ def tokenizer_list(cards: Sequence[TokenizerCard], now: float) -> Message:
         embed=embed(
             title="Tokenizers",
             colour=Colour.QUIET,
-            description="\n".join(_line(card, now) for card in cards),
+            description=listing([_line(card, now) for card in cards]),
             footer="/trainer tokenizer show has the report",
         )
     )

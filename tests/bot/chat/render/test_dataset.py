@@ -51,14 +51,14 @@ def test_the_card_has_every_count_and_what_to_train() -> None:
 def test_what_was_tidied_and_removed_is_told() -> None:
     counts = Counts(
         normalized=1, control_characters=1, whitespace_characters=5100, cut=2, too_short=4, broken_lines=3,
-        secret_lines=1, secret_lines_removed=1,
+        secret_lines=1, secret_lines_removed=1, skipped=2,
     )  # fmt: skip
     shown = fields(dataset_card(cards.dataset(counts=counts, secrets={}), cards.SUGGESTION))
     assert shown["Tidied"] == (
         "one document brought to Unicode NFC · one control character removed · 5,100 blank characters removed"
         " · 2 documents cut for length"
     )
-    assert shown["Left out"] == "4 too short"
+    assert shown["Left out"] == "2 files without text · 4 too short"
     assert shown["⚠️ Unreadable"] == "3 broken lines left out"
     assert shown["🔑 Secrets"] == "one line may hold secrets. one line removed."
 
@@ -116,7 +116,8 @@ def test_a_hostile_file_name_neither_mentions_nor_breaks_out(name: str) -> None:
     check(message)
     assert message.embed
     first = (message.embed.description or "").splitlines()[0]
-    assert first.count("`") == 4, "each in a code span of its own"
+    assert first.count("`") == 2, "in a code span of its own"
+    assert first.endswith("the text is in a column without a name")
     assert "\u202e" not in first
 
 

@@ -21,7 +21,12 @@ def test_the_list_has_a_line_for_each() -> None:
 
 
 def test_a_long_list_fits_and_an_empty_one_says_how_to_begin() -> None:
-    check(dataset_answers.dataset_list([cards.dataset()] * 500, cards.NOW))
+    long = dataset_answers.dataset_list([cards.dataset()] * 500, cards.NOW)
+    check(long)
+    assert long.embed
+    *lines, last = (long.embed.description or "").splitlines()
+    assert set(lines) == {"📚 **talks** · 1.2 MB · 1,204 documents · about 312k tokens · 2 d ago"}
+    assert last == f"and {500 - len(lines)} more" and len(lines) > 50
     empty = dataset_answers.dataset_list([], cards.NOW)
     assert empty.content and "Drop a file here" in empty.content
 
@@ -33,6 +38,7 @@ def test_a_few_columns_are_all_offered() -> None:
         ColumnButton("0123456789abcdef", 0, "body"),
         ColumnButton("0123456789abcdef", 1, "summary"),
     )
+    assert not message.silent, "nothing goes on without an answer"
 
 
 def test_of_five_hundred_the_likeliest_are_offered_and_the_way_to_the_others() -> None:

@@ -63,7 +63,9 @@ def test_the_list_has_a_line_for_each() -> None:
         "🔤 **odd** · Unigram · vocabulary 8,192 · 0.24 tokens per byte · ⚠️ has problems · 2 d ago",
         "🔤 **bare** · byte-level BPE · vocabulary 8,192 · 2 d ago",
     ]
-    check(tokenizer_list([failing] * 500, cards.NOW))
+    long = tokenizer_list([failing] * 500, cards.NOW)
+    check(long)
+    assert long.embed and (long.embed.description or "").splitlines()[-1].endswith(" more")
     empty = tokenizer_list([], cards.NOW)
     assert empty.content and "/trainer tokenizer train" in empty.content
 

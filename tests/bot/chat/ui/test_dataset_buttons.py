@@ -7,10 +7,11 @@ import asyncio
 import discord
 import pytest
 
+from bot.catalog import incoming as inbox
 from bot.chat.client import SpotterClient
 from bot.chat.outgoing import Outgoing
 from bot.chat.render.dataset import dataset_card
-from bot.chat.render.dataset_answers import confirm_delete
+from bot.chat.render.dataset_answers import confirm_delete, which_column
 from bot.chat.render.message import AnyButton, ColumnButton, DatasetAct, DatasetButton, TrainButton
 from bot.chat.render.message import Message as Said
 from bot.chat.ui.view import buttons_view
@@ -19,6 +20,7 @@ from playground.people import Person
 from tests.bot.chat import cards
 from tests.bot.chat.conftest import Chat, Running
 from trainer_core.data import catalog as folders
+from trainer_core.tasks.orders import AddDataset, FileSource
 
 EVERY: tuple[AnyButton, ...] = (
     TrainButton("talks", "mini", "10 epochs"),
@@ -142,6 +144,36 @@ async def test_a_question_that_nobody_asked_keeps_its_place(chat: Chat, spotter:
     message = await posted(chat, spotter, Said(content="Which?", buttons=(EVERY[-1],)))
     await chat.owner.click(message, "body")
     told = chat.owner.inbox()[-1]
-    assert told.ephemeral and told.content.startswith("⚠️ **column**: the file is no longer here")
+    assert told.ephemeral and told.content.startswith("Which?\n⚠️ **column**: the file is no longer here")
     kept = next(known for known in chat.owner.inbox() if known.id == message.id)
     assert kept.content == "Which?" and kept.components
+
+
+async def test_a_question_is_asked_again_when_the_column_turns_out_to_hold_no_text(
+    chat: Chat, spotter: SpotterClient
+) -> None:
+    """Progress stands where the question does, until it is known that nothing came of it."""
+    source = inbox.make_place(chat.home, "talks.csv")
+    source.path.write_text("body,notes\n" + "\n".join(f'"Swan {n} spends the winter on the lake.",' for n in range(40)))
+    order = AddDataset(
+        home=chat.home.path,
+        source=FileSource(path=source.path, filename="talks.csv"),
+        added_by=str(chat.owner.id),
+    )
+    pending = inbox.keep(chat.home, inbox.Pending(order=order, columns=("body", "notes")))
+    asked = which_column(pending, ("body", "notes"), "talks.csv")
+    question = await posted(chat, spotter, asked)
+    covered = asyncio.create_task(chat.owner.until(lambda m: m.id == question.id and m.content.startswith("📥"), 60))
+    await asyncio.gather(covered, chat.owner.click(question, "notes"))
+    told = await chat.owner.until(lambda m: m.ephemeral, 60)
+    assert told.content.startswith("❓ Which column of `talks.csv` holds the text?\n⚠️ ")
+    again = await chat.owner.until(lambda m: m.id == question.id and m.content == asked.content, 60)
+    assert again.components
+
+
+async def test_what_reads_like_a_text_is_no_name_of_a_column(chat: Chat, spotter: SpotterClient) -> None:
+    """A table without a header begins with the first of its texts."""
+    swans = "How many swans are there?"
+    question = await posted(chat, spotter, which_column("0123456789abcdef", (swans, "body"), "talks.csv"))
+    assert swans not in str(question.to_dict())
+    await chat.owner.click(question, "column 1")
