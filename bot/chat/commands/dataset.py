@@ -85,7 +85,7 @@ async def add(
     async def work(told: Told) -> Message:
         where = await fetch(source, client.catalog, told) if isinstance(source, discord.Attachment) else source
         called = (given(name) or "").lower() or None  # phones begin with a capital letter
-        return await taken_in(client.catalog, person, Wanted(where, called, column, preprocessing), told)
+        return await taken_in(client.catalog, person, Wanted(where, called, given(column), preprocessing), told)
 
     doing = reading(file.filename if file else path or hub or "")
     await client.errands.run(AnswerPlace(interaction, doing), doing, work)

@@ -15,7 +15,7 @@ _NAMES = dict(
         "nn Norwegian Nynorsk/no Norwegian/oc Occitan/or Odia/pa Punjabi/pl Polish/ps Pashto/pt Portuguese/"
         "qu Quechua/ro Romanian/ru Russian/rw Kinyarwanda/se Northern Sami/si Sinhala/sk Slovak/sl Slovenian/"
         "sq Albanian/sr Serbian/sv Swedish/sw Swahili/ta Tamil/te Telugu/th Thai/tl Tagalog/tr Turkish/ug Uyghur/"
-        "uk Ukrainian/ur Urdu/vi Vietnamese/vo Volapük/wa Walloon/xh Xhosa/zh Chinese/zu Zulu"
+        "uk Ukrainian/ur Urdu/vi Vietnamese/vo Volapük/wa Walloon/xh Xhosa/zh Chinese/zu Zulu/zxx no language"
     ).split("/")
 )
 

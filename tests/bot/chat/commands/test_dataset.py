@@ -32,7 +32,7 @@ async def test_a_file_becomes_a_data_set_as_the_options_say(chat: Chat) -> None:
     table = TABLE + TABLE.splitlines()[0] + b"\n" + json.dumps({"title": "x", "body": SECRET}).encode()
     reply = await chat.owner.slash(
         "trainer dataset add",
-        {"column": "body", "name": "Winter", "secrets": "remove", "duplicates": "keep", "unicode": False},
+        {"column": " body ", "name": "Winter", "secrets": "remove", "duplicates": "keep", "unicode": False},
         file=("talks.jsonl", table),
     )
     await chat.outcome(reply)
