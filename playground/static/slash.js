@@ -1,6 +1,7 @@
 // A slash command being filled in: its name, a chip for each option in use, and the rest of its options.
 
-import { OptionType, fixedChoices, interpret, matching, readOptions } from "./commands.js";
+import { askForFile, filled, meaning } from "./chips.js";
+import { OptionType, fixedChoices, matching, readOptions } from "./commands.js";
 import { el, icon } from "./dom.js";
 import { size } from "./media.js";
 import { Suggestions } from "./suggestions.js";
@@ -65,15 +66,15 @@ export class SlashForm {
     const files = {};
     for (const chip of this.#chips) {
       const { option } = chip;
-      const meaning = chip.picked ?? (option.type === OptionType.ATTACHMENT ? fileMeaning(chip) : interpret(option, chip.input.value));
-      chip.node.classList.toggle("wrong", "problem" in meaning);
-      if ("problem" in meaning) {
-        this.#actions.problem(meaning.problem);
+      const meant = meaning(chip);
+      chip.node.classList.toggle("wrong", "problem" in meant);
+      if ("problem" in meant) {
+        this.#actions.problem(meant.problem);
         chip.input.focus();
         return null;
       }
-      if (option.type === OptionType.ATTACHMENT) files[option.name] = meaning.value;
-      else options[option.name] = meaning.value;
+      if (option.type === OptionType.ATTACHMENT) files[option.name] = meant.value;
+      else options[option.name] = meant.value;
     }
     return { options, files };
   }
@@ -260,7 +261,7 @@ export class SlashForm {
     }
     offer([], false);
     if (!option.autocomplete || chip.picked) return;
-        this.#suggestions.ask(
+    this.#suggestions.ask(
       () => this.#actions.autocomplete(this.command.name, option.name, input.value, this.#written(chip)),
       ({ choices, hint }) => {
         if (document.activeElement !== input) return;
@@ -275,8 +276,8 @@ export class SlashForm {
     const written = {};
     for (const chip of this.#chips) {
       if (chip === except || chip.option.type === OptionType.ATTACHMENT || !filled(chip)) continue;
-      const meaning = chip.picked ?? interpret(chip.option, chip.input.value);
-      if ("value" in meaning) written[chip.option.name] = meaning.value;
+      const meant = meaning(chip);
+      if ("value" in meant) written[chip.option.name] = meant.value;
     }
     return written;
   }
@@ -290,12 +291,3 @@ export class SlashForm {
     this.focus();
   }
 }
-
-const filled = (chip) => (chip.option.type === OptionType.ATTACHMENT ? chip.file !== null : chip.input.value !== "");
-
-function askForFile(chip) {
-  chip.file = null;
-  chip.input.replaceChildren(icon("plus"), "Choose or drop a file");
-}
-
-const fileMeaning = ({ option, file }) => (file ? { value: file } : { problem: `${option.name}: this option is required. Choose a file.` });
