@@ -135,18 +135,32 @@ def opened(path: Path, kind: str) -> Iterator[tuple[Member, ...]]:
         yield (Member("", kind, path.stat().st_size, partial(open_file, path), kind.endswith(GZIP)),)
 
 
-def digest(path: Path, kind: str) -> tuple[str, int]:
-    """SHA-256 and bytes of a source: of the file, or of the names and bytes of a folder's files. Raises OSError."""
+def _nobody(_size: int) -> None:
+    """Nobody has to be told."""
+
+
+def digest(path: Path, kind: str, read: Callable[[int], None] = _nobody) -> tuple[str, int]:
+    """SHA-256 and bytes of a source: of the file, or of the names and bytes of a folder's files.
+
+    `read` is told the bytes of each piece that was read. Raises OSError.
+    """
     if kind != FOLDER:
-        with open_file(path) as file:
-            return hashlib.file_digest(file, "sha256").hexdigest(), path.stat().st_size
+        return _digest(path, read).hexdigest(), path.stat().st_size
     total, size = hashlib.sha256(), 0
     for member in _in_folder(path):
-        with open_file(path / member.name) as file:
-            name = os.fsencode(member.name)
-            total.update(b"%d %b %b" % (len(name), name, hashlib.file_digest(file, "sha256").digest()))
+        name = os.fsencode(member.name)
+        total.update(b"%d %b %b" % (len(name), name, _digest(path / member.name, read).digest()))
         size += member.size
     return total.hexdigest(), size
+
+
+def _digest(path: Path, read: Callable[[int], None]) -> hashlib._Hash:
+    total = hashlib.sha256()
+    with open_file(path) as file:
+        while data := file.read(CHUNK):
+            total.update(data)
+            read(len(data))
+    return total
 
 
 def open_file(path: Path) -> io.BufferedReader:

@@ -60,8 +60,8 @@ def read(
     """Open `source` for reading; at most `limit` bytes of it, unpacked.
 
     `text_column` is the column that was chosen, None to find it. `advanced` is told how many bytes were read, of how
-    many (None if nobody can tell). What has to be downloaded first lies in `downloads` until it was read; by default
-    where the system keeps temporary files.
+    many (None if nobody can tell, yet). What has to be downloaded first lies in `downloads` until it was read, or, by
+    default, where the system keeps temporary files.
 
     Raises ColumnUndecided if a person has to choose the column; SpotterError of field `file` (CORPUS_EMPTY,
     CORPUS_TOO_LARGE, CORPUS_UNREADABLE), `path` (CORPUS_NOT_FOUND), `column` (CONFIG_INVALID), or what `hub.from_hub`
@@ -75,7 +75,7 @@ def read(
         kind = FOLDER if path.is_dir() else kind_of(path.name)
     else:
         path, kind = source.path, kind_of(source.filename)
-    sha256, size = digest(path, kind)
+    sha256, size = digest(path, kind, lambda _: advanced(0, None))
     if not size:
         raise SpotterError(Code.CORPUS_EMPTY, "is empty", field="file")
     found = Found(source_bytes=size, sha256=sha256)
