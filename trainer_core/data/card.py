@@ -68,6 +68,10 @@ class Counts(_Frozen):
     """Documents that were cut for their length."""
     duplicates: int = Field(default=0, ge=0)
     near_duplicates: int = Field(default=0, ge=0)
+    repeats: int = Field(default=0, ge=0)
+    """Passages of a text that is one long document that came before in it. They stay."""
+    repeated_characters: int = Field(default=0, ge=0)
+    """Of these passages."""
     secret_lines: int = Field(default=0, ge=0)
     """Lines with something that looks like a secret."""
     secret_lines_removed: int = Field(default=0, ge=0)

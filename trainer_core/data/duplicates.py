@@ -1,4 +1,5 @@
-"""Documents that came before: the same ones by their hash, nearly the same ones by MinHash. Memory stays bounded.
+"""What came before: the same documents by their hash, nearly the same ones by MinHash, the same passages of one long
+document by theirs. Memory stays bounded.
 
 Of near duplicates only the last `WINDOW` documents or more (up to twice as many) are remembered, at about 2 kB each;
 of exact ones every document, at 8 bytes each.
@@ -20,6 +21,9 @@ WORDS = 5
 
 _RECENT = 2**18
 _PERMUTATIONS, _BANDS, _SEED = 128, 16, 42
+_LETTERS, _PASSAGE, _LONGEST_PASSAGE = 32, 512, 2**16
+"""Bytes that decide on a cut, bytes between two cuts on average, and at most before a text goes on uncut."""
+_GEAR = np.random.default_rng(0).integers(2**32, size=256, dtype=np.uint32)
 _LONG_WORD = 20
 """Mean characters of a word from which a text counts as written without spaces."""
 
@@ -78,6 +82,35 @@ class Sketch:
         return int.from_bytes(self._hash.digest(), "little")
 
 
+class Repeats:
+    """The passages of one document that came before in it.
+
+    It is cut where a few letters in a row have a certain hash, so that it is cut alike wherever they stand.
+    """
+
+    def __init__(self) -> None:
+        self._seen = Seen()
+        self._rest = b""
+        self.passages = 0
+        self.characters = 0
+
+    def drawn(self, document: Iterable[str]) -> Iterator[str]:
+        """The document's pieces, each noted as it passes."""
+        for text in document:
+            data = self._rest + text.encode()
+            start = 0
+            for end in _cuts(data):
+                self._note(data[start:end])
+                start = end
+            self._rest = data[start:] if len(data) - start < _LONGEST_PASSAGE else b""
+            yield text
+
+    def _note(self, passage: bytes) -> None:
+        if not self._seen.add(int.from_bytes(hashlib.blake2b(passage, digest_size=8).digest(), "little")):
+            self.passages += 1
+            self.characters += len(passage.decode(errors="ignore"))
+
+
 class NearlySeen:
     """An index of the documents that came lately, by similarity."""
 
@@ -108,6 +141,13 @@ class NearlySeen:
         return rensa.RMinHashDeduplicator(
             threshold=self._similarity, num_perm=_PERMUTATIONS, use_lsh=True, num_bands=_BANDS, seed=_SEED
         )
+
+
+def _cuts(data: bytes) -> list[int]:
+    """Where passages of some hundred bytes end in `data`."""
+    sums = np.cumsum(_GEAR[np.frombuffer(data, np.uint8)], dtype=np.uint32)
+    ends = np.flatnonzero((sums[_LETTERS:] - sums[:-_LETTERS]) % _PASSAGE == 0) + _LETTERS + 1
+    return [int(end) for end in ends[np.diff(ends, prepend=0) >= _LETTERS]]
 
 
 def _shingles(text: str) -> list[str]:

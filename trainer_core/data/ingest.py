@@ -41,6 +41,8 @@ MINIMUM_CHARACTERS = 1_000
 
 _PASSAGES, _PASSAGE = 64, 4_096
 """How many passages of how many bytes tell what a text is like."""
+_SAID_ONCE = 0.05
+"""Of a text that repeats more than all but this hardly anything is left."""
 _ONE_DOCUMENT = ("txt", "txt.gz", "md", "md.gz")
 
 Told = Callable[[Progress], object]
@@ -109,7 +111,8 @@ def _describe(
 ) -> DatasetCard:
     """The card, still without a name. Raises CORPUS_EMPTY if the text is one thing over and over."""
     passages = sample(open_documents(folder, _called(order.source)), _PASSAGES, _PASSAGE)
-    if repeats_itself(passages):
+    said_once = tally.characters - tally.repeated_characters
+    if said_once < _SAID_ONCE * tally.characters or repeats_itself(passages):
         raise SpotterError(Code.CORPUS_EMPTY, "repeats one text over and over; give more varied text", field="file")
     compressed = tokens_per_byte(passages, suggested_vocabulary(tally.characters))
     found = reading.found
@@ -205,6 +208,14 @@ def _as_progress(told: Told, unit: str) -> Callable[[int, int | None], None]:
 
 
 def _amount(done: int, total: int | None, unit: str) -> str:
-    if unit == "bytes":
-        return f"{done / 1e6:,.0f} MB" + (f" of {total / 1e6:,.0f} MB" if total else "")
-    return f"{done:,}" + (f" of {total:,}" if total else "") + f" {unit}"
+    of = _size if unit == "bytes" else "{:,}".format
+    amount = f"{of(done)} of {of(total)}" if total else of(done)
+    return amount if unit == "bytes" else f"{amount} {unit}"
+
+
+def _size(size: int) -> str:
+    """So many bytes, as a person reads them."""
+    for scale, name in ((10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
+        if size >= scale:
+            return f"{size / scale:,.1f} {name}" if size < 10 * scale else f"{size / scale:,.0f} {name}"
+    return f"{size} bytes"

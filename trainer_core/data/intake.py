@@ -5,13 +5,13 @@ duplicate or too short. A piece at a time: a document may be larger than memory.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from itertools import groupby
 
 from trainer_core.data.card import Counts, Preprocessing
 from trainer_core.data.documents import DocumentsWriter, Piece
-from trainer_core.data.duplicates import NearlySeen, Seen, Sketch
+from trainer_core.data.duplicates import NearlySeen, Repeats, Seen, Sketch
+from trainer_core.data.pieces import by_document
 from trainer_core.data.preprocess import Changes, clean, cut
 from trainer_core.data.readers.found import Found
 from trainer_core.data.sensitive import Secrets, sift
@@ -30,6 +30,8 @@ class Tally:
     too_short: int = 0
     duplicates: int = 0
     near_duplicates: int = 0
+    repeats: int = 0
+    repeated_characters: int = 0
     cut: int = 0
     lengths: array[int] = field(default_factory=lambda: array("Q"))
     """Characters of each document that was written, after cutting."""
@@ -52,26 +54,32 @@ class Tally:
             cut=self.cut,
             duplicates=self.duplicates,
             near_duplicates=self.near_duplicates,
+            repeats=self.repeats,
+            repeated_characters=self.repeated_characters,
             secret_lines=self.secrets.lines,
             secret_lines_removed=self.secrets.removed,
         )
 
 
 def write(pieces: Iterable[Piece], writer: DocumentsWriter, options: Preprocessing, *, alone: bool = False) -> Tally:
-    """Write the documents that `options` leave. Of a document that is `alone` no near duplicates are looked for.
+    """Write the documents that `options` leave.
+
+    A document that is `alone` has no near duplicates, but may repeat itself.
 
     Raises what `pieces` raise; OSError.
     """
     tally = Tally()
-    seen, nearly_seen = Seen(), NearlySeen(options.similarity)
+    seen, nearly_seen, repeats = Seen(), NearlySeen(options.similarity), Repeats()
     look_near = options.near_duplicates and not alone
-    for document in _by_document(pieces):
+    for document in by_document(pieces):
         tally.read += 1
         before = writer.mark()
         sketch = Sketch(near=look_near)
         text = clean(document, options, tally.changes)
         text = sift(text, tally.secrets, remove=options.remove_secrets)
         text = sketch.drawn(text)
+        if options.duplicates and alone:
+            text = repeats.drawn(text)
         lengths = _write(cut(text, options.max_characters), writer)
         if sketch.is_blank or sketch.characters < options.min_characters:
             tally.too_short += 1
@@ -84,20 +92,8 @@ def write(pieces: Iterable[Piece], writer: DocumentsWriter, options: Preprocessi
             tally.lengths.extend(lengths)
             continue
         writer.take_back(before)
+    tally.repeats, tally.repeated_characters = repeats.passages, repeats.characters
     return tally
-
-
-def _by_document(pieces: Iterable[Piece]) -> Iterator[Iterator[str]]:
-    """The pieces of each document. One has to be gone through before the next one is asked for."""
-    number = 0
-
-    def document_of(piece: Piece) -> int:
-        nonlocal number
-        number += piece.begins
-        return number
-
-    for _, group in groupby(pieces, document_of):
-        yield (piece.text for piece in group)
 
 
 def _write(document: Iterable[Piece], writer: DocumentsWriter) -> list[int]:

@@ -10,10 +10,10 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import chain, pairwise
 
 from trainer_core.data.card import Preprocessing
 from trainer_core.data.documents import Piece
+from trainer_core.data.pieces import with_last
 
 SEAM = 2**16
 """Most characters that wait for the next piece. Only white space, or accents over accents, go on for longer."""
@@ -63,13 +63,6 @@ def cut(document: Iterable[str], longest: int | None) -> Iterator[Piece]:
             begins = end < len(text)
             size = 0 if begins else size + end - start
             start = end
-
-
-def with_last(pieces: Iterable[str]) -> Iterator[tuple[str, bool]]:
-    """Each piece, and whether it is the last one."""
-    for piece, following in pairwise(chain(pieces, (None,))):
-        if piece is not None:
-            yield piece, following is None
 
 
 def _cleaned(text: str, options: Preprocessing, changes: Changes, *, last: bool) -> tuple[str, bool]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
 
-from trainer_core.data.preprocess import with_last
+from trainer_core.data.pieces import with_last
 
 _NEAR = 1_000
 """Characters of the line to each side that are looked at closely."""
@@ -26,6 +26,8 @@ _LONGEST_KEY = 200
 PRIVATE_KEY = "private key"
 _BEGIN_KEY = re.compile(r"BEGIN [A-Z0-9 ]*PRIVATE KEY|PuTTY-User-Key-File")
 _END_KEY = re.compile(r"END [A-Z0-9 ]*PRIVATE KEY|Private-MAC:")
+_IN_KEY = re.compile(r"[\s\"'>#*+]*(?:[\w-]+: .*|[A-Za-z0-9+/]*={0,2}(?:\\n)?)[\s\"',;+\\]*")
+"""A line of Base64, a header, or none; in the quotes of a program, too."""
 
 Span = tuple[int, int]
 
@@ -49,6 +51,7 @@ class _Kind:
     """The pattern of such a secret, or the plugin of detect-secrets that knows it."""
 
 
+_NAME = r"(?i:key|token|secret|passw(?:or)?d)\w{0,20}"
 _KINDS = (
     _Kind("AWS key", ("AKIA", "ASIA", "aws", "AWS"), "aws.AWSKeyDetector"),
     _Kind("Azure storage key", ("AccountKey=",), "azure_storage_key.AzureStorageKeyDetector"),
@@ -59,7 +62,7 @@ _KINDS = (
     _Kind("GitLab token", ("gl[a-z]{2,5}-", "GR1348941"), "gitlab_token.GitLabTokenDetector"),
     _Kind("Google API key", ("AIza",), r"AIza[\w-]{35}"),
     _Kind("Hugging Face token", ("hf_",), r"hf_[A-Za-z0-9]{34}"),
-    _Kind("JSON web token", ("eyJ",), "jwt.JwtTokenDetector"),
+    _Kind("JSON web token", (r"\.eyJ",), r"[\w-]{16}\.eyJ[\w-]{16}"),
     _Kind("Mailchimp key", ("-us[0-9]",), "mailchimp.MailchimpDetector"),
     _Kind("npm token", ("_authToken",), "npm.NpmDetector"),
     _Kind("OpenAI key", ("T3BlbkFJ",), "openai.OpenAIDetector"),
@@ -68,15 +71,22 @@ _KINDS = (
     _Kind("SendGrid key", (r"SG\.",), "sendgrid.SendGridDetector"),
     _Kind("Slack token", ("xox", r"hooks\.slack\.com"), "slack.SlackDetector"),
     _Kind("Square secret", ("sq0csp-",), "square_oauth.SquareOAuthDetector"),
-    _Kind("Stripe key", ("k_live_",), "stripe.StripeDetector"),
+    _Kind("Stripe key", ("k_live_", "k_test_"), r"[rs]k_(?:live|test)_[0-9a-zA-Z]{16}"),
     _Kind("Telegram token", (":AA",), "telegram_token.TelegramBotTokenDetector"),
     _Kind("Twilio key", ("AC[a-z0-9]{32}", "SK[a-z0-9]{32}"), "twilio.TwilioKeyDetector"),
     _Kind(
         "key or password",
         (r"[:=]\s{0,4}[\"'][^\s\"']{12,128}[\"']",),
-        r"(?i:key|token|secret|passw(?:or)?d)\w{0,20}[\"']?\s{0,4}[:=]\s{0,4}[\"'](?=[^\"']{0,128}\d)[^\s\"']{12,128}[\"']",
+        _NAME + r"[\"']?\s{0,4}[:=]\s{0,4}[\"'](?=[^\"']{0,128}\d)[^\s\"']{12,128}[\"']",
     ),
-    _Kind("e-mail address", ("@",), r"[\w.%+-]@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){0,8}\.[A-Za-z]{2,24}\b"),
+    _Kind(
+        "key or password",
+        (r"[:=][ \t]{0,4}[\w!@#$%^&*+~?=.-][\w!@#$%^&*+~?/=.-]{11}",),
+        _NAME + r"(?:=(?=\S{0,128}(?:[\d!@#$%^&*+~?]|[a-z][A-Z]))|[ \t]{0,4}[:=][ \t]{1,4}(?=\S{0,128}[\d!@#$%^&*+~?]))"
+        r"[\w!@#$%^&*+~?/=.-]{12,128}(?=[\s;,&\"']|$)",
+    ),
+    _Kind("bearer token", ("Bearer ", "bearer "), r"[Bb]earer +(?=[A-Za-z_.~+/-]{0,128}\d)[\w.~+/-]{16}"),
+    _Kind("e-mail address", ("@",), r"[\w.%+-]@[\w-]{1,63}(?:\.[\w-]{1,63}){0,8}\.[^\W\d_]{2,24}\b"),
 )
 _HINTS = tuple((re.compile(hint), kind) for kind in _KINDS for hint in kind.hints)
 
@@ -136,6 +146,9 @@ def _private_keys(text: str, left: int) -> tuple[dict[Span, set[str]], int]:
                 break
             start, left = begin.start(), _LONGEST_KEY
         line = _, end = _line(text, start)
+        if left < _LONGEST_KEY and not _END_KEY.search(text, *line) and not _IN_KEY.fullmatch(text, *line):
+            left = 0  # a text about keys
+            continue
         found[line] = {PRIVATE_KEY}
         left = 0 if _END_KEY.search(text, *line) else left - 1
         start = end

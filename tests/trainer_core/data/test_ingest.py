@@ -14,7 +14,7 @@ from tests.trainer_core.data.adding import add_file, give_file
 from trainer_core.data.card import DatasetCard, Preprocessing
 from trainer_core.data.catalog import BUILTIN, list_cards, read_card
 from trainer_core.data.documents import open_documents
-from trainer_core.data.ingest import MINIMUM_CHARACTERS, ingest
+from trainer_core.data.ingest import MINIMUM_CHARACTERS, _as_progress, ingest
 from trainer_core.errors import Code, SpotterError
 from trainer_core.layout import Home
 from trainer_core.tasks.orders import AddDataset, Added, BuiltinSource, LocalSource, Progress, Undecided
@@ -258,3 +258,30 @@ def test_a_disk_that_fails_leaves_nothing(home: Home) -> None:
     home.datasets.write_text("in the way")
     with pytest.raises(NotADirectoryError):
         add_file(home, "notes.txt", TEXT)
+
+
+@pytest.mark.parametrize("line_ends", ["\n", " "])
+def test_a_passage_over_and_over_is_refused(home: Home, line_ends: str) -> None:
+    passage = prose(8_001).replace("\n", line_ends)
+    with pytest.raises(SpotterError) as caught:
+        add_file(home, "song.txt", (passage * 50).encode())
+    assert (caught.value.code, caught.value.field) == (Code.CORPUS_EMPTY, "file")
+    assert "over and over" in str(caught.value)
+    assert left_over(home) == []
+
+
+def test_what_a_long_text_repeats_is_counted(home: Home) -> None:
+    card = add_file(home, "song.txt", (prose(50_000) * 3).encode())
+    assert card.counts.repeated_characters == pytest.approx(2 / 3 * card.characters, rel=0.05)
+    assert card.counts.repeats > 50
+    assert card.counts.duplicates == 0
+    varied = add_file(home, "prose.txt", prose(50_000).encode())
+    assert (varied.counts.repeats, varied.counts.repeated_characters) == (0, 0)
+
+
+@pytest.mark.parametrize(("size", "said"), [(999, "999 bytes"), (1_234, "1.2 kB"), (56_000_000, "56 MB")])
+def test_progress_is_told_in_sizes_that_a_person_reads(size: int, said: str) -> None:
+    told: list[Progress] = []
+    _as_progress(told.append, "bytes")(size, None)
+    _as_progress(told.append, "bytes")(size, size)
+    assert [progress.detail for progress in told] == [said, f"{said} of {said}"]

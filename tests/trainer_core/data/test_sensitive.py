@@ -28,6 +28,17 @@ TOKENS = {
 KEY = "-----BEGIN RSA " + "PRIVATE KEY-----\nMIIEpAIBAAKCAQEA\nx1y2z3\n-----END RSA " + "PRIVATE KEY-----\n"
 
 
+MORE = {
+    "AWS_SECRET_ACCESS_KEY=" + "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY": "key or password",
+    "API_KEY=sk" + "_test_" + "4eC39HqLyjWDarjtT1": "Stripe key",
+    "DB_PASSWORD=" + "correctHorseBattery": "key or password",
+    "password: " + "tr0ub4dor-and-3": "key or password",
+    "Authorization: " + "Bearer " + "0123456789abcdef" * 2: "bearer token",
+    "jürgen" + "@müller.de": "e-mail address",
+    "ey" + "JhbGciOiJIUzI1NiJ9.eyJ" + "zdWIiOiIxMjM0NTY3ODkwIn0" * 100 + ".dozjgNryP4J3jVmNHl0w5": "JSON web token",
+}
+
+
 def sifted(*pieces: str, remove: bool = True) -> tuple[str, Secrets]:
     secrets = Secrets()
     return "".join(sift(pieces, secrets, remove=remove)), secrets
@@ -43,6 +54,13 @@ def test_a_line_with_a_secret_is_counted_and_goes_if_it_shall(kind: str) -> None
     left, secrets = sifted(text, remove=False)
     assert left == text
     assert (secrets.lines, secrets.removed) == (1, 0)
+
+
+@pytest.mark.parametrize(("line", "kind"), MORE.items(), ids=range(len(MORE)))
+def test_secrets_are_known_as_people_write_them_down(line: str, kind: str) -> None:
+    left, secrets = sifted(f"before\n{line}\nafter\n")
+    assert left == "before\nafter\n"
+    assert kind in secrets.kinds
 
 
 def test_a_private_key_goes_with_all_its_lines() -> None:
@@ -65,6 +83,18 @@ def test_a_private_key_that_never_ends_does_not_take_the_rest_of_the_text() -> N
     assert left == "line\n" * (1_001 - secrets.lines)
 
 
+def test_a_text_about_private_keys_is_none() -> None:
+    about = KEY.partition("\n")[0] + " is how one begins.\n"
+    after = "The lines after it are ordinary text.\n" * 300
+    assert sifted(about + after)[0] == after
+
+
+def test_a_private_key_in_a_program_goes_with_its_headers() -> None:
+    lines = [f'    "{line}\\n"\n' for line in KEY.splitlines()]
+    lines[1:1] = ["Proc-Type: 4,ENCRYPTED\n", "\n"]
+    assert sifted("before\n", *lines, "after\n")[0] == "before\nafter\n"
+
+
 def test_a_line_with_two_secrets_is_one_line_of_two_kinds() -> None:
     _, secrets = sifted(f"{TOKENS['AWS key']} {TOKENS['e-mail address']}")
     assert secrets.lines == 1
@@ -80,6 +110,13 @@ def test_a_line_with_two_secrets_is_one_line_of_two_kinds() -> None:
         "the key to a good squat: 'go slowly and breathe'\n",
         "AWS is a cloud; AKIA is a prefix\n",
         "github: https://github.com/someone/something\n",
+        "The key: understanding what comes next, and why.\n",
+        "    key: PrivateKeyDescription\n",
+        "    key = self.public_key_of_something\n",
+        "sorted(words, key=operator.itemgetter(1))\n",
+        "    token = tokenizer2.encode(text)\n",
+        "the secret = patience_and_practice\n",
+        "The bearer of this letter, bearer of bad news\n",
     ],
 )
 def test_ordinary_lines_stay(text: str) -> None:
