@@ -34,7 +34,7 @@ from typing import NamedTuple
 import psutil
 
 from trainer_core.data.documents import Documents, DocumentsWriter, Piece, open_documents
-from trainer_core.data.encoding import batches
+from trainer_core.data.ids import batches
 from trainer_core.data.spans import passages_in
 from trainer_core.data.split import Split, kept_split
 from trainer_core.data.tokens import LONGEST, build_tokens

@@ -13,6 +13,10 @@ Told = Callable[[float], None]
 """Is given how much of the work is done, from 0 to 1. What it raises ends the work."""
 
 
+def unheard(_: object) -> None:
+    """For what is told to nobody."""
+
+
 class UnwantedError(Exception):
     """Ends work that nobody waits for any more."""
 

@@ -15,7 +15,7 @@ from trainer_core.data.documents import Documents
 Spans = NDArray[np.uint64]
 """Where texts start and end in `documents.bin`, ascending, shape (texts, 2)."""
 
-PIECE = 2**20
+AT_ONCE = 2**20
 """Bytes read at once."""
 
 
@@ -64,7 +64,7 @@ def sample(documents: Documents, spans: Spans, most: int, longest: int = 2**16) 
 def pieces_of(file: BinaryIO, length: int) -> Iterator[bytes]:
     """The next `length` bytes of `file`. Raises OSError, also if there are fewer."""
     while length > 0:
-        piece = file.read(min(length, PIECE))
+        piece = file.read(min(length, AT_ONCE))
         if not piece:
             raise OSError("the text of the data set ends too early")
         length -= len(piece)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import hashlib
 from array import array
-from collections.abc import Callable, Iterator, Set
+from collections.abc import Iterator, Set
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,9 +22,10 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from trainer_core.attended import Told, unheard
 from trainer_core.data.blocks import blocks, is_rule, long_parts, runs_of_lines
 from trainer_core.data.documents import Documents
-from trainer_core.data.spans import PIECE, Spans, each, pieces_of, read, spans_of
+from trainer_core.data.spans import AT_ONCE, Spans, each, pieces_of, read, spans_of
 from trainer_core.export import problems_with_sums, write_sums
 from trainer_core.folders import new_folder
 
@@ -80,13 +81,7 @@ class _HeldParts:
         yield from zip(runs.starts[again].tolist(), runs.ends[again].tolist(), strict=True)
 
 
-def _nobody(_: float) -> None:
-    """Nobody wants to know."""
-
-
-def kept_split(
-    dataset: Path, documents: Documents, fraction: float, seed: int, told: Callable[[float], None] = _nobody
-) -> Split:
+def kept_split(dataset: Path, documents: Documents, fraction: float, seed: int, told: Told = unheard) -> Split:
     """What `split` returns: found in the data set's folder, or worked out and put there. Raises what `split` does."""
     key = _key(fraction, seed)
     folder = dataset / "splits" / key
@@ -101,7 +96,7 @@ def kept_split(
     return made
 
 
-def split(documents: Documents, fraction: float, seed: int, told: Callable[[float], None] = _nobody) -> Split:
+def split(documents: Documents, fraction: float, seed: int, told: Told = unheard) -> Split:
     """Hold out about `fraction` of the bytes, 16 MiB at most; `told` hears how much of the work is done.
 
     Nothing is left to train on where a text repeats itself too much. Raises ValueError if all of it is one repeated
@@ -119,9 +114,7 @@ def split(documents: Documents, fraction: float, seed: int, told: Callable[[floa
     return Split(_key(fraction, seed), train, validation)
 
 
-def _units(
-    file: BinaryIO, documents: Documents, whole: int, block: int, seed: int, told: Callable[[float], None]
-) -> _Units:
+def _units(file: BinaryIO, documents: Documents, whole: int, block: int, seed: int, told: Told) -> _Units:
     """A document of at most `whole` bytes, which are read at once, is one; a longer one is cut into blocks."""
     edges, keys, first = array("Q", [0]), array("Q"), bytearray()
     salt = seed.to_bytes(8, "little")
@@ -177,7 +170,7 @@ def _runs(units: _Units, chosen: NDArray[np.bool_]) -> Spans:
     return np.column_stack((units.edges[:-1][begins], units.edges[1:][ends]))
 
 
-def _without(held: _HeldParts, file: BinaryIO, spans: Spans, block: int, told: Callable[[float], None]) -> Spans:
+def _without(held: _HeldParts, file: BinaryIO, spans: Spans, block: int, told: Told) -> Spans:
     """`spans` less what is held out of their text."""
     kept = array("Q")
     waited = 0
@@ -214,7 +207,7 @@ def _windows(pieces: Iterator[bytes], block: int, start: int) -> Iterator[tuple[
     for text in blocks(pieces, block):
         window.append(text)
         size += len(text)
-        if size >= PIECE and (text.endswith(b"\n\n") or size >= 2 * PIECE):
+        if size >= AT_ONCE and (text.endswith(b"\n\n") or size >= 2 * AT_ONCE):
             yield start, b"".join(window)
             start += size
             window, size = [], 0

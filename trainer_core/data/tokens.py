@@ -9,7 +9,6 @@ between runs.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,8 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
+from trainer_core.attended import Told, unheard
 from trainer_core.data.documents import Documents
-from trainer_core.data.encoding import Passages, encoded
+from trainer_core.data.ids import Passages, encoded
 from trainer_core.data.spans import bytes_in
 from trainer_core.data.split import Split
 from trainer_core.folders import new_folder
@@ -80,12 +80,8 @@ class Tokens:
         return self.validation[:tokens], size
 
 
-def _nobody(_: float) -> None:
-    """Nobody wants to know."""
-
-
 def build_tokens(
-    dataset: Path, documents: Documents, split: Split, tokenizer: Tokenizer, told: Callable[[float], None] = _nobody
+    dataset: Path, documents: Documents, split: Split, tokenizer: Tokenizer, told: Told = unheard
 ) -> Tokens:
     """The tokens of `split` under the data set's folder, encoded or found again.
 
@@ -130,9 +126,7 @@ class _Stream:
         return ends
 
 
-def _write(
-    folder: Path, documents: Documents, split: Split, tokenizer: Tokenizer, told: Callable[[float], None]
-) -> TokensMeta:
+def _write(folder: Path, documents: Documents, split: Split, tokenizer: Tokenizer, told: Told) -> TokensMeta:
     dtype: Literal["uint16", "uint32"] = "uint16" if tokenizer.vocabulary <= 2**16 else "uint32"
     total, done = bytes_in(split.train) + bytes_in(split.validation), 0
     with (
