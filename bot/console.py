@@ -9,8 +9,12 @@ from typing import NoReturn
 
 import typer
 from rich.console import Console, RenderableType
+from rich.measure import Measurement
 
 from bot.config import Settings, SettingsError, load_settings
+
+_WIDEST = 10_000
+"""Characters of a line."""
 
 
 def settings_or_give_up() -> Settings:
@@ -25,7 +29,12 @@ def say(sentence: str) -> None:
 
 
 def show(renderable: RenderableType) -> None:
-    Console(highlight=False).print(renderable)
+    """Print it, and cut nothing: names are there to be typed."""
+    console = Console(highlight=False)
+    options = console.options.update(max_width=_WIDEST)
+    needed = Measurement.get(console, options, renderable)
+    console.width = max(console.width, needed.minimum if console.is_terminal else needed.maximum)
+    console.print(renderable)
 
 
 def give_up(sentence: str) -> NoReturn:
@@ -53,6 +62,6 @@ def refusals(home: Path) -> Iterator[None]:
     except SpotterError as error:
         # Problems name their fields themselves.
         said = "; ".join(map(str, error.problems)) or str(error)
-        give_up(f"{said.rstrip('.')}. {error.next_step}")
+        give_up(f"{said if said.endswith('?') else said.rstrip('.') + '.'} {error.next_step}")
     except OSError as error:
         give_up(about_file(error, home))

@@ -19,8 +19,9 @@ LIMIT = 10.0
 """Seconds until the process ends, whatever hangs."""
 _UNDER_WAY, _EACH = 2.5, 1.0
 """Seconds for what was begun to be finished, and for one part to close."""
-_FOR_SOMEBODY = ("CommandTree-", "discord-ui-", "letter ")
-"""How the names of tasks begin that answer or write to somebody: discord.py's, and the sender's."""
+_FOR_SOMEBODY = ("CommandTree-", "discord-ui-", "letter ", "drop ")
+"""How the names of tasks begin that answer or write to somebody: discord.py's, the sender's, and those of
+files that somebody dropped."""
 
 log = logging.getLogger(__name__)
 

@@ -67,7 +67,7 @@ def _embed(embed: Wire) -> RenderableType:
         if not field.get("inline"):
             parts.append(Group(Text(plain(field["name"]).plain, style="dim"), plain(field["value"])))
     if embed.get("image"):
-        parts.append(Text("🖼  the loss curve is in the chat page", style="dim italic"))
+        parts.append(Text("🖼  the picture is in the chat page", style="dim italic"))
     footer = plain(embed["footer"]["text"]) if embed.get("footer") else None
     colour = f"#{embed['color']:06x}" if embed.get("color") else "white"
     return Panel(

@@ -17,11 +17,12 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from bot.catalog.catalog import Catalog
+from bot.catalog.in_use import in_use
 from bot.catalog.owners import COMMAND_LINE
 from bot.catalog.tasks import Told
 from bot.catalog.wanted import Wanted
 from bot.config import Settings
-from bot.here import open_catalog, shown, source_of
+from bot.here import ending_signals, no_source, open_catalog, shown, source_of, until_signalled
 from bot.runs import intake
 from bot.runs.executor import ExecutorError, Exit, Job
 from bot.runs.intake import Submission
@@ -30,6 +31,7 @@ from bot.runs.local import LocalPool
 from bot.runs.names import new_name
 from trainer_core import export
 from trainer_core.data.card import DatasetCard
+from trainer_core.data.formats import known_kind
 from trainer_core.errors import GOES_ON, Code, SpotterError
 from trainer_core.events import (
     Event,
@@ -75,13 +77,14 @@ def train(settings: Settings, asked: Asked, *, out: Path | None, as_json: bool) 
         _check_new(out)
     errors = Console(stderr=True)
     try:
-        spec = asyncio.run(_spec(settings, home, asked, errors))
+        spec = until_signalled(_spec(settings, home, asked, errors))
     except KeyboardInterrupt:
         raise SpotterError(Code.TRAINING_CANCELLED) from None
     said = f"trains {asked.model} {asked.size} on {spec.data.dataset} for {spec.budget}"
     errors.print(f"[bold]{spec.name}[/] {said}")
     try:
-        summary = asyncio.run(_run(home, spec, errors))
+        with in_use(home, spec.data.dataset):
+            summary = asyncio.run(_run(home, spec, errors))
     except asyncio.CancelledError:
         raise SpotterError(Code.TRAINING_CANCELLED) from None
     if not summary.model:
@@ -151,8 +154,10 @@ async def _spec(settings: Settings, home: Home, asked: Asked, console: Console) 
 
 async def _card(catalog: Catalog, data: str, told: Told) -> DatasetCard:
     """The data set that `data`, a source or a name, stands for. Raises SpotterError."""
-    source = source_of(data)
+    source = await asyncio.to_thread(source_of, data, catalog.data_dirs)
     if source is None:
+        if "/" in data or known_kind(data) is not None:
+            raise no_source(data)
         return await catalog.find(COMMAND_LINE, data)
     return (await catalog.take_in(COMMAND_LINE, Wanted(source), told)).card
 
@@ -228,7 +233,7 @@ async def _stop_on_signal(training: asyncio.Task[object], pool: LocalPool, job: 
     """The first Ctrl-C keeps what was learned; the second ends the worker, or the wait for one."""
     asked = asyncio.Queue[None]()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, *ending_signals()):
         loop.add_signal_handler(number, asked.put_nowait, None)
     await asked.get()
     try:

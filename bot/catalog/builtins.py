@@ -51,12 +51,13 @@ class Builtins:
 
     async def card(self, name: str) -> DatasetCard:
         """The card of a built-in data set, made first if need be. Raises SpotterError."""
-        card = await asyncio.to_thread(catalog.find_card, self._home, name)
-        if card is not None:
-            return card
-        when, error = self._failed.get(name, (0.0, None))
-        if error is not None and self._now() - when < _PAUSE:
-            raise error
+        if name not in self._making:
+            card = await asyncio.to_thread(catalog.find_card, self._home, name)
+            if card is not None:
+                return card
+            when, error = self._failed.get(name, (0.0, None))
+            if error is not None and self._now() - when < _PAUSE:
+                raise error
         # Who waits for it may be cancelled; others need it, too.
         return await asyncio.shield(self._make(name))
 

@@ -90,7 +90,7 @@ class Catalog:
         self._runs = runs
         self._upload_limit = upload_limit
         self._corpus_limit = corpus_limit
-        self._data_dirs = data_dirs
+        self.data_dirs = data_dirs
         self._tasks: Performs = tasks or Tasks()
         self._builtins = Builtins(home, self._add)
         self._chosen: set[str] = set()
@@ -293,7 +293,7 @@ class Catalog:
 
     async def local_sources(self, person: Person) -> list[str]:
         """Names of what lies in the approved folders, for anybody who may train here."""
-        return await asyncio.to_thread(local.list_local, self._data_dirs)
+        return await asyncio.to_thread(local.list_local, self.data_dirs)
 
     async def _order(self, person: Person, wanted: Wanted) -> AddDataset:
         try:
@@ -314,7 +314,7 @@ class Catalog:
             case Incoming(filename=filename):
                 return FileSource(path=wanted.path, filename=Path(filename).name[-255:])
             case str():
-                return await asyncio.to_thread(local.locate, self._data_dirs, wanted)
+                return await asyncio.to_thread(local.locate, self.data_dirs, wanted)
             case _:
                 return wanted
 
@@ -331,7 +331,7 @@ class Catalog:
         if is_family(named) or person == COMMAND_LINE:
             return named
         if named in await self.local_sources(person):
-            return str((await asyncio.to_thread(local.locate, self._data_dirs, named)).path)
+            return str((await asyncio.to_thread(local.locate, self.data_dirs, named)).path)
         raise no_tokenizer(named, [known.name for known in families.FAMILIES])
 
 

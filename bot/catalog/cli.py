@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 dataset = typer.Typer(help="Data sets: take a text in, see what it holds, delete it.", no_args_is_help=True)
 tokenizer = typer.Typer(help="Tokenizers: train one or take one in, see how well it serves.", no_args_is_help=True)
 
+_T = TypeVar("_T")
 _Json = Annotated[bool, typer.Option("--json", help="Print it as JSON.")]
 _Name = Annotated[str, typer.Argument(help="Its name.")]
 
@@ -67,10 +68,13 @@ def add_dataset(
 
         from bot.catalog.owners import COMMAND_LINE
         from bot.catalog.wanted import Wanted
-        from bot.here import source_of
+        from bot.here import no_source, source_of
 
-        # A name alone may be that of a file in the current folder, or of something in an approved one.
-        found = source_of(source, config=config, split=split, streaming=streaming) or source
+        found = await asyncio.to_thread(
+            source_of, source, catalog.data_dirs, config=config, split=split, streaming=streaming
+        )
+        if found is None:
+            raise no_source(source)
         preprocessing = _preprocessing(
             normalize=normalize,
             control=control,
@@ -98,7 +102,10 @@ def list_datasets(as_json: _Json = False) -> None:
         from bot.catalog.tables import datasets_table
 
         cards = await catalog.datasets(COMMAND_LINE)
-        return _json(cards) if as_json else datasets_table(cards)
+        if as_json:
+            return _json(cards)
+        none = "There are none yet: `spotter dataset add` takes one in. You can train on python-docs as it is."
+        return datasets_table(cards) if cards else none
 
     _with_catalog(print_list)
 
@@ -112,16 +119,13 @@ def show_dataset(name: _Name, as_json: _Json = False) -> None:
 @dataset.command("delete")
 def delete_dataset(name: _Name, yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False) -> None:
     """Remove a data set with its tokens. Models that were trained on it stay."""
+    from bot.catalog.owners import COMMAND_LINE
+
+    found = _done_with_catalog(lambda catalog, _: catalog.deletable(COMMAND_LINE, name))
     if not yes:
-        typer.confirm(f"Delete {name}?", abort=True)
-
-    async def delete(catalog: Catalog, _: Told) -> RenderableType:
-        from bot.catalog.owners import COMMAND_LINE
-
-        card = await catalog.delete_dataset(COMMAND_LINE, name)
-        return f"{card.name} is gone."
-
-    _with_catalog(delete)
+        typer.confirm(f"Delete {found.name}?", abort=True)
+    gone = _done_with_catalog(lambda catalog, _: catalog.delete_dataset(COMMAND_LINE, found.name))
+    say(f"{gone.name} is gone.")
 
 
 @tokenizer.command("train")
@@ -185,26 +189,30 @@ def show_tokenizer(name: _Name, as_json: _Json = False) -> None:
 
 def _with_catalog(work: Callable[[Catalog, Told], Awaitable[RenderableType]]) -> None:
     """Do the work, showing how tasks get on, then print what it returns; gives up, in a sentence, at a refusal."""
+    done = _done_with_catalog(work)
+    if isinstance(done, str):
+        say(done)
+    else:
+        show(done)
+
+
+def _done_with_catalog(work: Callable[[Catalog, Told], Awaitable[_T]]) -> _T:
     from rich.console import Console
 
-    from bot.here import open_catalog, shown
+    from bot.here import open_catalog, shown, until_signalled
 
     settings = settings_or_give_up()
 
-    async def run() -> RenderableType:
+    async def run() -> _T:
         async with open_catalog(settings) as catalog:
             with shown(Console(stderr=True)) as told:
                 return await work(catalog, told)
 
     try:
         with refusals(settings.home.resolve()):
-            done = asyncio.run(run())
+            return until_signalled(run())
     except KeyboardInterrupt:
         give_up("Given up; nothing was made.")
-    if isinstance(done, str):
-        say(done)
-    else:
-        show(done)
 
 
 async def _dataset(catalog: Catalog, name: str, *, as_json: bool) -> RenderableType:
@@ -258,5 +266,9 @@ async def _wish(
     incoming = None
     if file is not None:
         incoming = await catalog.receive(file.name, (await asyncio.to_thread(file.stat)).st_size)
-        await asyncio.to_thread(shutil.copyfile, file, incoming.path)
+        try:
+            await asyncio.to_thread(shutil.copyfile, file, incoming.path)
+        except BaseException:
+            await incoming.discard()
+            raise
     return TokenizerWish(kinds[kind], name, data, vocabulary, family, incoming, strict)

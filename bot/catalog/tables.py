@@ -33,8 +33,8 @@ _CHANGES: Mapping[str, str] = {
 
 def datasets_table(cards: Sequence[DatasetCard]) -> Table:
     table = Table(box=None, pad_edge=False)
-    for heading in ("name", "kind"):
-        table.add_column(heading)
+    table.add_column("name", no_wrap=True)
+    table.add_column("kind")
     for heading in ("documents", "size", "tokens"):
         table.add_column(heading, justify="right")
     table.add_column("added")
@@ -77,8 +77,8 @@ def dataset_table(card: DatasetCard, suggestion: Suggestion | None) -> Table:
 
 def tokenizers_table(cards: Sequence[TokenizerCard]) -> Table:
     table = Table(box=None, pad_edge=False)
-    for heading in ("name", "kind"):
-        table.add_column(heading)
+    table.add_column("name", no_wrap=True)
+    table.add_column("kind")
     for heading in ("vocabulary", "tokens a byte"):
         table.add_column(heading, justify="right")
     for heading in ("from", "added"):

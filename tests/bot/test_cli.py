@@ -62,11 +62,11 @@ def test_without_a_command_the_help_is_shown() -> None:
 
 BAD: list[tuple[str, list[str], list[str]]] = [
     ("unknown data", ["--data", "python-dogs"], ["data: ", "did you mean python-docs?"]),
-    ("no such file", ["--data", "missing.md"], ["data: there is no file missing.md"]),
-    ("no such folder", ["--data", "texts/song"], ["data: there is no file texts/song"]),
+    ("no such file", ["--data", "missing.md"], ["data: there is no file or folder `missing.md`"]),
+    ("no such folder", ["--data", "texts/song"], ["data: there is no file or folder `texts/song`"]),
     ("a name too long for a file", ["--data", "x" * 300], ["data: x", "cannot be read (File name too long)"]),
     ("a folder without a text", ["--data", "full"], ["file: "]),
-    ("data that leaves the home", ["--data", "../../etc"], ["data: there is no file ../../etc"]),
+    ("data that leaves the home", ["--data", "../../etc"], ["data: there is no file or folder `../../etc`"]),
     ("no data", ["--data", ""], ["data: "]),
     ("an empty file", ["--data", "empty.txt"], ["file: ", "is empty"]),
     ("columns of text to choose from", ["--data", "table.csv"], ["file: ", "right, left", "--column"]),

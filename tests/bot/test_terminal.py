@@ -106,7 +106,7 @@ def test_a_message_shows_all_its_parts() -> None:
     text = printed(shown(wire, note="reports"))
     for part in ("Spotter  reports", "hello", "song · [training]", "going on", "Loss", "3.1", "Steps", "It writes"):
         assert part in text
-    for part in ("once upon a time", "gpt2 tiny", "loss curve is in the chat page", "[ Stop ]"):
+    for part in ("once upon a time", "gpt2 tiny", "picture is in the chat page", "[ Stop ]"):
         assert part in text
     assert line(wire) == "hello · song · [training] · going on · Loss 3.1 · Steps 4 · It writes once upon a time"
 

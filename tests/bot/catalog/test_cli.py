@@ -75,12 +75,32 @@ def test_a_tokenizer_that_needs_no_training_is_made_listed_and_shown() -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["dataset", "add", "missing.txt"], "data: there is no file missing.txt"),
+        (["dataset", "add", "missing.txt"], "data: there is no file or folder `missing.txt`. Name a file"),
+        (["dataset", "add", "nothere"], "data: there is no file or folder `nothere`. Name a file"),
+        (["dataset", "add", ""], "data: nothing is named. Name a file"),
+        (["dataset", "add", "hub:"], "data: name the data set of the Hub, like `hub:"),
+        (["dataset", "add", "hub:" + "x" * 300], "name: string should have at most 200 characters"),
+        (["train", "--data", "hub:"], "data: name the data set of the Hub, like `hub:"),
+        (
+            ["dataset", "add", "song.txt", "--min-characters", "5000", "--max-characters", "1000"],
+            "max_characters: is less",
+        ),
         (["dataset", "add", "song.txt", "--similarity", "2"], "similarity: "),
-        (["dataset", "show", "python-dogs"], "did you mean python-docs?"),
+        (["dataset", "show", "python-dogs"], "did you mean python-docs? "),
+        (["dataset", "delete", "nothere"], "there is no data set 'nothere'"),
         (["dataset", "delete", "python-docs", "--yes"], "`python-docs` is built in and stays"),
         (["tokenizer", "train", "wordpeice"], "did you mean wordpiece?"),
-        (["tokenizer", "train", "bpe", "--vocabulary", "9"], "vocabulary: "),
+        (["tokenizer", "train", "bpe"], "data: name the data set to train on"),
+        (["tokenizer", "train", "bpe", "--data", "python-docs", "--vocabulary", "9"], "vocabulary: "),
+        (
+            ["tokenizer", "train", "bpe", "--data", "python-docs", "--family", "gpt2"],
+            "family: goes with the kind pretr",
+        ),
+        (
+            ["tokenizer", "train", "bpe", "--data", "python-docs", "--file", "a.model"],
+            "file: goes with the kind upload",
+        ),
+        (["tokenizer", "train", "upload", "--file", "tokenizer.json"], "tokenizer.json: Is a directory"),
         (["tokenizer", "train", "bpe", "--data", "nothing-like-it"], "there is no data set"),
         (["tokenizer", "train", "upload", "--file", "missing.model"], "missing.model: No such file or directory"),
         (["tokenizer", "show", "nothing"], "there is no tokenizer 'nothing'"),
@@ -88,9 +108,34 @@ def test_a_tokenizer_that_needs_no_training_is_made_listed_and_shown() -> None:
 )
 def test_bad_input_is_one_sentence(arguments: list[str], says: str, home: Home) -> None:
     Path("song.txt").write_text(prose())
+    Path("a.model").write_bytes(b"")
+    Path("tokenizer.json").mkdir()
     assert says in refused(*arguments)
     assert [path.name for path in home.datasets.iterdir()] == ["python-docs"] and not home.tokenizers.exists()
     assert not home.incoming.exists() or not list(home.incoming.iterdir())
+
+
+def test_what_lies_in_an_approved_folder_is_taken_in_by_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "somewhere" / "letters").mkdir(parents=True)
+    (tmp_path / "somewhere" / "letters" / "swans.txt").write_text(prose())
+    monkeypatch.setenv("SPOTTER_DATA_DIRS", str(tmp_path / "somewhere" / "letters"))
+    assert json.loads(done("dataset", "add", "letters/swans.txt", "--json"))["source"] == "local"
+    assert "there is no file or folder `letters/geese.txt`" in refused("dataset", "add", "letters/geese.txt")
+
+
+def test_no_name_is_cut_in_a_list(home: Home) -> None:
+    """Neither where a terminal is narrow nor where there is none."""
+    name = "a-name-that-is-as-long-as-a-name-may-be-" + "x" * 8
+    folder = home.tokenizer(name)
+    folder.mkdir(parents=True)
+    (folder / "report.json").write_text(cards.tokenizer(name=name, source="s" * 100).model_dump_json())
+    lay(home, cards.dataset(name=name))
+    for columns in ("20", "80"):
+        for group in ("tokenizer", "dataset"):
+            result = CliRunner(env={"TERM": "dumb", "COLUMNS": columns}).invoke(app, [group, "list"])
+            assert f"{name} " in result.stdout
 
 
 def test_deleting_asks_first(home: Home) -> None:
