@@ -40,9 +40,10 @@ async def test_what_fails_to_close_is_named_and_keeps_nothing_open(log: Log) -> 
     await log.until("closing the pool failed")
 
 
-async def test_what_is_under_way_for_somebody_is_finished_and_nothing_else_waited_for(log: Log) -> None:
+@pytest.mark.parametrize("name", ["CommandTree-invoker", "drop 7"])
+async def test_what_is_under_way_for_somebody_is_finished_and_nothing_else_waited_for(log: Log, name: str) -> None:
     done = asyncio.Event()
-    answering = asyncio.create_task(done.wait(), name="CommandTree-invoker")
+    answering = asyncio.create_task(done.wait(), name=name)
     other = asyncio.create_task(hang(), name="other")
     finishing = asyncio.create_task(shutdown.finish_under_way(WITHIN))
     await asyncio.sleep(0)

@@ -54,6 +54,7 @@ def test_what_a_name_holds_is_no_markup() -> None:
 
 def test_only_what_changed_is_listed() -> None:
     assert changes(Counts(read=9)) == []
+    assert changes(Counts(read=9, skipped=2)) == ["files left out that hold no text: 2"]
     assert changes(Counts(read=9, duplicates=2, cut=1_000)) == [
         "documents cut for their length: 1,000",
         "duplicates left out: 2",

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 
+import psutil
 import pytest
 
 from tests.trainer_core.conftest import prose
@@ -126,6 +127,30 @@ def test_a_task_that_has_answered_ends_well_whatever_it_is_asked(home: Home, sta
     ask_until_it_ends(process)
     assert process.stderr
     assert (process.returncode, process.stderr.read()) == (0, "")
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux tells of a parent's death")
+def test_a_task_whose_parent_was_killed_takes_away_what_it_made(home: Home) -> None:
+    """Also where somebody else still holds the other end of its standard input."""
+    script = (
+        "import subprocess, sys; task = subprocess.Popen([sys.executable, '-m', 'trainer_core.tasks']);"
+        "print(task.pid, flush=True); task.wait()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", script],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, faults.VARIABLE: "folder.rename:1:delay=60"},
+    ) as parent:
+        assert parent.stdin and parent.stdout
+        task = int(parent.stdout.readline())
+        parent.stdin.write(order_for(home).model_dump_json() + "\n")
+        parent.stdin.flush()
+        wait_for_phase(parent, "describing")
+        parent.kill()
+        psutil.Process(task).wait(timeout=30)
+        assert list(home.datasets.iterdir()) == []
 
 
 def test_what_is_wrong_with_the_file_is_an_answer(home: Home) -> None:
