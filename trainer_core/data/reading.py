@@ -115,12 +115,13 @@ def _from_rows(rows: Iterable[Record], column: str | None, meter: Meter, found: 
 def _from_files(path: Path, kind: str, columns: _Columns, meter: Meter, found: Found) -> Iterator[Piece]:
     with opened(path, kind) as members:
         for member in members:
-            before = found.read
+            before, undecodable, encodings = found.read, found.undecodable_bytes, found.encodings.copy()
             try:
                 yield from _from_file(member, columns, meter, found)
             except NotTextError as error:
                 if not member.name or found.read > before:
                     raise _within(member, error) from error
+                found.undecodable_bytes, found.encodings = undecodable, encodings
             except SpotterError as error:
                 raise _within(member, error) from error
             found.skipped += found.read == before

@@ -124,6 +124,13 @@ def test_a_file_that_turns_out_to_be_binary_is_named(tmp_path: Path) -> None:
     assert refused.value.message == "holds b.txt, which is binary, no text (it has NUL bytes)"
 
 
+def test_what_is_passed_over_is_not_counted_as_damage(tmp_path: Path) -> None:
+    files = {"a.txt": PROSE.encode(), "b.txt": "é".encode() * 10_000 + BINARY * 50, "state.json": b'{"step": 3}'}
+    outcome = everything(upload(tmp_path, "a.zip", zipped(files)))
+    assert (outcome.documents, outcome.found.skipped) == ([PROSE], 2)
+    assert (outcome.found.undecodable_bytes, outcome.found.encodings) == (0, {"utf-8": 1})
+
+
 def test_texts_with_commas_that_are_not_quoted_are_not_cut_off(tmp_path: Path) -> None:
     rows = b"".join(b"Once, there was a bar that nobody could lift,%d\n" % n for n in range(9))
     with pytest.raises(SpotterError, match="has 9 broken entries: line 2 has more cells than there are columns") as no:

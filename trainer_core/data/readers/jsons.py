@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 
 from trainer_core.data.encodings import mended
-from trainer_core.data.readers.found import RECORD, Broken, Found, Record, unreadable
+from trainer_core.data.readers.found import RECORD, Broken, Found, NotTextError, Record, unreadable
 from trainer_core.data.readers.lines import TOO_LONG, lines
 
 _DECODER = json.JSONDecoder()
@@ -147,7 +147,7 @@ def _entries(scanner: _Scanner) -> Iterator[object]:
     else:
         scanner.value()
     if not listed:
-        raise unreadable(
+        raise NotTextError(
             'must be a list of texts, a list of objects with a text field, or {"data": [...]}',
             "Save it as such a list, or, with one object a line, as .jsonl.",
         )
