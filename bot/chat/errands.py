@@ -52,12 +52,11 @@ class Errands:
             outcome = None if self._closed else await self._outcome(place, doing, work)
             self._working.discard(task)
             await (place.interrupt() if outcome is None else outcome())
-        except (TimeoutError, *UNREACHABLE) as error:
-            _log.warning("what came of it could not be told (%s): %s", doing, described(error))
+        except TimeoutError:  # given up, which is logged
             return False
-        except discord.HTTPException as error:
+        except (discord.HTTPException, *UNREACHABLE) as error:
             explained(error)  # to the log only: there is nobody left to tell
-            return True
+            return not isinstance(error, UNREACHABLE)
         finally:
             self._working.discard(task)
             self._telling.discard(task)
