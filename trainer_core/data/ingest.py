@@ -80,7 +80,11 @@ def ingest(order: AddDataset, told: Told) -> Added | Undecided:
 def _open(order: AddDataset, told: Told) -> Reading:
     if isinstance(order.source, BuiltinSource):
         return read_builtin(order.source.name)
-    return read(order.source, text_column=order.text_column, limit=order.limit, advanced=_as_progress(told, "bytes"))
+    # What has to be fetched lies with what else is on its way in, which is swept should this process be killed.
+    downloads = Home(order.home).incoming
+    downloads.mkdir(parents=True, exist_ok=True)
+    advanced = _as_progress(told, "bytes")
+    return read(order.source, text_column=order.text_column, limit=order.limit, advanced=advanced, downloads=downloads)
 
 
 def _check_enough(tally: Tally) -> None:
@@ -96,7 +100,7 @@ def _check_enough(tally: Tally) -> None:
     aside = f" (of {tally.read:,} documents {reasons})" if reasons and tally.read > 1 else ""
     raise SpotterError(
         Code.CORPUS_EMPTY,
-        f"has {tally.characters:,} characters of text{aside}; give at least {MINIMUM_CHARACTERS:,}",
+        f"has too little text: {tally.characters:,} of the {MINIMUM_CHARACTERS:,} characters it needs{aside}",
         field="file",
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from uuid import uuid4
 
 from trainer_core.data.card import DatasetCard, Preprocessing
 from trainer_core.data.ingest import ingest
@@ -15,7 +16,7 @@ ALL = Preprocessing()
 def upload(home: Home, data: bytes) -> Path:
     """A file on its way in."""
     home.incoming.mkdir(parents=True, exist_ok=True)
-    path = home.incoming / f"upload-{len(list(home.incoming.iterdir()))}"
+    path = home.incoming / f"upload-{uuid4().hex}"
     path.write_bytes(data)
     return path
 
