@@ -46,7 +46,7 @@ def help_card() -> Message:
                     inline=False,
                 ),
                 Field("Budgets", BUDGET_EXAMPLES, inline=False),
-                Field("Files", f"{kinds}; each also as .gz", inline=False),
+                Field("Files", f"Drop them here, or attach them to a command: {kinds}; each also as .gz", inline=False),
                 Field("Sizes", "\n".join(map(size_label, SIZES)), inline=False),
             ],
         )

@@ -11,6 +11,7 @@ def test_the_help_names_every_size_and_kind_of_file() -> None:
     check(message)
     assert message.embed
     shown = {field.name: str(field.value) for field in message.embed.fields}
+    assert shown["Files"].startswith("Drop them here")
     assert ".jsonl" in shown["Files"] and ".parquet" in shown["Files"]
     assert all(size in shown["Sizes"] for size in SIZES)
 
