@@ -19,5 +19,8 @@ def is_name(column: str) -> bool:
 
 
 def column_name(column: str, index: int) -> str:
-    """What to call the column of that index, from 0."""
-    return column if is_name(column) else f"column {index + 1}"
+    """What to call a column that is offered at that index, from 0.
+
+    Where in its table it stands is not known here, and `column 3` is what readers call the third one.
+    """
+    return column if is_name(column) else f"choice {index + 1}"

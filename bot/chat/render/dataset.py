@@ -65,7 +65,7 @@ def _origin(card: DatasetCard) -> str:
         parts.append(card.encoding.upper().replace("_", "-"))
     if card.text_column is not None:
         named = is_name(card.text_column)
-        parts.append(f"the text is in {text.code(card.text_column) if named else 'a column without a name'}")
+        parts.append(f"the text is in {text.code(card.text_column) if named else 'one of its columns'}")
     return " · ".join(parts)
 
 

@@ -78,7 +78,7 @@ class ColumnItem(
 
     def __init__(self, button: ColumnButton) -> None:
         shown = "".join(filter(str.isprintable, " ".join(visible(button.column).split()))).strip()
-        label = clip(shown, _LABEL) or f"column {button.index + 1}"
+        label = clip(shown, _LABEL) or f"choice {button.index + 1}"
         super().__init__(discord.ui.Button(label=label, custom_id=f"column:{button.pending}:{button.index}"))
         self.button = button
 

@@ -18,4 +18,4 @@ def test_a_name_is_shown(name: str) -> None:
     ],
 )
 def test_a_text_is_not(text: str) -> None:
-    assert column_name(text, 2) == "column 3"
+    assert column_name(text, 2) == "choice 3"

@@ -117,7 +117,7 @@ def test_a_hostile_file_name_neither_mentions_nor_breaks_out(name: str) -> None:
     assert message.embed
     first = (message.embed.description or "").splitlines()[0]
     assert first.count("`") == 2, "in a code span of its own"
-    assert first.endswith("the text is in a column without a name")
+    assert first.endswith("the text is in one of its columns")
     assert "\u202e" not in first
 
 

@@ -53,7 +53,7 @@ def test_a_column_without_a_name_has_a_label() -> None:
     )
     assert view is not None
     labels = [item.item.label for item in view.walk_children() if isinstance(item, discord.ui.DynamicItem)]
-    assert labels == ["column 1", "column 2", "x" * 79 + "…"]
+    assert labels == ["choice 1", "choice 2", "x" * 79 + "…"]
 
 
 async def posted(chat: Chat, client: SpotterClient, message: Said, to: Person | None = None) -> Message:
@@ -176,4 +176,4 @@ async def test_what_reads_like_a_text_is_no_name_of_a_column(chat: Chat, spotter
     swans = "How many swans are there?"
     question = await posted(chat, spotter, which_column("0123456789abcdef", (swans, "body"), "talks.csv"))
     assert swans not in str(question.to_dict())
-    await chat.owner.click(question, "column 1")
+    await chat.owner.click(question, "choice 1")
