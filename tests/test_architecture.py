@@ -16,7 +16,7 @@ READING = {"datasets", "pyarrow", "rensa", "ijson", "py3langid", "detect_secrets
 HEAVY = {"torch", "transformers", "tokenizers", "numpy", "matplotlib", "safetensors"} | READING
 TORCHLESS = """
     spec events errors state schedule guard shim layout atomic control process faults disk memory
-    data.card data.formats data.local data.catalog data.advice tasks.orders
+    data.card data.formats data.sources.local data.catalog data.advice tasks.orders
     tokenizers.card tokenizers.families tokenizers.located tokenizers.shelf tokenizers.strategy
 """.split()
 
@@ -129,7 +129,7 @@ def top_level_imports(path: Path) -> set[str]:
         (["bot.app"], HEAVY),
         ([f"trainer_core.{name}" for name in TORCHLESS], HEAVY),
         (["trainer_core.tasks.__main__"], HEAVY),
-        (["trainer_core.data.ingest"], {"torch", "transformers", "datasets", "pyarrow", "matplotlib"}),
+        (["trainer_core.data.intake.ingest"], {"torch", "transformers", "datasets", "pyarrow", "matplotlib"}),
     ],
 )
 def test_what_is_loaded_stays_light(entries: list[str], forbidden: set[str]) -> None:

@@ -24,10 +24,11 @@ from bot.catalog.wanted import Asked, TokenizerWish, Wanted
 from bot.catalog.wishes import tokenizer_order
 from bot.full_disk import full_disk_told
 from bot.person import Person
-from trainer_core.data import advice, catalog, local
+from trainer_core.data import advice, catalog
 from trainer_core.data.advice import Suggestion
 from trainer_core.data.card import DatasetCard
 from trainer_core.data.formats import kind_of
+from trainer_core.data.sources import local
 from trainer_core.errors import Code, SpotterError
 from trainer_core.folders import sweep
 from trainer_core.layout import Home

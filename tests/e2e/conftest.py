@@ -24,7 +24,7 @@ from playground.people import Person
 from playground.server import Playground
 from tests.playground.openapi import validate_traffic
 from trainer_core.data.catalog import BUILTIN
-from trainer_core.data.ingest import ingest
+from trainer_core.data.intake.ingest import ingest
 from trainer_core.layout import Home
 from trainer_core.process import read_holders, signal_group
 from trainer_core.tasks.orders import AddDataset, BuiltinSource

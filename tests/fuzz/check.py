@@ -12,10 +12,10 @@ from pathlib import Path
 from types import FrameType
 from unittest.mock import patch
 
-from trainer_core.data import archives, reading
 from trainer_core.data.documents import PIECE
-from trainer_core.data.readers import parquet, plain
-from trainer_core.data.reading import ColumnUndecided, read
+from trainer_core.data.sources import archives, reading
+from trainer_core.data.sources.readers import parquet, plain
+from trainer_core.data.sources.reading import ColumnUndecided, read
 from trainer_core.errors import Code, SpotterError
 from trainer_core.tasks.orders import FileSource
 

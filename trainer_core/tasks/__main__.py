@@ -65,7 +65,7 @@ def carry_out(order: AddDataset | MakeTokenizer, told: Callable[[Progress], None
 
 def _perform(order: AddDataset | MakeTokenizer, told: Callable[[Progress], None]) -> Result:
     if isinstance(order, AddDataset):
-        from trainer_core.data.ingest import ingest
+        from trainer_core.data.intake.ingest import ingest
         from trainer_core.tasks.machine import gflops
 
         result = ingest(order, told)
