@@ -27,6 +27,7 @@ _CHANGES: Mapping[str, str] = {
     "cut": "documents cut for their length",
     "duplicates": "duplicates left out",
     "near_duplicates": "near duplicates left out",
+    "repeats": "passages of the text that came before in it",
     "secret_lines_removed": "lines with secrets removed",
 }
 

@@ -92,6 +92,7 @@ def _of_text(card: DatasetCard) -> list[Field]:
         Field("Scripts", _shares(card.scripts, str)),
         Field("Left out", _left_out(card.counts), inline=False),
         Field("Tidied", _tidied(card.counts), inline=False),
+        Field("Repeats itself", _repeats(card), inline=False),
         Field("⚠️ Unreadable", _unreadable(card), inline=False),
         Field("🔑 Secrets", _secrets(card), inline=False),
     ]
@@ -143,6 +144,15 @@ def _tidied(counts: Counts) -> str:
         )
         if count
     )
+
+
+def _repeats(card: DatasetCard) -> str:
+    """How much of one long document came before in it; it stays, and teaches nothing new."""
+    counts = card.counts
+    if not counts.repeats or not card.characters:
+        return ""
+    share = min(1.0, counts.repeated_characters / card.characters)
+    return f"{_count(counts.repeats, 'passage')} came before in the text, {share * 100:.0f} % of it"
 
 
 def _unreadable(card: DatasetCard) -> str:

@@ -30,7 +30,7 @@ def tokenizer_card(card: TokenizerCard) -> Message:
     colour = Colour.QUIET if report is None else Colour.WAITING if report.problems else Colour.DONE
     fields = [Field("Vocabulary", text.number(card.vocabulary))]
     fields += _measured(report) if report else []
-    fields.append(Field("Special tokens", _special(card.special_tokens), inline=False))
+    fields.append(Field("Special tokens", _special(card.special_tokens, card.further_special_tokens), inline=False))
     if report and report.problems:
         said = "\n".join(f"• {text.sentence(problem)}" for problem in report.problems)
         fields.append(Field("⚠️ Problems", said, inline=False))
@@ -103,10 +103,12 @@ def _measured(report: TokenizerReport) -> list[Field]:
     ]
 
 
-def _special(tokens: Mapping[str, int]) -> str:
+def _special(tokens: Mapping[str, int], further: int) -> str:
+    """The first of them by id; `further` are not even in `tokens`."""
     ordered = sorted(tokens.items(), key=lambda item: item[1])
     parts = [f"{text.code(text.clip(token, 40))} {text.number(place)}" for token, place in ordered[:_SPECIAL]]
-    return " · ".join([*parts, *([f"{len(ordered) - _SPECIAL} more"] if len(ordered) > _SPECIAL else [])])
+    left = len(ordered) - len(parts) + further
+    return " · ".join([*parts, *([f"{text.number(left)} more"] if left else [])])
 
 
 def _share(share: float) -> str:

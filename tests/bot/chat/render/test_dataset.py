@@ -48,6 +48,12 @@ def test_the_card_has_every_count_and_what_to_train() -> None:
     assert message.plot and message.plot.filename == "lengths.png"
 
 
+def test_a_text_that_repeats_itself_is_told_how_much() -> None:
+    card = cards.dataset(counts=Counts(repeats=3, repeated_characters=310_000), characters=1_240_000)
+    shown = fields(dataset_card(card, cards.SUGGESTION))
+    assert shown["Repeats itself"] == "3 passages came before in the text, 25 % of it"
+
+
 def test_what_was_tidied_and_removed_is_told() -> None:
     counts = Counts(
         normalized=1, control_characters=1, whitespace_characters=5100, cut=2, too_short=4, broken_lines=3,

@@ -78,3 +78,11 @@ def test_the_list_has_a_line_for_each() -> None:
 def test_any_card_fits(special: dict[str, int], problems: list[str], source: str) -> None:
     report = cards.report(problems=tuple(problems))
     check(tokenizer_card(cards.tokenizer(special_tokens=special, source=source, report=report)))
+
+
+def test_special_tokens_are_told_as_far_as_there_is_room() -> None:
+    special = {f"<{place}>": place for place in range(10)}
+    message = tokenizer_card(cards.tokenizer(special_tokens=special, further_special_tokens=1000))
+    assert message.embed
+    (told,) = [field.value for field in message.embed.fields if field.name == "Special tokens"]
+    assert told and told.startswith("`<0>` 0 · ") and told.endswith("`<7>` 7 · 1,002 more")
