@@ -16,7 +16,7 @@ READING = {"datasets", "pyarrow", "rensa", "ijson", "py3langid", "detect_secrets
 HEAVY = {"torch", "transformers", "tokenizers", "numpy", "matplotlib", "safetensors"} | READING
 TORCHLESS = """
     spec events errors state schedule guard shim layout atomic control process faults disk memory
-    data.card data.formats data.sources.local data.catalog data.advice tasks.orders
+    data.card data.formats data.headings data.sources.local data.catalog data.advice tasks.orders
     tokenizers.card tokenizers.families tokenizers.located tokenizers.shelf tokenizers.strategy
 """.split()
 

@@ -28,6 +28,7 @@ from trainer_core.data import advice, catalog
 from trainer_core.data.advice import Suggestion
 from trainer_core.data.card import DatasetCard
 from trainer_core.data.formats import kind_of
+from trainer_core.data.headings import listed
 from trainer_core.data.sources import local
 from trainer_core.errors import Code, SpotterError
 from trainer_core.folders import sweep
@@ -168,7 +169,7 @@ class Catalog:
             return result
         raise SpotterError(
             Code.CORPUS_UNREADABLE,
-            f"has several columns that could be the text: {', '.join(result.columns)}",
+            f"has several columns that could be the text: {listed(result.columns)}",
             field="file",
             next_step=_COLUMN_HERE if person == COMMAND_LINE else _COLUMN_IN_CHAT,
         )

@@ -1,21 +1,8 @@
-"""Names of columns, shown where they are names. Pure.
-
-What stands in the first line of a table is its columns' names only if somebody wrote them there: it may as well be the
-first of the texts, which is nobody's to show.
-"""
+"""What columns are called in the chat. Pure."""
 
 from __future__ import annotations
 
-import re
-
-_NAME = re.compile(r"[\w.-]+( [\w.-]+){0,2}")
-_LONGEST = 40
-"""Characters."""
-
-
-def is_name(column: str) -> bool:
-    """Whether it reads like what somebody calls a column: short, in at most three words, and no sentence."""
-    return len(column) <= _LONGEST and _NAME.fullmatch(column) is not None
+from trainer_core.data.headings import is_name
 
 
 def column_name(column: str, index: int) -> str:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 
 from bot.chat.render import text
-from bot.chat.render.columns import is_name
 from bot.chat.render.embeds import Colour, Field, embed
 from bot.chat.render.histogram import histogram
 from bot.chat.render.languages import language
 from bot.chat.render.message import AnyButton, DatasetAct, DatasetButton, Message, TrainButton
 from trainer_core.data.advice import Suggestion
 from trainer_core.data.card import Counts, DatasetCard, Images
+from trainer_core.data.headings import is_name
 
 _SHARES = 3
 """Languages or scripts that are named; the others are one."""

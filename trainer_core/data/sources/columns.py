@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from trainer_core.data.headings import listed
 from trainer_core.data.sources.readers.found import NotTextError, Record, unreadable
 from trainer_core.errors import Code, SpotterError
 
@@ -20,7 +21,7 @@ class ColumnUndecided(Exception):  # noqa: N818 - it is a question to a person, 
     """Several columns could be the text."""
 
     def __init__(self, columns: tuple[str, ...]) -> None:
-        super().__init__(f"several columns could be the text: {', '.join(columns)}")
+        super().__init__(f"several columns could be the text: {listed(columns)}")
         self.columns = columns
         """The likeliest first, at most five."""
 
@@ -66,11 +67,9 @@ def _called(chosen: str, tables: Iterable[Mapping[str, object]]) -> str:
     alike = [column for column in columns if column.strip().lower() == chosen.strip().lower()]
     if alike:
         return alike[0]
-    known = ", ".join(column[:40] for column in list(columns)[:10])
-    more = f" and {len(columns) - 10} more" if len(columns) > 10 else ""
     raise SpotterError(
         Code.CONFIG_INVALID,
-        f"there is no column {chosen[:64]!r}; there are: {known}{more}",
+        f"there is no column {chosen[:64]!r}; there are: {listed(columns)}",
         field="column",
         next_step="Name one of these columns, or leave it out to have it found.",
     )
