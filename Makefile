@@ -1,6 +1,8 @@
 # Everything here works on a fresh clone: it makes .venv from constraints.txt first.
 
 PYTHON ?= python3
+# Processes of the tests. Many tests wait for something, so there is room for one more than a small machine has cores.
+PROCESSES ?= 3
 # Of `make chaos`: how many iterations, of which campaign; ONLY=17 does that one alone.
 N ?= 20
 SEED ?= 1
@@ -33,10 +35,10 @@ demo: $(VENV)/installed  ## Train a model in a Discord-like chat on this machine
 	$(BIN)/spotter demo
 
 test: $(VENV)/installed-dev  ## Run all tests
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+	$(BIN)/python -m pytest -n $(PROCESSES) --dist worksteal
 
 faults: $(VENV)/installed-dev  ## Run the fault tests only
-	$(BIN)/python -m pytest -n 2 --dist worksteal tests/faults
+	$(BIN)/python -m pytest -n $(PROCESSES) --dist worksteal tests/faults
 
 chaos: $(VENV)/installed-dev  ## Kill processes at random and look whether anything is lost: N=200 SEED=1
 	$(BIN)/python -m tests.faults.campaign -n $(N) --seed $(SEED) $(if $(ONLY),--only $(ONLY))
@@ -66,7 +68,7 @@ types: $(VENV)/installed-dev  ## Check types, strictly
 
 coverage: $(VENV)/installed-dev  ## Run all tests and report branch coverage, the workers' processes included
 	$(BIN)/coverage erase
-	-$(BIN)/coverage run -m pytest -n 2 --dist worksteal
+	-$(BIN)/coverage run -m pytest -n $(PROCESSES) --dist worksteal
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 

@@ -46,7 +46,7 @@ async def test_what_matters_goes_first_and_others_have_the_rest() -> None:
 
 
 async def test_who_gives_up_waiting_takes_no_turn() -> None:
-    rate = Rate(200.0, 1)
+    rate = Rate(10.0, 1)  # slow enough that its turn does not come before it is cancelled
     await rate.turn(first=False)
     gone = asyncio.create_task(rate.turn(first=True))
     await asyncio.sleep(0)
