@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from playground.interaction import Kind
 from playground.people import Person
 from playground.server import Playground
@@ -19,6 +17,8 @@ COMMANDS: list[tuple[str, dict[str, str]]] = [
     ("trainer pause", {"run": "song"}),
     ("trainer resume", {"run": "song"}),
     ("trainer stop", {"run": "song"}),
+    ("trainer dataset list", {}),
+    ("trainer tokenizer list", {}),
     ("trainer help", {}),
 ]
 
@@ -52,18 +52,16 @@ async def test_a_stranger_is_refused_everywhere(
     assert stranger.notifications() == []
 
 
-@pytest.mark.parametrize("command", ["status", "watch", "unwatch", "pause", "resume", "stop"])
-async def test_a_run_that_is_not_yours_is_as_one_that_does_not_exist(
-    bots: Bots, owner: Person, friend: Person, command: str
-) -> None:
+async def test_a_run_that_is_not_yours_is_as_one_that_does_not_exist(bots: Bots, owner: Person, friend: Person) -> None:
     async with bots.running():
         await train(owner, data="python-docs", budget="10m", name="secret")
-        theirs = await friend.slash(f"trainer {command}", run="secret")
-        nobodys = await friend.slash(f"trainer {command}", run="secrex")
-        assert await friend.autocomplete(f"trainer {command}", "run", "") == []
+        for command in ("status", "watch", "unwatch", "pause", "resume", "stop"):
+            theirs = await friend.slash(f"trainer {command}", run="secret")
+            nobodys = await friend.slash(f"trainer {command}", run="secrex")
+            assert await friend.autocomplete(f"trainer {command}", "run", "") == []
+            assert theirs.message is not None and nobodys.message is not None
+            said = str(theirs.message.content) + str(theirs.message.embeds)
+            assert "you have no run called" in said, command
+            assert said.replace("secret", "secrex") == str(nobodys.message.content) + str(nobodys.message.embeds)
         await owner.slash("trainer stop", run="secret")
         await ending(owner, "secret", "stopped")
-    assert theirs.message is not None and nobodys.message is not None
-    said = str(theirs.message.content) + str(theirs.message.embeds)
-    assert "run" in said and "you have no run called" in said
-    assert said.replace("secret", "secrex") == str(nobodys.message.content) + str(nobodys.message.embeds)
