@@ -269,6 +269,7 @@ async def _wish(
         try:
             await asyncio.to_thread(shutil.copyfile, file, incoming.path)
         except BaseException:
+            # Cancelled, too: only a tokenizer that is made would take the copy away.
             await incoming.discard()
             raise
     return TokenizerWish(kinds[kind], name, data, vocabulary, family, incoming, strict)
