@@ -21,6 +21,8 @@ from trainer_core.export import problems_with_sums, write_sums
 from trainer_core.failures import is_out_of_memory
 from trainer_core.faults import reach
 from trainer_core.folders import new_folder
+from trainer_core.mode import Mode
+from trainer_core.models.files import save_weights
 from trainer_core.state import LoopState
 from trainer_core.tokenizing import Chosen
 from trainer_core.training import Training
@@ -38,9 +40,7 @@ class _Record(BaseModel):
 
     version: int = 1
     loop: LoopState
-    cpu_random: str
-    """State of torch's CPU generator, in hex."""
-    device_random: str = ""
+    mode: Mode
     tokenizer: Chosen | None = None
 
 
@@ -164,14 +164,11 @@ def restore(training: Training, checkpoint: Path) -> None:
     try:
         record = _Record.model_validate_json((checkpoint / part).read_bytes())
         assert record.loop.step == step_of(checkpoint), "the folder was renamed"
-        torch.set_rng_state(_from_hex(record.cpu_random))
-        if training.device.kind == "cuda" and record.device_random:
-            torch.cuda.set_rng_state(_from_hex(record.device_random))
         part = "model.safetensors"
         load_model(training.model, checkpoint / part, device=training.device.kind)
         part = "optim.pt"
         optimizer = torch.load(checkpoint / part, weights_only=True, map_location=training.device.kind)
-        training.optimizer.load_state_dict(optimizer)
+        training.optimizer.load(optimizer)
     except Exception as error:  # the sums are right, but somebody may have written files and sums alike
         if is_out_of_memory(error):
             raise
@@ -191,26 +188,17 @@ def _remove(folder: Path) -> None:
 
 @disk.unwrapped()
 def _write(folder: Path, training: Training) -> None:
-    training.model.save_pretrained(folder)
+    save_weights(training.model, folder)
     reach("checkpoint.model")
     with (folder / "optim.pt").open("wb") as file:  # by path, torch would not tell a full disk from anything else
-        torch.save(training.optimizer.state_dict(), file)
+        torch.save(training.optimizer.state(), file)
     reach("checkpoint.optimizer")
     record = _Record(
         loop=training.state,
-        cpu_random=_to_hex(torch.get_rng_state()),
-        device_random=_to_hex(torch.cuda.get_rng_state()) if training.device.kind == "cuda" else "",
-        tokenizer=training.chosen,
+        mode=training.mode,
+        tokenizer=training.objective.chosen,
     )
     (folder / _STATE).write_text(record.model_dump_json(), encoding="utf-8")
     reach("checkpoint.state")
     write_sums(folder)
     reach("checkpoint.sums")
-
-
-def _to_hex(state: torch.Tensor) -> str:
-    return bytes(state.tolist()).hex()
-
-
-def _from_hex(text: str) -> torch.Tensor:
-    return torch.tensor(list(bytes.fromhex(text)), dtype=torch.uint8)

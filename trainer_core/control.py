@@ -17,7 +17,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from trainer_core.atomic import write_atomic
 
-Verb = Literal["stop", "pause"]
+Verb = Literal["stop", "pause", "land", "rate", "checkpoint"]
+"""`land`: the decay begins. `rate`: a new peak learning rate. `checkpoint`: save now, and keep that one."""
 
 log = logging.getLogger(__name__)
 
@@ -29,14 +30,16 @@ class Control(BaseModel):
 
     seq: int = Field(ge=1)
     verb: Verb
+    value: float | None = Field(default=None, gt=0, le=1, allow_inf_nan=False)
+    """The learning rate of `rate`."""
 
 
-def write_control(path: Path, verb: Verb) -> Control:
+def write_control(path: Path, verb: Verb, value: float | None = None) -> Control:
     """Ask for `verb`. Returns the request as written. Raises OSError."""
     before = read_control(path)
     # The time goes on where the file was lost or edited, and nobody knows which requests were heard.
     now = time.time_ns() // 1_000_000
-    control = Control(seq=max(now, before.seq + 1) if before else now, verb=verb)
+    control = Control(seq=max(now, before.seq + 1) if before else now, verb=verb, value=value)
     write_atomic(path, control.model_dump_json().encode())
     return control
 

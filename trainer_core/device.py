@@ -5,17 +5,16 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from typing import Literal
 
 import torch
 
 from trainer_core.errors import Code, SpotterError
+from trainer_core.mode import Precision
 from trainer_core.spec import DeviceChoice
 
 Kind = Literal["cpu", "cuda", "mps"]
-Precision = Literal["fp32", "bf16"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +28,6 @@ class Device:
     precision: Precision
     reason: str
     """Why this precision."""
-
-    def autocast(self) -> AbstractContextManager[None]:
-        """The context of a forward pass."""
-        return torch.autocast(self.kind, dtype=torch.bfloat16, enabled=self.precision == "bf16")
 
 
 def choose(wanted: DeviceChoice) -> Device:
@@ -62,14 +57,14 @@ def pick(wanted: DeviceChoice, *, cuda: bool, mps: bool) -> Kind:
 def cuda_precision(major: int, minor: int) -> tuple[Precision, str]:
     """The precision for a GPU of this compute capability, and why."""
     if major >= 8:
-        return "bf16", f"compute capability {major}.{minor} multiplies in bf16"
+        return "bf16-autocast", f"compute capability {major}.{minor} multiplies in bf16"
     return "fp32", f"compute capability {major}.{minor} has no bf16"
 
 
 def cpu_precision(capabilities: Mapping[str, object]) -> tuple[Precision, str]:
     """The precision for a CPU with these `capabilities`, and why."""
     if capabilities.get("amx_bf16"):
-        return "bf16", "the CPU multiplies in bf16 (AMX)"
+        return "bf16-autocast", "the CPU multiplies in bf16 (AMX)"
     return "fp32", "the CPU has no AMX; without it bf16 is slower than fp32"
 
 

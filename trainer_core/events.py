@@ -17,6 +17,7 @@ from pydantic_core import from_json
 from trainer_core.errors import Code
 
 Phase = Literal["reading", "tokenizer", "tokens", "model", "preflight", "training", "saving"]
+Unit = Literal["tokens", "pictures"]
 Step = Annotated[int, Field(ge=0, le=10**12)]
 """More than any run takes, and not too much for a database."""
 
@@ -74,6 +75,16 @@ class Summary(BaseModel):
     first_bits_per_byte: float | None = None
     loss: float | None = None
     bits_per_byte: float | None = None
+    first_accuracy: float | None = None
+    accuracy: float | None = None
+    """Share of held-out pictures that are told right."""
+    f1: float | None = None
+    """Mean over the classes."""
+    unit: Unit = "tokens"
+    early: str = ""
+    """Why it ended before its budget did, as half a sentence; empty if it did not."""
+    evaluation: str = ""
+    """The newest evaluation's report, relative to the run directory; empty if it is only numbers."""
     sample: str = ""
     model: str = ""
     """Folder of the finished model, relative to the run directory."""
@@ -104,7 +115,10 @@ class JobStopped(_Event):
 class JobPaused(_Event):
     type: Literal["trainer.job.paused.v1"] = "trainer.job.paused.v1"
     control_seq: int
+    """`seq` of the control that asked for it; 0 if nobody did and the guard asks a person what to do."""
     step: Step
+    reason: str = ""
+    """What the guard asks about, as half a sentence; empty if a person asked for the pause."""
 
 
 class JobStalled(_Event):
@@ -124,7 +138,10 @@ class MetricsConfig(_Event):
 
     type: Literal["trainer.metrics.config.v1"] = "trainer.metrics.config.v1"
     parameters: int
+    unit: Unit = "tokens"
+    """What is counted where `tokens` stands in a name."""
     vocabulary: int
+    """Tokens; of a classifier, its classes."""
     context: int
     tokens_per_step: int
     micro_batch: int
@@ -153,6 +170,16 @@ class MetricsProgress(_Event):
     learning_rate: float
     gradient_norm: float
     tokens_per_second: float
+    peak_share: float | None = Field(default=None, ge=0)
+    """Of the rate at which this machine multiplies matrices, as measured; None where the model's work is not known."""
+    data_wait: float | None = Field(default=None, ge=0, le=1)
+    """Share of the time in which the step waited for its data."""
+    memory: int | None = Field(default=None, ge=0)
+    """Bytes that training holds now, of the device it is on."""
+    busy: float | None = Field(default=None, ge=0)
+    """Share of the device that the run keeps busy: 1 is all of it."""
+    joules: float | None = Field(default=None, ge=0)
+    """An estimate of the energy used since the first step of the attempt."""
     elapsed: float
     """Seconds since the first step, with the evaluations and checkpoints since, over all attempts."""
     remaining: float
@@ -167,8 +194,15 @@ class MetricsEval(_Event):
     type: Literal["trainer.metrics.eval.v1"] = "trainer.metrics.eval.v1"
     step: Step
     loss: float
-    """Nats per token on the held-out text."""
-    bits_per_byte: float
+    """Nats per token (or picture) of the held-out data."""
+    bits_per_byte: float | None = None
+    """Of text; None for pictures."""
+    accuracy: float | None = Field(default=None, ge=0, le=1)
+    """Of a classifier: share of held-out pictures that are told right."""
+    f1: float | None = Field(default=None, ge=0, le=1)
+    """Of a classifier: mean over the classes."""
+    report: str = ""
+    """A file with more, relative to the run directory; empty if there is none."""
 
 
 class MetricsSample(_Event):
@@ -184,17 +218,27 @@ class MetricsCheckpoint(_Event):
     """Relative to the run directory."""
     bytes: int
     seconds: float
+    """That writing it took."""
+    stall: float = Field(default=0.0, ge=0)
+    """Seconds for which training waited for it."""
+    pinned: bool = False
+    """Kept whatever comes after."""
+    control_seq: int = 0
+    """`seq` of the control that asked for it; 0 if none did."""
 
 
 class MetricsGuard(_Event):
-    """What was decided to keep the run going."""
+    """What was decided to keep the run going, and what a person changed of its course."""
 
     type: Literal["trainer.metrics.guard.v1"] = "trainer.metrics.guard.v1"
     step: Step
-    action: Literal["skip", "rollback", "ask", "disk"]
-    """`skip`: the step reached no weights. `rollback`: an older checkpoint is gone on from. `disk`: a checkpoint could
-    not be saved, or took the place of older ones.
+    action: Literal["skip", "rollback", "ask", "disk", "memory", "steer"]
+    """`skip`: the step reached no weights. `rollback`: an older checkpoint is gone on from. `ask`: the run rests until
+    a person decides. `disk`: a checkpoint could not be saved, or took the place of older ones. `memory`: the
+    micro-batch was made smaller. `steer`: the run's course is another, as a person asked.
     """
+    control_seq: int = 0
+    """`seq` of the control that asked for it; 0 if none did."""
     reason: str
     """For a person, as half a sentence."""
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
 
 from trainer_core import disk
 from trainer_core.folders import new_folder
@@ -17,20 +17,14 @@ _CARD = "report.json"
 REQUIRED = ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json")
 
 
-class Savable(Protocol):
-    """A transformers model."""
-
-    def save_pretrained(self, save_directory: Path) -> object: ...
-
-
-def write_model(folder: Path, model: Savable, tokenizer: Path) -> dict[str, str]:
-    """Write `model` and the files of the `tokenizer` folder as `folder`, which `AutoModelForCausalLM` opens.
+def write_model(folder: Path, save: Callable[[Path], None], tokenizer: Path | None) -> dict[str, str]:
+    """Have `save` write a model into `folder`, and put the files of the `tokenizer` folder beside it.
 
     An older `folder` is replaced. Returns the SHA-256 of each file. Raises OSError.
     """
     with disk.unwrapped(), new_folder(folder, makes_way=_always) as aside:
-        model.save_pretrained(aside)
-        for file in tokenizer.iterdir():
+        save(aside)
+        for file in tokenizer.iterdir() if tokenizer else ():
             if file.name not in (SUMS, _CARD):
                 shutil.copyfile(file, aside / file.name)
         write_sums(aside)

@@ -13,19 +13,19 @@ import torch
 from trainer_core import disk
 from trainer_core.errors import GOES_ON, Code, SpotterError
 from trainer_core.models.sizes import what_fits
-from trainer_core.spec import Size
+from trainer_core.models.specs import ModelSpec
 
 _MOST_FRAMES = 20
 
 
 @contextmanager
-def explained(size: Size, micro_batch: int) -> Iterator[None]:
+def explained(model: ModelSpec, micro_batch: int) -> Iterator[None]:
     """Out-of-memory errors of the block become a `SpotterError` that says what would fit instead of these two."""
     try:
         yield
     except (MemoryError, RuntimeError) as error:
         if is_out_of_memory(error):
-            raise SpotterError(classify(error).code, next_step=what_fits(size, micro_batch)) from error
+            raise SpotterError(classify(error).code, next_step=what_fits(model, micro_batch)) from error
         raise
 
 

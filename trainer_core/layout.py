@@ -74,6 +74,21 @@ class RunDirectory:
         return self.path / "checkpoints"
 
     @property
+    def steering(self) -> Path:
+        """What changed the run's course on its way."""
+        return self.path / "steering.jsonl"
+
+    @property
+    def evaluations(self) -> Path:
+        """Reports of evaluations that are more than a few numbers."""
+        return self.path / "eval"
+
+    @property
+    def module(self) -> Path:
+        """The Python file of the run's own module, as it was when the run began."""
+        return self.path / "module.py"
+
+    @property
     def export(self) -> Path:
         return self.path / "export"
 
@@ -121,6 +136,11 @@ class Home:
     def incoming(self) -> Path:
         """Files on their way in: uploads that no data set or tokenizer holds yet."""
         return self.path / "incoming"
+
+    @property
+    def measured(self) -> Path:
+        """What was measured on this machine: a file a question."""
+        return self.path / "measured"
 
     def run_names(self) -> set[str]:
         """Names of the run directories there are."""

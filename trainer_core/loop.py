@@ -7,13 +7,9 @@ import time
 from collections.abc import Generator, Iterator
 from dataclasses import replace
 
-import torch
-
 from trainer_core.checkpoint import Checkpoints
 from trainer_core.control import Control, ControlReader
 from trainer_core.errors import Code, SpotterError
-from trainer_core.evals.held_out import evaluate
-from trainer_core.evals.sample import sample
 from trainer_core.events import (
     Event,
     JobPaused,
@@ -26,7 +22,6 @@ from trainer_core.events import (
 )
 from trainer_core.faults import reach
 from trainer_core.guard import judge
-from trainer_core.optim import set_learning_rate
 from trainer_core.saving import save, save_surely
 from trainer_core.schedule import learning_rate, progress, repaced
 from trainer_core.training import Training
@@ -62,13 +57,13 @@ def train(training: Training, checkpoints: Checkpoints, control: ControlReader) 
         # A single training step.
         started = time.monotonic()
         rate = learning_rate(state.step, state.paces, training.peak_learning_rate, spec.optimizer)
-        set_learning_rate(training.optimizer, rate)
         loss = training.forward_backward(state.cursor, batching.sequences)
-        norm = float(torch.nn.utils.clip_grad_norm_(training.model.parameters(), spec.optimizer.clip_norm))
+        norm = training.clip()
         verdict = judge(state.step + 1, loss, norm, state.skipped)
         if verdict.action == "take":
-            training.optimizer.step()
-        training.optimizer.zero_grad(set_to_none=True)
+            training.step(rate)
+        else:
+            training.discard()
 
         now = time.monotonic()
         step_seconds += _SMOOTHING * (now - started - step_seconds) if step_seconds else now - started
@@ -131,12 +126,20 @@ def summary(training: Training, model: str = "") -> Summary:
 def _look(training: Training) -> Iterator[Event]:
     """Evaluate, write a sample, and remember both in the state."""
     state, spec = training.state, training.spec.evaluation
-    evaluation = evaluate(training, spec.max_tokens)
+    evaluation = training.objective.evaluate(training.network, spec.max_tokens, training.batching.micro_batch)
     if not math.isfinite(evaluation.loss):
         raise SpotterError(Code.TRAINING_NAN_LOSS, "The loss on the held-out text is not a number.")
-    text = sample(training, spec.sample_tokens, seed=training.spec.seed + state.step) if spec.sample_tokens else ""
+    seed = training.spec.seed + state.step
+    text = training.objective.sample(training.network, spec.sample_tokens, seed) if spec.sample_tokens else ""
     training.state = replace(state, first=state.first or evaluation, last=evaluation, sample=text)
-    yield MetricsEval(step=state.step, loss=evaluation.loss, bits_per_byte=evaluation.bits_per_byte)
+    yield MetricsEval(
+        step=state.step,
+        loss=evaluation.loss,
+        bits_per_byte=evaluation.bits_per_byte,
+        accuracy=evaluation.accuracy,
+        f1=evaluation.f1,
+        report=evaluation.report,
+    )
     if text:
         yield MetricsSample(step=state.step, text=text)
 

@@ -66,8 +66,7 @@ class Manifest(BaseModel):
         made, spec = self.summary, self.spec
         return _CARD.format(
             run=self.run,
-            family=spec.model.family,
-            size=spec.model.size,
+            model=spec.model.label,
             parameters=made.parameters,
             dataset=self.dataset.name,
             characters=self.dataset.characters,
@@ -80,7 +79,7 @@ class Manifest(BaseModel):
             first_bits=_number(made.first_bits_per_byte),
             bits=_number(made.bits_per_byte),
             sample="\n".join(f"    {line}" for line in made.sample.splitlines()),
-            model=made.model,
+            folder=made.model,
             spec=spec.model_dump_json(indent=2),
         )
 
@@ -91,7 +90,7 @@ pipeline_tag: text-generation
 ---
 # {run}
 
-A {family} of size {size} ({parameters:,} parameters), trained from scratch by Spotter on `{dataset}`
+{model} ({parameters:,} parameters), trained from scratch by Spotter on `{dataset}`
 ({characters:,} characters): {steps:,} steps, {tokens:,} tokens, {seconds:,.0f} s on {device}.
 
 | on held-out text | before | after |
@@ -108,8 +107,8 @@ A {family} of size {size} ({parameters:,} parameters), trained from scratch by S
 ```python
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-tokenizer = AutoTokenizer.from_pretrained("{model}")
-model = AutoModelForCausalLM.from_pretrained("{model}")
+tokenizer = AutoTokenizer.from_pretrained("{folder}")
+model = AutoModelForCausalLM.from_pretrained("{folder}")
 prompt = tokenizer("The ", return_tensors="pt")
 print(tokenizer.decode(model.generate(**prompt, max_new_tokens=60)[0]))
 ```

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from trainer_core.models.sizes import Shape
+from trainer_core.budget import Budget
+from trainer_core.models.sizes import Recipe
 from trainer_core.schedule import Pace
-from trainer_core.spec import BatchSpec, Budget
+from trainer_core.spec import BatchSpec
 
 _MICRO_TOKENS = {"cpu": 2_048, "mps": 8_192, "cuda": 32_768}
 """Tokens of a forward pass: enough to fill the device, few enough to stay in its caches."""
@@ -38,10 +39,9 @@ class Batching:
         return math.ceil(self.sequences / self.micro_batch)
 
 
-def plan_batching(spec: BatchSpec, shape: Shape, train_tokens: int, vocabulary: int, device: str) -> Batching:
-    """Whole sequences in each step, at least as many tokens as asked for."""
-    length = min(shape.context, train_tokens - 1)
-    sequences = math.ceil((spec.tokens_per_step or shape.tokens_per_step) / length)
+def plan_batching(spec: BatchSpec, recipe: Recipe, length: int, vocabulary: int, device: str) -> Batching:
+    """Whole sequences of `length` in each step, at least as many tokens as asked for."""
+    sequences = math.ceil((spec.tokens_per_step or recipe.per_step) / length)
     if spec.micro_batch is not None:
         return Batching(length, sequences, min(spec.micro_batch, sequences), "as asked for")
     most = max(1, min(_MICRO_TOKENS[device] // length, _MICRO_LOGITS[device] // (length * vocabulary)))

@@ -39,21 +39,22 @@ def preflight(training: Training) -> Preflight:
     cursor, sequences = training.state.cursor, training.batching.micro_batch
     devices = [torch.cuda.current_device()] if training.device.kind == "cuda" else []
     with torch.random.fork_rng(devices=devices):
-        _check_shapes(training, training.batch(cursor, 1))
+        _check_shapes(training)
         loss = training.forward_backward(cursor, sequences)
         _check_loss(loss, training)
         _check_gradients(training)
         started = time.perf_counter()
         training.forward_backward(cursor, sequences)
         seconds = time.perf_counter() - started
-    training.optimizer.zero_grad(set_to_none=True)
+    training.discard()
     return Preflight(loss, seconds * training.batching.accumulation, training.parameters * 16)
 
 
-def _check_shapes(training: Training, batch: torch.Tensor) -> None:
-    expected = (1, training.batching.length, training.tokenizer.vocabulary)
+def _check_shapes(training: Training) -> None:
+    batch = training.objective.batch(training.state.cursor, 1)
+    expected = (*batch.targets.shape, training.objective.answers)
     with torch.inference_mode():
-        shape = tuple(training.model(input_ids=batch[:, :-1]).logits.shape)
+        shape = tuple(training.network.logits(batch.inputs).shape)
     if shape != expected:
         raise SpotterError(
             Code.MODEL_INCOMPATIBLE, f"the model's output has shape {shape}, and {expected} was expected", field="model"
@@ -63,7 +64,7 @@ def _check_shapes(training: Training, batch: torch.Tensor) -> None:
 def _check_loss(loss: float, training: Training) -> None:
     if not math.isfinite(loss):
         raise SpotterError(Code.TRAINING_NAN_LOSS, "The loss is not a number before the first step.")
-    even = math.log(training.tokenizer.vocabulary)
+    even = math.log(training.objective.answers)
     if training.state.step == 0 and abs(loss - even) > _LOSS_TOLERANCE:
         raise SpotterError(
             Code.MODEL_INCOMPATIBLE,

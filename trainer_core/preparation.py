@@ -6,8 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-import torch
-
 from trainer_core import device as devices
 from trainer_core.attended import Told, attended
 from trainer_core.checkpoint import restore, step_of, tokenizer_in
@@ -20,9 +18,14 @@ from trainer_core.data.tokens import Tokens, build_tokens
 from trainer_core.errors import Code, SpotterError
 from trainer_core.events import JobPaused, JobStopped, Summary
 from trainer_core.layout import Home
-from trainer_core.models.build import build_model
-from trainer_core.models.sizes import SIZES
-from trainer_core.optim import build_optimizer
+from trainer_core.mode import Mode
+from trainer_core.models.build import Places, build, recipe
+from trainer_core.models.data import Data, TextData
+from trainer_core.models.sizes import Recipe
+from trainer_core.network import Network
+from trainer_core.objectives.next_token import NextToken
+from trainer_core.objectives.objective import Objective
+from trainer_core.optim import Optimizer
 from trainer_core.phases import Phases
 from trainer_core.plan import plan_batching
 from trainer_core.spec import RunSpec
@@ -43,7 +46,7 @@ class _EndedError(Exception):
 
 
 def prepared(
-    home: Home,
+    places: Places,
     spec: RunSpec,
     card: DatasetCard,
     device: devices.Device,
@@ -52,6 +55,8 @@ def prepared(
     clock: Phases,
 ) -> Training | JobStopped | JobPaused:
     """From the text to a model that can be trained, or the ending that was asked for meanwhile."""
+
+    home = places.run.home
 
     def look(done: float) -> None:
         clock.advance(done)
@@ -83,13 +88,17 @@ def prepared(
     except _EndedError as early:
         return early.ending
 
-    clock.enter("model", f"{spec.model.family} {spec.model.size}")
-    training = _built(spec, device, tokenizer, chosen, tokens)
+    clock.enter("model", spec.model.label)
+    suits = recipe(spec.model, places)
+    objective = next_token(spec, suits, tokens, tokenizer, chosen)
+    data = TextData(tokenizer.vocabulary, objective.length, tokenizer.end_of_text)
+    training = assembled(spec, device, places, suits, objective, data)
     if checkpoint:
         restore(training, checkpoint)
+    made = training.objective
     clock.tell(
-        f"{spec.model.family} {spec.model.size}, {training.parameters:,} parameters; "
-        f"{len(tokens.train):,} tokens to train on, {len(tokens.validation):,} held out",
+        f"{spec.model.label}, {training.parameters:,} parameters; "
+        f"{made.training:,} {made.unit} to train on, {made.held_out:,} held out",
     )
     return training
 
@@ -138,23 +147,27 @@ def _text(home: Home, card: DatasetCard, spec: RunSpec, told: Told) -> tuple[Doc
     return documents, sides
 
 
-def _built(spec: RunSpec, device: devices.Device, tokenizer: Tokenizer, chosen: Chosen, tokens: Tokens) -> Training:
+def next_token(spec: RunSpec, suits: Recipe, tokens: Tokens, tokenizer: Tokenizer, chosen: Chosen) -> NextToken:
+    """What a language model is to learn from `tokens`."""
+    order = Order(len(tokens.train), min(suits.context, len(tokens.train) - 1), spec.seed)
+    return NextToken(tokens, order, tokenizer, chosen, spec.data.attend)
+
+
+def assembled(
+    spec: RunSpec, device: devices.Device, places: Places, suits: Recipe, objective: Objective, data: Data
+) -> Training:
     """Everything that a loop needs, with fresh weights."""
-    shape = SIZES[spec.model.size]
-    batching = plan_batching(spec.batch, shape, len(tokens.train), tokenizer.vocabulary, device.kind)
-    peak = spec.optimizer.learning_rate or shape.learning_rate
-    model = build_model(spec.model, tokenizer.vocabulary, tokenizer.end_of_text, spec.seed, device.kind)
-    torch.manual_seed(spec.seed)
+    model = build(spec.model, data, spec.seed, places).to(device.kind)
+    mode = Mode(precision=device.precision)
     return Training(
         spec=spec,
         device=device,
+        mode=mode,
         model=model,
-        optimizer=build_optimizer(model, spec.optimizer, peak),
-        tokenizer=tokenizer,
-        chosen=chosen,
-        tokens=tokens,
-        order=Order(len(tokens.train), batching.length, spec.seed),
-        batching=batching,
-        peak_learning_rate=peak,
+        network=Network(model, mode, device),
+        optimizer=Optimizer(model, spec.optimizer),
+        objective=objective,
+        batching=plan_batching(spec.batch, suits, objective.length, objective.answers, device.kind),
+        peak_learning_rate=spec.optimizer.learning_rate or suits.learning_rate,
         state=LoopState(),
     )

@@ -13,6 +13,7 @@ from transformers.utils import logging as transformers_logging
 
 from trainer_core import device as devices
 from trainer_core import disk
+from trainer_core.approved import NONE, Approved
 from trainer_core.checkpoint import Checkpoints, step_of
 from trainer_core.control import ControlReader
 from trainer_core.data.catalog import read_card
@@ -33,7 +34,8 @@ from trainer_core.folders import sweep
 from trainer_core.layout import RunDirectory
 from trainer_core.loop import summary, train
 from trainer_core.manifest import Manifest, decisions, git_commit, system, versions
-from trainer_core.models.sizes import SIZES
+from trainer_core.models.build import Places
+from trainer_core.models.files import save_weights
 from trainer_core.phases import Phases
 from trainer_core.plan import first_pace
 from trainer_core.preflight import preflight
@@ -54,6 +56,7 @@ def run(
     attempt: int,
     report: Report,
     control: ControlReader,
+    approved: Approved = NONE,
     pauses: Iterable[float] = disk.PAUSES,
 ) -> None:
     """Do one attempt of the run in `directory`, from the newest checkpoint that verifies.
@@ -77,24 +80,24 @@ def run(
     clock = Phases(report)
 
     card = read_card(directory.home, spec.data.dataset)
-    training = prepared(directory.home, spec, card, device, checkpoint, control, clock)
+    training = prepared(Places(directory, approved), spec, card, device, checkpoint, control, clock)
     if not isinstance(training, Training):
         report(training)
         return
 
     clock.enter("preflight", "a few passes forward and back")
-    with explained(spec.model.size, training.batching.micro_batch):
+    with explained(spec.model, training.batching.micro_batch):
         checks = preflight(training)
     clock.tell(str(checks))
     if not training.state.paces:
-        pace = first_pace(spec.budget, training.batching, training.order.sequences, checks.seconds_per_step)
+        pace = first_pace(spec.budget, training.batching, training.objective.examples, checks.seconds_per_step)
         training.state = replace(training.state, paces=(pace,))
     config = _config(training)
     report(config)
 
     clock.enter("training", f"{spec.budget} at {training.batching.tokens_per_step:,} tokens a step")
     ending: JobStopped | JobPaused | None = None
-    with explained(spec.model.size, training.batching.micro_batch):
+    with explained(spec.model, training.batching.micro_batch):
         for event in train(training, checkpoints, control):
             if isinstance(event, JobStopped | JobPaused):
                 ending = event
@@ -109,7 +112,9 @@ def run(
     def finish() -> None:
         """Each folder and file of it is whole or absent, so that all of it can be tried again."""
         fence()
-        sums = write_model(directory.export, training.model, training.tokenizer.folder)
+        tokenizer = training.objective.tokenizer
+        save = partial(save_weights, training.model)
+        sums = write_model(directory.export, save, tokenizer.folder if tokenizer else None)
         if problems := verify(directory.export):
             raise SpotterError(Code.WORKER_CRASHED, f"The finished model does not verify: {problems[0]}.")
         Manifest(
@@ -117,12 +122,12 @@ def run(
             attempts=attempt,
             spec=spec,
             dataset=card,
-            tokenizer=training.tokenizer.name,
+            tokenizer=tokenizer.name if tokenizer else "",
             versions=loaded,
             git_commit=commit,
             system=system(),
             device=device.name,
-            precision=device.precision,
+            precision=str(training.mode),
             decisions=decisions(config),
             durations=clock.durations(),
             summary=result,
@@ -158,32 +163,37 @@ def _spec(directory: RunDirectory) -> RunSpec:
 
 def _config(training: Training) -> MetricsConfig:
     """The numbers that decide what is learnt, each with the reason why it is what it is."""
-    spec, batching = training.spec, training.batching
-    asked, suits = "as asked for", f"what suits the size {spec.model.size}"
-    vocabulary = training.tokenizer.vocabulary
-    whole = batching.length == SIZES[spec.model.size].context
+    spec, batching, objective = training.spec, training.batching, training.objective
+    asked, suits = "as asked for", f"what suits {spec.model.label}"
+    reasons = {
+        "tokens_per_step": f"{asked if spec.batch.tokens_per_step else suits}, in whole sequences",
+        "micro_batch": batching.reason,
+        "accumulation": "the forward passes that make up a step",
+        "learning_rate": asked if spec.optimizer.learning_rate else suits,
+        "precision": training.device.reason,
+    }
+    tokenizer, chosen = objective.tokenizer, objective.chosen
+    if tokenizer is not None and chosen is not None:
+        own = spec.tokenizer.vocabulary == tokenizer.vocabulary
+        reasons |= {
+            "tokenizer": chosen.reason,
+            "vocabulary": asked if own else "what the tokenizer has",
+            "context": f"{suits}, or the text is no longer",
+        }
     return MetricsConfig(
         parameters=training.parameters,
-        vocabulary=vocabulary,
+        unit=objective.unit,
+        vocabulary=objective.answers,
         context=batching.length,
         tokens_per_step=batching.tokens_per_step,
         micro_batch=batching.micro_batch,
         accumulation=batching.accumulation,
         learning_rate=training.peak_learning_rate,
-        train_tokens=len(training.tokens.train),
-        validation_tokens=len(training.tokens.validation),
-        precision=training.device.precision,
-        tokenizer=training.tokenizer.name,
-        reasons={
-            "tokenizer": training.chosen.reason,
-            "vocabulary": asked if spec.tokenizer.vocabulary == vocabulary else "what the tokenizer has",
-            "context": suits if whole else "the text is no longer",
-            "tokens_per_step": f"{asked if spec.batch.tokens_per_step else suits}, in whole sequences",
-            "micro_batch": batching.reason,
-            "accumulation": "the forward passes that make up a step",
-            "learning_rate": asked if spec.optimizer.learning_rate else suits,
-            "precision": training.device.reason,
-        },
+        train_tokens=objective.training,
+        validation_tokens=objective.held_out,
+        precision=str(training.mode),
+        tokenizer=tokenizer.name if tokenizer else "",
+        reasons=reasons,
     )
 
 

@@ -7,8 +7,8 @@ anything from outside into one, or raises one `SpotterError` that names every wr
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Annotated, Literal, Self
+from collections.abc import Mapping, Sequence
+from typing import Literal, Self, get_args
 
 from pydantic import (
     BaseModel,
@@ -21,73 +21,18 @@ from pydantic import (
     model_validator,
 )
 
+from trainer_core.budget import Budget
 from trainer_core.errors import Code, FieldProblem, SpotterError
+from trainer_core.models.specs import Family, GPT2Spec, ModelSpec
 
-BudgetUnit = Literal["seconds", "steps", "epochs", "tokens"]
 DeviceChoice = Literal["auto", "cpu", "cuda", "mps"]
-Size = Literal["tiny", "mini", "small", "medium"]
 
-BUDGET_EXAMPLES = "`10m`, `2h`, `500 steps`, `3 epochs` or `20M tokens`"
-
-_BUDGET = re.compile(r"(?P<number>[0-9]+(?:\.[0-9]+)?)\s*(?P<scale>[kmb](?=\s*tok))?\s*(?P<unit>[a-z]+)", re.IGNORECASE)
-_UNITS: dict[str, tuple[BudgetUnit, float]] = {
-    **dict.fromkeys(("s", "sec", "secs", "second", "seconds"), ("seconds", 1.0)),
-    **dict.fromkeys(("m", "min", "mins", "minute", "minutes"), ("seconds", 60.0)),
-    **dict.fromkeys(("h", "hr", "hrs", "hour", "hours"), ("seconds", 3600.0)),
-    **dict.fromkeys(("d", "day", "days"), ("seconds", 86400.0)),
-    **dict.fromkeys(("step", "steps"), ("steps", 1.0)),
-    **dict.fromkeys(("epoch", "epochs"), ("epochs", 1.0)),
-    **dict.fromkeys(("tok", "toks", "token", "tokens"), ("tokens", 1.0)),
-}
-_SCALES = {"": 1.0, "k": 1e3, "m": 1e6, "b": 1e9}
 _FOLDER = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _MODEL = re.compile(r"[A-Za-z0-9][\w.-]*(?:/[A-Za-z0-9][\w.-]*)?")
-_MOST: dict[BudgetUnit, float] = {"seconds": 30 * 86400, "steps": 1e8, "epochs": 1e5, "tokens": 1e13}
 
 
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
-
-
-class Budget(_Frozen):
-    """How long to train. In JSON and in chat it is one string: `10m`, `500 steps`, `3 epochs`, `20M tokens`."""
-
-    amount: float = Field(gt=0)
-    unit: BudgetUnit
-
-    @classmethod
-    def parse(cls, text: str) -> Self:
-        """The budget that `text` says. Raises ValueError with a sentence for a person."""
-        match = _BUDGET.fullmatch(text.strip())
-        unit = _UNITS.get(match["unit"].lower()) if match else None
-        if match is None or unit is None:
-            raise ValueError(f"cannot read {text.strip()[:40]!r} as a budget; write it like {BUDGET_EXAMPLES}")
-        name, factor = unit
-        amount = float(match["number"]) * factor * _SCALES[(match["scale"] or "").lower()]
-        if amount > _MOST[name]:
-            raise ValueError(f"is more than Spotter trains in one run ({cls(amount=_MOST[name], unit=name)})")
-        if name in ("steps", "tokens"):
-            amount = float(int(amount))
-        if amount <= 0:
-            raise ValueError(f"must be more than nothing; write it like {BUDGET_EXAMPLES}")
-        return cls(amount=amount, unit=name)
-
-    def __str__(self) -> str:
-        """The shortest text that `parse` reads back as the same budget."""
-        if self.unit == "seconds":
-            scales: tuple[tuple[str, float], ...] = (("h", 3600), ("m", 60), ("s", 1))
-            ending = ""
-        elif self.unit == "tokens":
-            scales, ending = (("B", 1e9), ("M", 1e6), ("k", 1e3), ("", 1)), " tokens"
-        else:
-            scales, ending = (("", 1),), f" {self.unit}"
-        suffix, scale = next((s for s in scales if self.amount % s[1] == 0), scales[-1])
-        return f"{_plain(self.amount / scale)}{suffix}{ending}"
-
-
-def _plain(number: float) -> str:
-    """`number` in digits, without an exponent or a needless point."""
-    return str(int(number)) if number == int(number) else f"{number:.15f}".rstrip("0")
 
 
 class DataSpec(_Frozen):
@@ -144,23 +89,13 @@ class TokenizerSpec(_Frozen):
         return vocabulary
 
 
-class GPT2Spec(_Frozen):
-    """GPT-2 through transformers; one dial decides its shape."""
-
-    family: Literal["gpt2"] = "gpt2"
-    size: Size = "tiny"
-    dropout: float = Field(default=0.0, ge=0, lt=1)
-
-
-ModelSpec = Annotated[GPT2Spec, Field()]
-"""Becomes a union discriminated by `family` with the second family."""
-
-
 class OptimizerSpec(_Frozen):
-    """AdamW and its learning-rate schedule."""
+    """The optimizer, its learning-rate schedule, and the mean of the weights that is kept."""
 
+    name: Literal["adamw", "muon"] = "adamw"
+    """`muon` orthogonalises the updates of hidden matrices (Jordan et al. 2024) and leaves the rest to AdamW."""
     learning_rate: float | None = Field(default=None, gt=0, le=1)
-    """Peak learning rate; None takes the size's own."""
+    """Peak learning rate; None takes the model's own."""
     weight_decay: float = Field(default=0.1, ge=0, le=1)
     beta1: float = Field(default=0.9, ge=0, lt=1)
     beta2: float = Field(default=0.95, ge=0, lt=1)
@@ -168,26 +103,42 @@ class OptimizerSpec(_Frozen):
     schedule: Literal["wsd", "cosine"] = "wsd"
     warmup_fraction: float = Field(default=0.05, ge=0, le=0.5)
     decay_fraction: float = Field(default=0.3, ge=0, le=1)
+    average: float | None = Field(default=None, ge=0.5, lt=1)
+    """Decay of an exponential moving average of the weights (EMA), which is then evaluated and exported; None keeps
+    none.
+    """
 
 
 class BatchSpec(_Frozen):
-    """How much text one optimizer step sees. Accumulation is derived."""
+    """How much data one optimizer step sees. Accumulation is derived."""
 
     tokens_per_step: int | None = Field(default=None, ge=1, le=2**26)
-    """Tokens per optimizer step over all micro-batches; None takes the size's own."""
+    """Tokens (or pictures) per optimizer step over all micro-batches; None takes the model's own."""
     micro_batch: int | None = Field(default=None, ge=1, le=2**16)
-    """Sequences per forward pass; None lets Spotter choose."""
+    """Sequences (or pictures) per forward pass; None lets Spotter choose."""
+
+
+class ComputeSpec(_Frozen):
+    """How the arithmetic is done. What is `auto` is measured on this machine."""
+
+    workers: int = Field(default=1, ge=1, le=64)
+    """Processes that share each step (data parallel): on GPUs one each, on a CPU they share its cores."""
+    precision: Literal["auto", "fp32", "bf16", "bf16-autocast", "fp16"] = "auto"
+    compile: Literal["auto", "always", "never"] = "auto"
+    """Whether torch.compile makes kernels for the model; `auto` only where the run is many times as long as that."""
 
 
 class EvaluationSpec(_Frozen):
-    """How often to look at the held-out text."""
+    """How often to look at the held-out data."""
 
     times: int = Field(default=8, ge=1, le=1000)
     """Evaluations over the whole run, evenly spaced, besides the one before step 1."""
     max_tokens: int = Field(default=8_192, ge=1)
-    """Held-out tokens scored in each evaluation."""
+    """Held-out tokens (or pictures) scored in each evaluation."""
     sample_tokens: int = Field(default=60, ge=0, le=1000)
     """Length of the text sample written at each evaluation; 0 for none."""
+    patience: int | None = Field(default=None, ge=1, le=1000)
+    """End early after this many evaluations in a row without a better one; None never does."""
 
 
 class CheckpointSpec(_Frozen):
@@ -195,8 +146,16 @@ class CheckpointSpec(_Frozen):
 
     every_seconds: float = Field(default=60.0, gt=0)
     """At least this much training between two checkpoints."""
-    keep: int = Field(default=2, ge=1)
+    keep: int = Field(default=2, ge=1, le=1000)
     """The newest checkpoints kept."""
+    best: int = Field(default=1, ge=0, le=100)
+    """The best checkpoints kept besides, by `metric`."""
+    metric: Literal["loss", "bits_per_byte", "accuracy", "f1"] | None = None
+    """Of the held-out data; None takes what suits the data."""
+    direction: Literal["min", "max"] | None = None
+    """Which way is better; None takes what suits the metric."""
+    gigabytes: float | None = Field(default=None, gt=0, le=100_000)
+    """Most that all checkpoints of the run may take; the newest one stays whatever it takes. None sets no bound."""
 
 
 class RunSpec(_Frozen):
@@ -210,6 +169,7 @@ class RunSpec(_Frozen):
     budget: Budget
     optimizer: OptimizerSpec = OptimizerSpec()
     batch: BatchSpec = BatchSpec()
+    compute: ComputeSpec = ComputeSpec()
     evaluation: EvaluationSpec = EvaluationSpec()
     checkpoint: CheckpointSpec = CheckpointSpec()
     seed: int = Field(default=1, ge=0, lt=2**31)
@@ -219,6 +179,13 @@ class RunSpec(_Frozen):
     @classmethod
     def _budget_from_text(cls, value: object) -> object:
         return Budget.parse(value) if isinstance(value, str) else value
+
+    @field_validator("model", mode="before")
+    @classmethod
+    def _gpt2_unless_said(cls, value: object) -> object:
+        if isinstance(value, Mapping) and "family" not in value:
+            return {"family": GPT2Spec().family, **value}
+        return value
 
     @field_serializer("budget")
     def _budget_to_text(self, budget: Budget) -> str:
@@ -236,7 +203,7 @@ def parse_spec(raw: Mapping[str, object] | str | bytes) -> RunSpec:
     try:
         return RunSpec.model_validate_json(raw) if isinstance(raw, str | bytes) else RunSpec.model_validate(raw)
     except ValidationError as error:
-        problems = tuple(_problem(".".join(map(str, e["loc"])), e["type"], e["msg"]) for e in error.errors())
+        problems = tuple(_problem(_field(e["loc"]), e["type"], e["msg"]) for e in error.errors())
         if len(problems) == 1:
             raise SpotterError(
                 Code.CONFIG_INVALID, problems[0].problem, field=problems[0].field, problems=problems
@@ -245,7 +212,20 @@ def parse_spec(raw: Mapping[str, object] | str | bytes) -> RunSpec:
 
 
 _NAME_RULE = "use lower-case letters, digits and single hyphens, like `brisk-otter-42`"
-_RULES = {"name": _NAME_RULE, "data.dataset": "pick a data set from the list"}
+_RULES = {
+    "name": _NAME_RULE,
+    "data.dataset": "pick a data set from the list",
+    "model.size": "take tiny, mini, small, medium, or a number of layers like `depth=8`, up to 64",
+}
+_FAMILIES = get_args(Family)
+
+
+def _field(place: Sequence[int | str]) -> str:
+    """A wrong field's name, as it is written in the spec: without the family that pydantic puts after `model`."""
+    parts = [str(part) for part in place]
+    if parts[:1] == ["model"] and len(parts) > 1 and parts[1] in _FAMILIES:
+        del parts[1]
+    return ".".join(parts)
 
 
 def _problem(field: str, kind: str, message: str) -> FieldProblem:
@@ -255,4 +235,6 @@ def _problem(field: str, kind: str, message: str) -> FieldProblem:
         message = _RULES.get(field, message)
     elif kind == "extra_forbidden":
         message = "there is no such setting"
+    elif kind == "union_tag_invalid":
+        field, message = f"{field}.family", f"there is no such family; there are {', '.join(_FAMILIES)}"
     return FieldProblem(field or "spec", message[:1].lower() + message[1:])

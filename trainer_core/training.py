@@ -5,19 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
-from torch.nn import functional
-from transformers import PreTrainedModel
+from torch import nn
 
-from trainer_core.data.order import Order
-from trainer_core.data.packing import boundaries, gather
-from trainer_core.data.tokens import Tokens
 from trainer_core.device import Device
+from trainer_core.mode import Mode
+from trainer_core.network import Network
+from trainer_core.objectives.objective import Objective
+from trainer_core.optim import Optimizer
 from trainer_core.plan import Batching
 from trainer_core.spec import RunSpec
 from trainer_core.state import LoopState
-from trainer_core.tokenizers.tokenizer import Tokenizer
-from trainer_core.tokenizing import Chosen
 
 
 @dataclass(slots=True)
@@ -26,13 +23,11 @@ class Training:
 
     spec: RunSpec
     device: Device
-    model: PreTrainedModel
-    optimizer: torch.optim.Optimizer
-    tokenizer: Tokenizer
-    chosen: Chosen
-    """How the tokenizer came to be that one."""
-    tokens: Tokens
-    order: Order
+    mode: Mode
+    model: nn.Module
+    network: Network
+    optimizer: Optimizer
+    objective: Objective
     batching: Batching
     peak_learning_rate: float
     state: LoopState
@@ -42,32 +37,37 @@ class Training:
         """Number of trainable numbers."""
         return sum(parameter.numel() for parameter in self.model.parameters() if parameter.requires_grad)
 
-    def batch(self, cursor: int, count: int) -> Tensor:
-        """The `count` sequences after the first `cursor`, with the token after each, shape (count, length + 1)."""
-        starts = self.order.starts(cursor, count)
-        batch = torch.from_numpy(gather(self.tokens.train, starts, self.batching.length))
-        return batch.to(self.device.kind)
+    def forward_backward(self, cursor: int, examples: int) -> float:
+        """Add the gradient of the mean loss over the `examples` after `cursor`. Returns that loss, in nats.
 
-    def forward_backward(self, cursor: int, sequences: int) -> float:
-        """Add the gradient of the mean loss over the `sequences` after `cursor`. Returns that loss, in nats.
-
-        Each micro-batch is weighed by its share of the tokens of the whole step, so that how the step is cut does
-        not change what is learnt.
+        Each micro-batch is weighed by its share of the targets of the whole step, so that how the step is cut does not
+        change what is learnt. Random numbers (dropout) are fixed by the seed and the cursor.
         """
         total = torch.zeros((), device=self.device.kind)
-        for done in range(0, sequences, self.batching.micro_batch):
-            batch = self.batch(cursor + done, min(self.batching.micro_batch, sequences - done))
-            loss = self.losses(batch[:, :-1], batch[:, 1:]).sum() / (sequences * self.batching.length)
-            loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it unannotated
+        for done in range(0, examples, self.batching.micro_batch):
+            torch.manual_seed(_mixed(self.spec.seed, cursor + done))
+            batch = self.objective.batch(cursor + done, min(self.batching.micro_batch, examples - done))
+            loss = self.network.loss(batch.inputs, batch.targets) / (examples * self.batching.length)
+            self.optimizer.backward(loss)
             total += loss.detach()
         return float(total)
 
-    def losses(self, inputs_BT: Tensor, targets_BT: Tensor) -> Tensor:  # noqa: N803  # shapes stand in names
-        """Loss of each target, in nats, shape (batch * time,)."""
-        apart: dict[str, Tensor] = {}
-        if self.spec.data.attend == "document":
-            found = boundaries(inputs_BT, self.tokenizer.end_of_text)
-            apart = {"attention_mask": found.may_attend()[:, None], "position_ids": found.positions}
-        with self.device.autocast():
-            logits_BTV = self.model(input_ids=inputs_BT, use_cache=False, **apart).logits  # noqa: N806
-        return functional.cross_entropy(logits_BTV.flatten(0, 1).float(), targets_BT.flatten(), reduction="none")
+    def clip(self) -> float:
+        """Bound the norm of the gradients. Returns the norm before."""
+        return self.optimizer.clip(self.spec.optimizer.clip_norm)
+
+    def step(self, learning_rate: float) -> None:
+        """Let the gradients change the weights."""
+        self.optimizer.step(learning_rate)
+
+    def discard(self) -> None:
+        """Forget the gradients: nothing of the step reaches the weights."""
+        self.optimizer.discard()
+
+
+def _mixed(seed: int, cursor: int) -> int:
+    """A seed of its own for each place in the data (the finaliser of SplitMix64)."""
+    mixed = (seed * 0x9E3779B97F4A7C15 + cursor) & 0xFFFF_FFFF_FFFF_FFFF
+    mixed = ((mixed ^ mixed >> 30) * 0xBF58476D1CE4E5B9) & 0xFFFF_FFFF_FFFF_FFFF
+    mixed = ((mixed ^ mixed >> 27) * 0x94D049BB133111EB) & 0xFFFF_FFFF_FFFF_FFFF
+    return (mixed ^ mixed >> 31) >> 1

@@ -182,5 +182,5 @@ def _poison(error: RunError, history: History) -> RunError:
 def _out_of_memory(run: Run, exit_: Exit, config: MetricsConfig | None) -> RunError:
     error = exit_error(exit_)
     held = f" It held {exit_.peak_memory / 2**30:.1f} GiB." if exit_.peak_memory else ""
-    fitting = what_fits(run.spec.model.size, config.micro_batch if config else 1)
+    fitting = what_fits(run.spec.model, config.micro_batch if config else 1)
     return replace(error, message=error.message + held, next_step=fitting)

@@ -11,7 +11,7 @@ from bot.runs.model import RunState
 from bot.store.db import Database
 from bot.store.integrity import untouched
 from trainer_core.layout import Home
-from trainer_core.spec import Size
+from trainer_core.models.specs import Size
 
 _GOING = ", ".join(f"'{state}'" for state in RunState if not state.is_terminal)
 _TRAINING_ON = (

@@ -21,15 +21,14 @@ from trainer_core.control import ControlReader, write_control
 from trainer_core.data.card import DatasetCard
 from trainer_core.data.catalog import CARD
 from trainer_core.data.documents import Documents, DocumentsWriter, Piece, open_documents
-from trainer_core.data.order import Order
 from trainer_core.data.split import kept_split
 from trainer_core.data.tokens import build_tokens
 from trainer_core.events import Event, MetricsProgress
 from trainer_core.layout import Home, RunDirectory
-from trainer_core.models.build import build_model
-from trainer_core.models.sizes import SIZES
-from trainer_core.optim import build_optimizer
-from trainer_core.plan import first_pace, plan_batching
+from trainer_core.models.build import Places, recipe
+from trainer_core.models.data import TextData
+from trainer_core.plan import first_pace
+from trainer_core.preparation import assembled, next_token
 from trainer_core.run import run
 from trainer_core.spec import RunSpec, parse_spec
 from trainer_core.state import LoopState
@@ -113,31 +112,19 @@ def training(home: Home, card: DatasetCard) -> Callable[[RunSpec], Training]:
     """Makes everything that a loop needs, as `run` does."""
 
     def make(spec: RunSpec) -> Training:
+        places = Places(home.run("a-run"))
         folder = home.dataset(card.name)
         documents = open_documents(folder, card.name)
         sides = kept_split(folder, documents, spec.data.validation_fraction, spec.seed)
         choice = choice_for(home, spec, card, None)
         tokenizer, chosen = tokenizer_for(home, spec, choice, card, documents, sides, None, lambda _: None)
         tokens = build_tokens(folder, documents, sides, tokenizer)
-        shape = SIZES[spec.model.size]
-        batching = plan_batching(spec.batch, shape, len(tokens.train), tokenizer.vocabulary, "cpu")
-        model = build_model(spec.model, tokenizer.vocabulary, tokenizer.end_of_text, spec.seed)
-        order = Order(len(tokens.train), batching.length, spec.seed)
-        torch.manual_seed(spec.seed)
-        state = LoopState(paces=(first_pace(spec.budget, batching, order.sequences, 0.05),))
-        return Training(
-            spec=spec,
-            device=devices.choose("cpu"),
-            model=model,
-            optimizer=build_optimizer(model, spec.optimizer, 1e-3),
-            tokenizer=tokenizer,
-            chosen=chosen,
-            tokens=tokens,
-            order=order,
-            batching=batching,
-            peak_learning_rate=spec.optimizer.learning_rate or 1e-3,
-            state=state,
-        )
+        suits = recipe(spec.model, places)
+        objective = next_token(spec, suits, tokens, tokenizer, chosen)
+        data = TextData(tokenizer.vocabulary, objective.length, tokenizer.end_of_text)
+        making = assembled(spec, devices.choose("cpu"), places, suits, objective, data)
+        making.state = LoopState(paces=(first_pace(spec.budget, making.batching, objective.examples, 0.05),))
+        return making
 
     return make
 

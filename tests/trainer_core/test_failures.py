@@ -7,7 +7,7 @@ import torch
 
 from trainer_core.errors import Code, SpotterError
 from trainer_core.failures import classify, explained, origin
-from trainer_core.spec import Size
+from trainer_core.models.specs import Size
 
 SECRET = "/home/someone/diary.txt: my dear diary"
 

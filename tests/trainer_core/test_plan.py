@@ -7,11 +7,13 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from trainer_core.budget import Budget
 from trainer_core.models.build import build_model
 from trainer_core.models.sizes import SIZES, Shape, parameters
+from trainer_core.models.specs import GPT2Spec, Size
 from trainer_core.optim import build_optimizer
 from trainer_core.plan import first_pace, plan_batching
-from trainer_core.spec import BatchSpec, Budget, GPT2Spec, OptimizerSpec, Size
+from trainer_core.spec import BatchSpec, OptimizerSpec
 
 sizes = st.sampled_from(sorted(SIZES))
 

@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from trainer_core.budget import Budget
 from trainer_core.errors import Code, SpotterError
-from trainer_core.spec import Budget, RunSpec, parse_spec
+from trainer_core.spec import RunSpec, parse_spec
 
 amounts = st.integers(1, 10**6)
 

@@ -11,9 +11,10 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from trainer_core.budget import Budget
 from trainer_core.data.card import DatasetCard
 from trainer_core.models.sizes import SIZES, parameters
-from trainer_core.spec import Budget, Size
+from trainer_core.models.specs import Size
 
 PATIENCE = 30 * 60
 """Seconds that a first training may take."""

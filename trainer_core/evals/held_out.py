@@ -3,27 +3,35 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import torch
+from torch import Tensor
 
+from trainer_core.data.tokens import TokenArray
+from trainer_core.network import Network
 from trainer_core.state import Evaluation
-from trainer_core.training import Training
 
 
 @torch.inference_mode()
-def evaluate(training: Training, max_tokens: int) -> Evaluation:
-    """Score about the first `max_tokens` of the held-out text, in windows as long as the training sequences.
+def evaluate(
+    network: Network,
+    fields: Callable[[Tensor], Mapping[str, Tensor]],
+    scored: TokenArray,
+    size: int,
+    end_of_text: int,
+    length: int,
+    at_once: int,
+) -> Evaluation:
+    """Score the tokens `scored`, which stand for `size` bytes, in windows of `length`, `at_once` a forward pass.
 
-    They are whole passages, whose bytes are known whatever the tokenizer. The first token is predicted from an end of
-    text. An end of text counts as a token, but it stands for no bytes.
+    The first token is predicted from an end of text. An end of text counts as a token, but it stands for no bytes.
+    `fields` makes of windows what the model is given.
     """
-    end_of_text = training.tokenizer.end_of_text
-    scored, size = training.tokens.held_out(max_tokens)
-    stream = torch.from_numpy(np.concatenate(([end_of_text], scored)).astype(np.int64)).to(training.device.kind)
-    length, at_once = training.batching.length, training.batching.micro_batch
+    stream = torch.from_numpy(np.concatenate(([end_of_text], scored)).astype(np.int64))
     nats = nats_of_text = 0.0
-    training.model.train(False)
+    network.model.train(False)
     try:
         for start in range(0, len(scored), length * at_once):
             piece = stream[start : start + length * at_once + 1]
@@ -32,10 +40,10 @@ def evaluate(training: Training, max_tokens: int) -> Evaluation:
                 if rows * columns == 0:
                     continue
                 inputs = piece[first : first + rows * columns].view(rows, columns)
-                targets = piece[first + 1 : first + 1 + rows * columns].view(rows, columns)
-                losses = training.losses(inputs, targets)
+                targets = piece[first + 1 : first + 1 + rows * columns]
+                losses = network.losses(fields(inputs), targets).cpu()
                 nats += float(losses.sum(dtype=torch.float64))
-                nats_of_text += float(losses[targets.flatten() != end_of_text].sum(dtype=torch.float64))
+                nats_of_text += float(losses[targets != end_of_text].sum(dtype=torch.float64))
     finally:
-        training.model.train()
+        network.model.train()
     return Evaluation(nats / len(scored), nats_of_text / math.log(2) / size)

@@ -1,45 +1,45 @@
-"""From a model's spec to a model with fresh weights."""
+"""One table from the families to what makes their models, and the recipes that suit them."""
 
 from __future__ import annotations
 
-import math
+from dataclasses import dataclass
 
 import torch
-from transformers import GenerationConfig, GPT2Config, GPT2LMHeadModel, PreTrainedModel
+from torch import nn
 
-from trainer_core.models.sizes import SIZES
-from trainer_core.spec import ModelSpec
+from trainer_core.approved import NONE, Approved
+from trainer_core.layout import RunDirectory
+from trainer_core.models import causal
+from trainer_core.models.data import Data, TextData
+from trainer_core.models.sizes import Recipe, recipe_of
+from trainer_core.models.specs import GPT2Spec, ModelSpec, PretrainedSpec
 
 
-def build_model(spec: ModelSpec, vocabulary: int, end_of_text: int, seed: int, device: str = "cpu") -> PreTrainedModel:
-    """A causal language model with weights from `seed`: (batch, time) token ids to (batch, time, vocabulary) logits."""
-    shape = SIZES[spec.size]
-    config = GPT2Config(
-        vocab_size=vocabulary,
-        n_positions=shape.context,
-        n_embd=shape.width,
-        n_layer=shape.layers,
-        n_head=shape.heads,
-        initializer_range=0.02 * math.sqrt(1024 / shape.width),  # GPT-2's 0.02, scaled from its width to this one
-        activation_function="gelu_pytorch_tanh",  # the same function as gelu_new, in one pass
-        resid_pdrop=spec.dropout,
-        embd_pdrop=spec.dropout,
-        attn_pdrop=spec.dropout,
-        bos_token_id=end_of_text,
-        eos_token_id=end_of_text,
-        pad_token_id=end_of_text,
-    )
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where models that are not made from a spec alone are found."""
+
+    run: RunDirectory
+    approved: Approved = NONE
+
+
+def recipe(spec: ModelSpec, places: Places) -> Recipe:
+    """What suits the model."""
+    if isinstance(spec, PretrainedSpec):
+        raise NotImplementedError(places)
+    return recipe_of(spec)
+
+
+def build(spec: ModelSpec, data: Data, seed: int, places: Places) -> nn.Module:
+    """A model on the CPU in fp32, with weights from `seed`; the same for the same arguments.
+
+    A language model takes `input_ids` (batch, time) and returns logits (batch, time, vocabulary), or an output that
+    has them as `.logits`; a classifier takes `pixel_values` and returns logits (batch, classes).
+    """
     with torch.random.fork_rng(devices=[]):  # made on the CPU, so that every device starts from the same weights
         torch.manual_seed(seed)
-        model = GPT2LMHeadModel(config)
-    model.generation_config = GenerationConfig(  # type: ignore[no-untyped-call]  # unannotated in transformers
-        bos_token_id=end_of_text,
-        eos_token_id=end_of_text,
-        pad_token_id=end_of_text,
-        do_sample=True,
-        temperature=0.8,
-        top_k=50,
-        max_length=shape.context,
-    )
-    model.to(device)  # type: ignore[arg-type]  # transformers hides the signature of `to`
-    return model
+        match spec, data:
+            case GPT2Spec(), TextData():
+                return causal.build_gpt2(spec, data)
+            case _:
+                raise NotImplementedError(spec.family)

@@ -1,10 +1,26 @@
-"""The sizes on offer: one dial gives the shape of the model and the recipe that suits it. Needs no torch."""
+"""The dial: one word or number gives the shape of a model and the recipe that suits it. Needs no torch."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
-from trainer_core.spec import Size
+from trainer_core.models.specs import ModelSpec, PretrainedSpec, Size, SizedSpec
+
+_HEAD = 64
+"""Width of an attention head, and of a layer's share of the model's width."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What suits a model, where nobody asks for something else."""
+
+    context: int
+    """Tokens the model sees at once."""
+    learning_rate: float
+    """Peak learning rate of AdamW."""
+    per_step: int
+    """Tokens (or pictures) that a step learns from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +40,10 @@ class Shape:
         if self.width % self.heads:
             raise ValueError(f"width {self.width} is not a multiple of {self.heads} heads")
 
+    @property
+    def recipe(self) -> Recipe:
+        return Recipe(self.context, self.learning_rate, self.tokens_per_step)
+
 
 SIZES: dict[Size, Shape] = {  # from small to large
     "tiny": Shape(layers=4, width=128, heads=4, context=128, learning_rate=3e-3, tokens_per_step=512),
@@ -33,26 +53,51 @@ SIZES: dict[Size, Shape] = {  # from small to large
 }
 
 
+def shape_of(size: Size) -> Shape:
+    """What the dial stands for. `depth=N` is 64 wide a layer, so that 6 and 12 have the shapes of small and medium."""
+    if size in SIZES:
+        return SIZES[size]
+    layers = int(size.removeprefix("depth="))
+    width = _HEAD * layers
+    context = 256 if layers <= 6 else 512 if layers <= 12 else 1024
+    return Shape(
+        layers=layers,
+        width=width,
+        heads=layers,
+        context=context,
+        learning_rate=min(3e-3, round(6e-4 * 768 / width, 6)),
+        tokens_per_step=context * max(4, min(512, 2 ** math.ceil(math.log2(layers * layers / 4)))),
+    )
+
+
+def recipe_of(spec: SizedSpec) -> Recipe:
+    """What suits a model of a size."""
+    return shape_of(spec.size).recipe
+
+
 def next_smaller(size: Size) -> Size | None:
-    """The size below `size`; None for the smallest."""
-    sizes = list(SIZES)
-    place = sizes.index(size)
-    return sizes[place - 1] if place else None
+    """A smaller size than `size`; None for the smallest."""
+    if size in SIZES:
+        sizes = list(SIZES)
+        place = sizes.index(size)
+        return sizes[place - 1] if place else None
+    layers = shape_of(size).layers
+    return f"depth={layers * 2 // 3}" if layers > 1 else None
 
 
-def what_fits(size: Size, micro_batch: int) -> str:
-    """What to do when a run of this size and micro-batch (sequences) had too little memory, as a sentence.
+def what_fits(spec: ModelSpec, micro_batch: int) -> str:
+    """What to do when a run of this model and micro-batch (sequences) had too little memory, as a sentence.
 
-    First the next smaller size, which a person can choose anywhere; then the micro-batch, as far as halving can tell.
+    First a smaller size, which a person can choose anywhere; then the micro-batch, as far as halving can tell.
     """
-    smaller = next_smaller(size)
+    smaller = None if isinstance(spec, PretrainedSpec) else next_smaller(spec.size)
     advice = f"Choose the size {smaller}" if smaller else "Free some memory, or train on a machine with more"
     return f"{advice}; a micro-batch of about {micro_batch // 2} would fit." if micro_batch > 1 else f"{advice}."
 
 
 def parameters(size: Size, vocabulary: int) -> int:
     """Number of trainable numbers in a GPT-2 of this size; the output layer shares the token embedding's."""
-    shape = SIZES[size]
+    shape = shape_of(size)
     width = shape.width
     block = 12 * width * width + 13 * width
     return (vocabulary + shape.context) * width + shape.layers * block + 2 * width

@@ -51,7 +51,8 @@ def _current(status: RunStatus, now: float) -> list[Field]:
     if last and first:
         drop = f" (from {text.number(first.loss, 2)})" if first.step != last.step else ""
         fields.append(Field("Validation", f"{text.number(last.loss, 3)}{drop}"))
-        fields.append(Field("Bits per byte", text.number(last.bits_per_byte, 3)))
+        if last.bits_per_byte is not None:
+            fields.append(Field("Bits per byte", text.number(last.bits_per_byte, 3)))
     if progress:
         fields.append(Field("Speed", f"{text.short(progress.tokens_per_second)} tokens/s"))
         fields.append(Field("Tokens", text.short(progress.tokens)))

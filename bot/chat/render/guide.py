@@ -5,9 +5,10 @@ from __future__ import annotations
 from bot.chat.render import text
 from bot.chat.render.embeds import Colour, Field, embed
 from bot.chat.render.message import Message
+from trainer_core.budget import BUDGET_EXAMPLES
 from trainer_core.data.formats import KINDS
 from trainer_core.models.sizes import SIZES, parameters
-from trainer_core.spec import BUDGET_EXAMPLES, Size
+from trainer_core.models.specs import Size
 
 TYPICAL_VOCABULARY = 4096
 """Tokens; the real vocabulary follows the text's size, so parameter counts told in advance are about."""

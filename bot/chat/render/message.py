@@ -10,7 +10,7 @@ from typing import TypeAlias
 import discord
 
 from bot.chat.render.plots import Plot
-from trainer_core.spec import Size
+from trainer_core.models.specs import Size
 
 
 class Act(StrEnum):

@@ -57,7 +57,7 @@ def recipe(status: RunStatus) -> str:
     spec, known = status.run.spec, status.run.summary or status.config
     parts = [
         spec.data.dataset,
-        f"{spec.model.family} {spec.model.size}" + (f", {text.short(known.parameters)} parameters" if known else ""),
+        spec.model.label + (f", {text.short(known.parameters)} parameters" if known else ""),
         f"budget {spec.budget}",
         text.sentence(status.device),
         f"attempt {status.run.attempt}" if status.run.attempt > 1 else "",

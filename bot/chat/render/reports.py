@@ -68,7 +68,8 @@ def summary_line(status: RunStatus) -> Message:
     if progress:
         parts.append(f"loss {text.number(progress.loss, 3)}")
     if last:
-        parts.append(f"validation {text.number(last.loss, 3)}, {text.number(last.bits_per_byte, 3)} bits per byte")
+        bits = f", {text.number(last.bits_per_byte, 3)} bits per byte" if last.bits_per_byte is not None else ""
+        parts.append(f"validation {text.number(last.loss, 3)}{bits}")
     if progress and not status.run.state.is_terminal:
         parts.append(f"{text.duration(progress.remaining)} left")
     return Message(content=content(f"📈 **{status.run.name}** {text.percent(fraction(status))} · {' · '.join(parts)}"))

@@ -11,7 +11,7 @@ from bot.chat.render.message import ColumnButton, DatasetAct, DatasetButton, Tra
 from bot.chat.render.text import clip, visible
 from bot.chat.ui.buttons import Look
 from trainer_core.models.sizes import SIZES
-from trainer_core.spec import Size
+from trainer_core.models.specs import Size
 
 if TYPE_CHECKING:
     from bot.chat.client import SpotterClient

@@ -14,7 +14,8 @@ from bot.store import runs as rows
 from tests.bot.chat.stories import spec, summary
 from tests.bot.runs.conftest import Engine
 from trainer_core.layout import Home
-from trainer_core.spec import RunSpec, Size
+from trainer_core.models.specs import Size
+from trainer_core.spec import RunSpec
 
 WAYS: list[Callable[[Engine], Record | RecordBeside]] = [
     lambda engine: Record(engine.database),

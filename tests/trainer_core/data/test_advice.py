@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from trainer_core.budget import Budget
 from trainer_core.data.advice import EPOCHS, LEAST_STEPS, PATIENCE, expected_loss, speeds_from, suggest
 from trainer_core.data.card import DatasetCard, Images
 from trainer_core.models.sizes import SIZES
-from trainer_core.spec import Budget, Size
+from trainer_core.models.specs import Size
 
 LAPTOP, GPU = speeds_from(140), speeds_from(30_000)
 

@@ -1,0 +1,119 @@
+"""What a person can ask of a model: a union over the families, told apart by `family`. Needs no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Size = Annotated[str, Field(pattern=r"^(?:tiny|mini|small|medium|depth=(?:[1-9]|[1-5][0-9]|6[0-4]))$")]
+"""The dial: a name of `sizes.SIZES`, or `depth=N` with N layers, from 1 to 64; everything else is derived."""
+
+RUN, FOLDER = "run:", "folder:"
+"""What `PretrainedSpec.source` begins with where it is not on the Hub."""
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
+
+
+class _Sized(_Frozen):
+    """One with fresh weights, whose shape the dial decides."""
+
+    family: str
+    size: Size = "tiny"
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+
+    @property
+    def label(self) -> str:
+        """What it is, for a person."""
+        return f"{self.family} {self.size}"
+
+
+class GPT2Spec(_Sized):
+    """GPT-2 through transformers, from fresh weights."""
+
+    family: Literal["gpt2"] = "gpt2"
+
+
+class LlamaSpec(_Sized):
+    """Llama through transformers, from fresh weights."""
+
+    family: Literal["llama"] = "llama"
+
+
+class QwenSpec(_Sized):
+    """Qwen3 through transformers, from fresh weights."""
+
+    family: Literal["qwen"] = "qwen"
+
+
+class CharLSTMSpec(_Sized):
+    """A recurrent network that reads a text character by character."""
+
+    family: Literal["char-lstm"] = "char-lstm"
+
+
+class ImageCNNSpec(_Sized):
+    """A convolutional network that tells pictures of classes apart."""
+
+    family: Literal["image-cnn"] = "image-cnn"
+    side: int | None = Field(default=None, ge=8, le=512)
+    """Pixels that pictures are scaled to, high and wide; None lets the pictures decide."""
+
+
+class LoraSpec(_Frozen):
+    """Low-rank adapters in place of training all weights (Hu et al. 2021), through peft."""
+
+    rank: int = Field(default=8, ge=1, le=1024)
+    alpha: float = Field(default=16.0, gt=0, le=4096)
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+
+
+class PretrainedSpec(_Frozen):
+    """A causal language model that has learnt before, to go on from."""
+
+    family: Literal["pretrained"] = "pretrained"
+    source: str = Field(min_length=1, max_length=200)
+    """`run:NAME` for an earlier run's newest weights, `folder:NAME` for a folder below an approved one, or the name of
+    a model on the Hugging Face Hub, like `org/model`.
+    """
+    lora: LoraSpec | None = None
+    """Adapters to train in place of the weights; None trains all of them."""
+
+    @property
+    def label(self) -> str:
+        """What it is, for a person."""
+        return f"{self.source.removeprefix(RUN).removeprefix(FOLDER)}{' with LoRA' if self.lora else ''}"
+
+
+Argument = bool | int | float | str
+
+
+class ModuleSpec(_Frozen):
+    """Any `torch.nn.Module` from a Python file in a folder that the owner approved."""
+
+    family: Literal["module"] = "module"
+    file: str = Field(min_length=1, max_length=200)
+    """As it is listed: the approved folder's name and the path below it, like `nets/tiny.py`."""
+    name: str | None = Field(default=None, max_length=100, pattern=r"^[A-Za-z_]\w*$")
+    """Of the class, or of a function that makes the module; None where the file defines one module only."""
+    arguments: Mapping[str, Argument] = {}
+    """Of the class, by name. `vocabulary` (or `vocab_size`, ...), `context`, `classes` and the like are given where it
+    asks for them.
+    """
+    wiring: Mapping[str, object] | None = None
+    """What each parameter of `forward` is fed with, as `docs/training.md` explains; None has it found out."""
+    size: Size = "tiny"
+    """The recipe that suits: context, learning rate and tokens a step."""
+
+    @property
+    def label(self) -> str:
+        """What it is, for a person."""
+        return f"{self.name or self.file.rpartition('/')[2]}"
+
+
+SizedSpec = GPT2Spec | LlamaSpec | QwenSpec | CharLSTMSpec | ImageCNNSpec | ModuleSpec
+ModelSpec = Annotated[SizedSpec | PretrainedSpec, Field(discriminator="family")]
+Family = Literal["gpt2", "llama", "qwen", "char-lstm", "image-cnn", "pretrained", "module"]
