@@ -126,7 +126,9 @@ def summary(training: Training, model: str = "") -> Summary:
 def _look(training: Training) -> Iterator[Event]:
     """Evaluate, write a sample, and remember both in the state."""
     state, spec = training.state, training.spec.evaluation
-    evaluation = training.objective.evaluate(training.network, spec.max_tokens, training.batching.micro_batch)
+    evaluation = training.objective.evaluate(
+        training.network, spec.max_tokens, training.batching.micro_batch, state.step
+    )
     if not math.isfinite(evaluation.loss):
         raise SpotterError(Code.TRAINING_NAN_LOSS, "The loss on the held-out text is not a number.")
     seed = training.spec.seed + state.step

@@ -71,7 +71,7 @@ class NextToken:
             "position_ids": found.positions,
         }
 
-    def evaluate(self, network: Network, most: int, at_once: int) -> Evaluation:
+    def evaluate(self, network: Network, most: int, at_once: int, step: int) -> Evaluation:
         scored, size = self.tokens.held_out(most)
         return evaluate(network, self.fields, scored, size, self.tokenizer.end_of_text, self.length, at_once)
 

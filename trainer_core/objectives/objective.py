@@ -65,8 +65,11 @@ class Objective(Protocol):
     def batch(self, cursor: int, count: int) -> Batch:
         """The `count` training examples after the first `cursor` of the run, on the CPU."""
 
-    def evaluate(self, network: Network, most: int, at_once: int) -> Evaluation:
-        """How well about `most` held-out tokens (or pictures) are predicted, `at_once` examples a forward pass."""
+    def evaluate(self, network: Network, most: int, at_once: int, step: int) -> Evaluation:
+        """How well about `most` held-out tokens (or pictures) are predicted, `at_once` examples a forward pass.
+
+        What is more than a few numbers is written as the report of `step`. Raises OSError if it cannot be.
+        """
 
     def sample(self, network: Network, tokens: int, seed: int) -> str:
         """What a language model writes; empty for others. At most `tokens` tokens, fixed by `seed`."""
