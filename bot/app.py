@@ -69,7 +69,7 @@ async def spotter(settings: Settings) -> AsyncIterator[Spotter]:
         database = await _open_store(home)
         stack.push_async_callback(within, "store", database.close)
 
-        pool = LocalPool(home, await _slots(settings), standby=settings.standby)
+        pool = LocalPool(home, await _slots(settings), standby=settings.standby, approved=settings.approved)
         stack.push_async_callback(within, "pool", pool.close)
         due = asyncio.Event()
         outbox = Outbox(due.set)

@@ -21,6 +21,7 @@ from pydantic_settings import (
 )
 
 from trainer_core import faults
+from trainer_core.approved import Approved
 
 _PREFIX = "SPOTTER_"
 _FOR_TESTS = frozenset({faults.VARIABLE, faults.ONCE})
@@ -83,6 +84,14 @@ class Settings(BaseSettings):
     """Largest attached file, in MiB."""
     data_dirs: Annotated[tuple[Path, ...], NoDecode] = ()
     """Folders, separated by commas, whose texts everybody who may train here may take in where they lie."""
+    module_dirs: Annotated[tuple[Path, ...], NoDecode] = ()
+    """Folders, separated by commas, with Python files of models that everybody who may train here may run: a worker
+    executes them.
+    """
+    model_dirs: Annotated[tuple[Path, ...], NoDecode] = ()
+    """Folders, separated by commas, with models that everybody who may train here may go on from."""
+    mirror_dir: Path | None = None
+    """Folder for a second copy of each checkpoint, on a backup drive, say."""
     corpus_gb: float = Field(default=8.0, gt=0, le=1024)
     """Most that a data set's source may hold once it is unpacked, in GiB."""
     guilds: bool = False
@@ -96,24 +105,24 @@ class Settings(BaseSettings):
     discord_gateway: str | None = None
     """Address of Discord's gateway, for the playground."""
 
-    @field_validator("home")
+    @field_validator("home", "mirror_dir")
     @classmethod
-    def _expanded(cls, value: Path) -> Path:
-        return _expanded(value)
+    def _expanded(cls, value: Path | None) -> Path | None:
+        return None if value is None else _expanded(value)
 
-    @field_validator("data_dirs")
+    @field_validator("data_dirs", "module_dirs", "model_dirs")
     @classmethod
     def _all_expanded(cls, value: tuple[Path, ...]) -> tuple[Path, ...]:
         return tuple(map(_expanded, value))
 
-    @field_validator("allowed_user_ids", "data_dirs", mode="before")
+    @field_validator("allowed_user_ids", "data_dirs", "module_dirs", "model_dirs", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
             return [part.strip() for part in value.split(",") if part.strip()]
         return [value] if isinstance(value, int) else value
 
-    @field_validator("discord_token", mode="before")
+    @field_validator("discord_token", "mirror_dir", mode="before")
     @classmethod
     def _stripped(cls, value: object) -> object:
         return (value.strip() or None) if isinstance(value, str) else value
@@ -143,6 +152,15 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return init_settings, env_settings, dotenv_settings, TomlConfigSettingsSource(settings_cls)
+
+    @property
+    def approved(self) -> Approved:
+        """What a worker may read and write besides the home folder. Raises OSError."""
+        return Approved(
+            modules=tuple(folder.resolve() for folder in self.module_dirs),
+            models=tuple(folder.resolve() for folder in self.model_dirs),
+            mirror=self.mirror_dir.resolve() if self.mirror_dir else None,
+        )
 
     def for_discord(self) -> tuple[str, int]:
         """(token, owner id), which serving Discord needs. Raises SettingsError naming what is missing."""

@@ -84,7 +84,7 @@ def train(settings: Settings, asked: Asked, *, out: Path | None, as_json: bool) 
     errors.print(f"[bold]{spec.name}[/] {said}")
     try:
         with in_use(home, spec.data.dataset):
-            summary = asyncio.run(_run(home, spec, errors))
+            summary = asyncio.run(_run(settings, home, spec, errors))
     except asyncio.CancelledError:
         raise SpotterError(Code.TRAINING_CANCELLED) from None
     if not summary.model:
@@ -162,9 +162,9 @@ async def _card(catalog: Catalog, data: str, told: Told) -> DatasetCard:
     return (await catalog.take_in(COMMAND_LINE, Wanted(source), told)).card
 
 
-async def _run(home: Home, spec: RunSpec, console: Console) -> Summary:
+async def _run(settings: Settings, home: Home, spec: RunSpec, console: Console) -> Summary:
     """Run `spec` in a worker. Raises SpotterError with the failure the worker reported, or what became of it."""
-    pool = LocalPool(home, standby=0)
+    pool = LocalPool(home, standby=0, approved=settings.approved)
     job = Job(str(spec.name), 1)
     training = asyncio.current_task()
     assert training is not None, "asyncio.run made it"

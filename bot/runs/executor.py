@@ -87,7 +87,9 @@ class Executor(Protocol):
         """Return None when the journal is longer than `offset`, or how the job ended if it is not and never will be."""
         ...
 
-    async def control(self, job: Job, verb: Verb) -> None: ...
+    async def control(self, job: Job, verb: Verb, value: float | None = None) -> None:
+        """Ask the job's worker for `verb`, at its next step's edge; `value` as in `Control`. Raises OSError."""
+        ...
 
     async def kill(self, job: Job, *, force: bool) -> None:
         """Ask the job's whole process group to end, or with `force` end it. Nothing happens if it is gone."""

@@ -20,6 +20,7 @@ from bot.runs.endings import settle
 from bot.runs.executor import ExecutorError, Exit, Job
 from bot.runs.slots import Slot, SlotKind, share
 from bot.runs.standby import Standby, StandbyError
+from trainer_core.approved import NONE, Approved
 from trainer_core.atomic import write_atomic
 from trainer_core.control import Verb, write_control
 from trainer_core.disk import complaint, takes_nothing
@@ -53,13 +54,16 @@ class LocalPool:
         slots: Sequence[Slot] | None = None,
         *,
         standby: int = 1,
+        approved: Approved = NONE,
         ready_within: float = _READY_WITHIN,
         answer_within: float = _ANSWER_WITHIN,
     ) -> None:
-        """`slots`: what attempts may run on; by default one that has the whole processor. A worker that is not ready,
+        """`slots`: what attempts may run on; by default one that has the whole processor. `approved`: the folders that
+        workers are told of. A worker that is not ready,
         or does not answer, within so many seconds is given up, and another one is tried.
         """
         self._home = home
+        self._approved = approved
         self._ready_within = ready_within
         self._answer_within = answer_within
         # Asked for with every look at every journal.
@@ -128,10 +132,10 @@ class LocalPool:
             await asyncio.sleep(_LOOK_EVERY - clock() % _LOOK_EVERY)
             look += 1
 
-    async def control(self, job: Job, verb: Verb) -> None:
+    async def control(self, job: Job, verb: Verb, value: float | None = None) -> None:
         path = self._attempt(job).control
         await asyncio.to_thread(path.parent.mkdir, parents=True, exist_ok=True)
-        await asyncio.to_thread(write_control, path, verb)
+        await asyncio.to_thread(write_control, path, verb, value)
 
     async def kill(self, job: Job, *, force: bool) -> None:
         # A pid that was used again has another start time, or another boot: nobody else is ever signalled. What is
@@ -171,7 +175,7 @@ class LocalPool:
         """Have a standby take the attempt. Raises ExecutorError."""
         trouble = "no worker answered"
         for _ in range(_TRIES):
-            answer = await self._ask(await self._take(), _order(attempt, slot))
+            answer = await self._ask(await self._take(), _order(attempt, slot, self._approved))
             if "accepted" in answer or (not answer and await asyncio.to_thread(is_locked, attempt.lock)):
                 return
             if "refused" in answer:
@@ -227,10 +231,11 @@ class LocalPool:
             return
 
 
-def _order(attempt: AttemptDirectory, slot: Slot) -> dict[str, object]:
-    """What a standby is told: which attempt, and what it may run on."""
+def _order(attempt: AttemptDirectory, slot: Slot, approved: Approved) -> dict[str, object]:
+    """What a standby is told: which attempt, what it may run on, and what it may read."""
     gpu = slot.id if slot.kind is SlotKind.GPU else ""
-    return {"attempt": str(attempt.path), "threads": slot.threads, "gpu": gpu}
+    folders = approved.model_dump(mode="json")
+    return {"attempt": str(attempt.path), "threads": slot.threads, "gpu": gpu, "approved": folders}
 
 
 def _has_begun(attempt: AttemptDirectory) -> bool:

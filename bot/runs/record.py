@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
-from typing import Any, get_args
+from typing import Any
 
 from bot.runs.model import RunState
 from bot.store.db import Database
 from bot.store.integrity import untouched
 from trainer_core.layout import Home
+from trainer_core.models.sizes import SIZES
 from trainer_core.models.specs import Size
 
 _GOING = ", ".join(f"'{state}'" for state in RunState if not state.is_terminal)
@@ -21,7 +22,8 @@ _TRAINING_ON = (
 _SPEEDS = (
     "SELECT json_extract(spec, '$.model.size') AS size,"
     " json_extract(summary, '$.tokens') / json_extract(summary, '$.seconds') AS speed"
-    " FROM runs WHERE json_extract(summary, '$.seconds') >= ? ORDER BY ended_at"
+    " FROM runs WHERE json_extract(summary, '$.seconds') >= ? AND json_extract(spec, '$.model.family') = 'gpt2'"
+    " ORDER BY ended_at"
 )
 _LONG_ENOUGH = 20.0
 """Seconds of training, less than which tell of the start rather than of the speed."""
@@ -41,7 +43,7 @@ class Record:
             yield row["name"] if row else None
 
     async def speeds(self) -> Mapping[Size, float]:
-        """Tokens a second, as the newest run of each size came to."""
+        """Tokens a second, as the newest GPT-2 of each size came to."""
         async with self._database.snapshot() as tx:
             return _by_size((row["size"], row["speed"]) for row in await tx.all(_SPEEDS, (_LONG_ENOUGH,)))
 
@@ -59,7 +61,7 @@ class RecordBeside:
         yield rows[0][0] if rows else None
 
     async def speeds(self) -> Mapping[Size, float]:
-        """Tokens a second, as the newest run of each size came to."""
+        """Tokens a second, as the newest GPT-2 of each size came to."""
         return _by_size(await asyncio.to_thread(self._read, _SPEEDS, _LONG_ENOUGH))
 
     def _read(self, question: str, value: str | float) -> list[tuple[Any, ...]]:
@@ -71,5 +73,4 @@ class RecordBeside:
 
 def _by_size(rows: Iterable[tuple[str, float | None]]) -> dict[Size, float]:
     """The last of each size; `rows` are in the order in which the runs ended."""
-    known: dict[str, Size] = {size: size for size in get_args(Size)}
-    return {known[size]: speed for size, speed in rows if size in known and speed}
+    return {size: speed for size, speed in rows if size in SIZES and speed}

@@ -9,6 +9,7 @@ import pytest
 from pydantic import SecretStr
 
 from bot.config import Settings, SettingsError, load_settings
+from trainer_core.approved import NONE, Approved
 
 TOKEN = "MTk4NjIy.Cl2FMQ.ZnCjm1XVW7vRze4b7Cq4se7kKWs"
 
@@ -27,6 +28,9 @@ GOOD: list[tuple[str, str, str, object]] = [
     ("SPOTTER_HEARTBEAT_MINUTES", "heartbeat_minutes", "2.5", 2.5),
     ("SPOTTER_ATTACHMENT_MB", "attachment_mb", "25", 25.0),
     ("SPOTTER_DATA_DIRS", "data_dirs", "corpora, /srv/texts", (Path("corpora"), Path("/srv/texts"))),
+    ("SPOTTER_MODULE_DIRS", "module_dirs", "nets", (Path("nets"),)),
+    ("SPOTTER_MODEL_DIRS", "model_dirs", "models,,/srv/models ", (Path("models"), Path("/srv/models"))),
+    ("SPOTTER_MIRROR_DIR", "mirror_dir", "/mnt/backup ", Path("/mnt/backup")),
     ("SPOTTER_CORPUS_GB", "corpus_gb", "0.5", 0.5),
     ("SPOTTER_GUILDS", "guilds", "true", True),
     ("SPOTTER_HEALTH_PORT", "health_port", "0", 0),
@@ -49,6 +53,9 @@ IN_TOML = {
     "heartbeat_minutes": "2.5",
     "attachment_mb": "25",
     "data_dirs": '["corpora", "/srv/texts"]',
+    "module_dirs": '["nets"]',
+    "model_dirs": '["models", "/srv/models"]',
+    "mirror_dir": '"/mnt/backup"',
     "corpus_gb": "0.5",
     "guilds": "true",
     "health_port": "0",
@@ -79,6 +86,9 @@ BAD: list[tuple[str, str]] = [
     ("SPOTTER_ATTACHMENT_MB", "501"),
     ("SPOTTER_ATTACHMENT_MB", "nan"),
     ("SPOTTER_DATA_DIRS", "~nobody-of-that-name/texts"),
+    ("SPOTTER_MODULE_DIRS", "~nobody-of-that-name/nets"),
+    ("SPOTTER_MODEL_DIRS", "~nobody-of-that-name/models"),
+    ("SPOTTER_MIRROR_DIR", "~nobody-of-that-name/backup"),
     ("SPOTTER_CORPUS_GB", "0"),
     ("SPOTTER_CORPUS_GB", "nan"),
     ("SPOTTER_GUILDS", "perhaps"),
@@ -228,6 +238,19 @@ def test_a_tilde_is_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("SPOTTER_HOME", "~nobody-of-that-name/spotter")
     with pytest.raises(SettingsError, match=r"^SPOTTER_HOME: there is no such user's home folder"):
         load_settings()
+
+
+def test_what_a_worker_may_read_does_not_depend_on_where_it_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert load_settings().approved == NONE
+    monkeypatch.setenv("SPOTTER_MODULE_DIRS", "nets")
+    monkeypatch.setenv("SPOTTER_MODEL_DIRS", "models, nets/../more")
+    monkeypatch.setenv("SPOTTER_MIRROR_DIR", "backup")
+    wanted = Approved(
+        modules=(tmp_path / "nets",), models=(tmp_path / "models", tmp_path / "more"), mirror=tmp_path / "backup"
+    )
+    assert load_settings().approved == wanted
 
 
 def test_toml_that_is_none_is_said_to_be(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,6 +17,8 @@ from bot.runs.executor import Ending, ExecutorError, Exit, Job
 from bot.runs.local import LocalPool
 from tests.bot.catalog.laying import take_in
 from tests.e2e.conftest import end_workers
+from trainer_core.approved import Approved
+from trainer_core.control import read_control
 from trainer_core.data import catalog as folders
 from trainer_core.errors import Code, SpotterError
 from trainer_core.layout import AttemptDirectory, Home
@@ -258,6 +260,33 @@ async def test_an_attempt_nobody_answers_for_is_ended_before_it_is_given_up(
         await pool.submit(Job("song", 1), prepared(home, "1 steps"), pool.slots[0])
     assert json.loads(home.run("song").attempt(1).exit.read_text()) == {"lost": True}
     await pool.close()
+
+
+async def test_a_worker_is_told_what_it_may_run_on_and_read(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    python = tmp_path / "python"
+    hears = f"""read -r order; echo "$order" > {tmp_path}/order; echo '{{"accepted": true}}'"""
+    python.write_text(f"#!/bin/sh\necho '{READY}'\nexec 3<&0\n{{ {hears}; }} <&3 &\n")
+    python.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(python))
+    approved = Approved(modules=(tmp_path / "nets",), mirror=tmp_path / "backup")
+    pool = LocalPool(home, standby=0, approved=approved)
+    await pool.submit(Job("song", 1), prepared(home, "1 steps"), pool.slots[0])
+    await pool.close()
+    order = json.loads((tmp_path / "order").read_text())
+    assert (order["attempt"], order["threads"], order["gpu"]) == (
+        str(home.run("song").attempt(1).path),
+        pool.slots[0].threads,
+        "",
+    )
+    assert Approved.model_validate(order["approved"]) == approved
+
+
+async def test_a_request_is_written_with_its_value(home: Home) -> None:
+    await LocalPool(home, standby=0).control(Job("song", 1), "rate", 3e-4)
+    written = read_control(home.run("song").attempt(1).control)
+    assert written is not None and (written.verb, written.value) == ("rate", 3e-4)
 
 
 async def test_a_home_that_cannot_be_written_is_told(home: Home) -> None:

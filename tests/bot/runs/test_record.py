@@ -14,8 +14,7 @@ from bot.store import runs as rows
 from tests.bot.chat.stories import spec, summary
 from tests.bot.runs.conftest import Engine
 from trainer_core.layout import Home
-from trainer_core.models.specs import Size
-from trainer_core.spec import RunSpec
+from trainer_core.models.specs import CharLSTMSpec, GPT2Spec, ModelSpec, PretrainedSpec
 
 WAYS: list[Callable[[Engine], Record | RecordBeside]] = [
     lambda engine: Record(engine.database),
@@ -23,16 +22,13 @@ WAYS: list[Callable[[Engine], Record | RecordBeside]] = [
 ]
 
 
-async def trained(engine: Engine, name: str, size: Size, tokens: int, seconds: float, ended: float) -> None:
-    """A run of that size that ended, having trained on so many tokens in so many seconds."""
-    before = await engine.add(RunState.SUCCEEDED, attempt=1, name=name, spec=_of_size(spec(name), size))
+async def trained(engine: Engine, name: str, model: ModelSpec, tokens: int, seconds: float, ended: float) -> None:
+    """A run of that model that ended, having trained on so many tokens in so many seconds."""
+    wanted = spec(name).model_copy(update={"model": model})
+    before = await engine.add(RunState.SUCCEEDED, attempt=1, name=name, spec=wanted)
     came_to = summary().model_copy(update={"tokens": tokens, "seconds": seconds})
     async with engine.database.transaction() as tx:
         await rows.update(tx, before, replace(before, summary=came_to, ended_at=ended), ended)
-
-
-def _of_size(drafted: RunSpec, size: Size) -> RunSpec:
-    return drafted.model_copy(update={"model": drafted.model.model_copy(update={"size": size})})
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -52,10 +48,13 @@ async def test_a_run_needs_its_data_until_it_has_ended(
 async def test_the_newest_run_of_each_size_tells_its_speed(
     engine: Engine, way: Callable[[Engine], Record | RecordBeside]
 ) -> None:
-    await trained(engine, "old", "tiny", 100_000, 100.0, ended=1.0)
-    await trained(engine, "new", "tiny", 300_000, 100.0, ended=3.0)
-    await trained(engine, "mini", "mini", 50_000, 100.0, ended=2.0)
-    await trained(engine, "short", "small", 50_000, 1.0, ended=4.0)
+    await trained(engine, "old", GPT2Spec(size="tiny"), 100_000, 100.0, ended=1.0)
+    await trained(engine, "new", GPT2Spec(size="tiny"), 300_000, 100.0, ended=3.0)
+    await trained(engine, "mini", GPT2Spec(size="mini"), 50_000, 100.0, ended=2.0)
+    await trained(engine, "short", GPT2Spec(size="small"), 50_000, 1.0, ended=4.0)
+    await trained(engine, "deep", GPT2Spec(size="depth=3"), 50_000, 100.0, ended=5.0)
+    await trained(engine, "recurrent", CharLSTMSpec(size="tiny"), 900_000, 100.0, ended=6.0)
+    await trained(engine, "tuned", PretrainedSpec(source="run:old"), 900_000, 100.0, ended=7.0)
     assert await way(engine).speeds() == {"tiny": 3_000.0, "mini": 500.0}
 
 
