@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 
 import torch
 from torch import nn
 
 from trainer_core.device import Device
+from trainer_core.distributed.group import ALONE, Group
+from trainer_core.failures import is_out_of_memory
 from trainer_core.mode import Mode
 from trainer_core.network import Network
-from trainer_core.objectives.objective import Objective
+from trainer_core.objectives.objective import Batch, Objective
 from trainer_core.optim import Optimizer
 from trainer_core.plan import Batching
 from trainer_core.spec import RunSpec
@@ -31,6 +34,10 @@ class Training:
     batching: Batching
     peak_learning_rate: float
     state: LoopState
+    group: Group = ALONE
+    """The processes that share each step."""
+    waited: float = 0.0
+    """Seconds in which the device had nothing to do because a batch was not ready."""
 
     @property
     def parameters(self) -> int:
@@ -41,28 +48,56 @@ class Training:
         """Add the gradient of the mean loss over the `examples` after `cursor`. Returns that loss, in nats.
 
         Each micro-batch is weighed by its share of the targets of the whole step, so that how the step is cut does not
-        change what is learnt. Random numbers (dropout) are fixed by the seed and the cursor.
+        change what is learnt. Random numbers (dropout) are fixed by the seed and the cursor. Raises MemoryError or
+        torch's errors if a process of the group runs out of memory; then its gradients are incomplete.
         """
+        micro_batch = self.batching.micro_batch
+        self.group.tell("forward_backward", cursor, examples, micro_batch)
         total = torch.zeros((), device=self.device.kind)
-        for done in range(0, examples, self.batching.micro_batch):
-            torch.manual_seed(_mixed(self.spec.seed, cursor + done))
-            batch = self.objective.batch(cursor + done, min(self.batching.micro_batch, examples - done))
-            loss = self.network.loss(batch.inputs, batch.targets) / (examples * self.batching.length)
-            self.optimizer.backward(loss)
-            total += loss.detach()
-        return float(total)
+        try:
+            for done in range(self.group.rank * micro_batch, examples, self.group.size * micro_batch):
+                torch.manual_seed(_mixed(self.spec.seed, cursor + done))
+                batch = self._batch(cursor + done, min(micro_batch, examples - done))
+                loss = self.network.loss(batch.inputs, batch.targets) / (examples * self.batching.length)
+                self.optimizer.backward(loss)
+                total += loss.detach()
+            own = float(total)
+        except (MemoryError, RuntimeError) as error:
+            if is_out_of_memory(error):
+                self.group.lost()
+            raise
+        return self.group.add_up(own, self.optimizer.gradients())
 
     def clip(self) -> float:
         """Bound the norm of the gradients. Returns the norm before."""
+        self.group.tell("clip")
         return self.optimizer.clip(self.spec.optimizer.clip_norm)
 
     def step(self, learning_rate: float) -> None:
         """Let the gradients change the weights."""
+        self.group.tell("step", learning_rate)
         self.optimizer.step(learning_rate)
 
     def discard(self) -> None:
         """Forget the gradients: nothing of the step reaches the weights."""
+        self.group.tell("discard")
         self.optimizer.discard()
+
+    def synchronize(self) -> None:
+        """Weights and optimizer of rank 0 become those of all: whenever something but the verbs above changed them."""
+        self.group.tell("synchronize")
+        self.group.hand_out([tensor.detach() for tensor in (*self.model.parameters(), *self.model.buffers())])
+        state = self.group.hand_out_state(self.optimizer.state())
+        if self.group.rank:
+            self.optimizer.load(state)
+
+    def _batch(self, cursor: int, count: int) -> Batch:
+        """The next examples, and what waiting for them cost: nothing, if the device is still busy with those before."""
+        started = time.perf_counter()
+        batch = self.objective.batch(cursor, count)
+        if self.device.kind != "cuda" or torch.cuda.current_stream().query():
+            self.waited += time.perf_counter() - started
+        return batch
 
 
 def _mixed(seed: int, cursor: int) -> int:
