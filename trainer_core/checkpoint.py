@@ -8,39 +8,48 @@ import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors.torch import load_model
 
 from trainer_core import disk
-from trainer_core.atomic import name_aside
+from trainer_core.atomic import name_aside, sync_folder
 from trainer_core.errors import GOES_ON, Code, SpotterError
 from trainer_core.events import MetricsCheckpoint
 from trainer_core.export import problems_with_sums, write_sums
 from trainer_core.failures import is_out_of_memory
 from trainer_core.faults import reach
 from trainer_core.folders import new_folder
+from trainer_core.keeping import Held, among_best, merit, superfluous
 from trainer_core.mode import Mode
 from trainer_core.models.files import save_weights
-from trainer_core.state import LoopState
+from trainer_core.spec import CheckpointSpec
+from trainer_core.state import Evaluation, LoopState
 from trainer_core.tokenizing import Chosen
 from trainer_core.training import Training
 
 _STATE = "state.json"
+_PINNED = "pinned"
+"""An empty file in a checkpoint that stays whatever comes after. It is in no sums: a whole checkpoint can be pinned."""
 _FOLDER = re.compile(r"step-(\d{8,})")
 
 log = logging.getLogger(__name__)
 
 
-class _Record(BaseModel):
-    """What `state.json` holds."""
+class Record(BaseModel):
+    """What `state.json` holds: where the run was, and what was decided for it once and for all."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
-    version: int = 1
+    version: Literal[2] = 2
     loop: LoopState
+    evaluated: bool = False
+    """Whether `loop.last` is of these very weights."""
     mode: Mode
+    micro_batch: int
+    """When the run began; `loop.steering` tells what became of it."""
     tokenizer: Chosen | None = None
 
 
@@ -51,19 +60,30 @@ def _nobody_else() -> None:
 class Checkpoints:
     """The checkpoints of one run."""
 
-    def __init__(self, folder: Path, keep: int, fence: Callable[[], None] = _nobody_else) -> None:
-        """`keep` is how many of the newest stay. `fence` raises SpotterError if another attempt has taken over."""
+    def __init__(
+        self,
+        folder: Path,
+        spec: CheckpointSpec,
+        fence: Callable[[], None] = _nobody_else,
+        mirror: Path | None = None,
+    ) -> None:
+        """`spec` says how many stay. `fence` raises SpotterError if another attempt has taken over.
+
+        `mirror` is a folder for second copies.
+        """
         self._folder = folder
-        self._keep = keep
+        self._spec = spec
         self._fence = fence
+        self._mirror = mirror
         self.set_aside: list[str] = []
         """What `newest_good` found corrupt and renamed: a sentence each, for a person."""
 
-    def save(self, training: Training) -> MetricsCheckpoint:
-        """Write a checkpoint of `training` and drop the oldest over the limit. Raises OSError; then none was added.
+    def save(self, training: Training, *, pinned: bool = False, best: bool = False) -> MetricsCheckpoint:
+        """Write a checkpoint of `training` and drop those over the limits. Raises OSError; then none was added.
 
-        One of the same step that verifies is left as it is. What cannot be dropped stays, and is dropped after a later
-        one. Raises SpotterError if another attempt has taken over.
+        `pinned` keeps it whatever comes after. `best` says that the last evaluation is of these very weights, which
+        keeps it as long as that is among the best. One of the same step that verifies is left as it is. What cannot be
+        dropped stays, and is dropped after a later one. Raises SpotterError if another attempt has taken over.
         """
         self._fence()
         reach("checkpoint.begin")
@@ -71,29 +91,53 @@ class Checkpoints:
         target = self._folder / f"step-{training.state.step:08d}"
         if problems_with_sums(target):
             with new_folder(target, makes_way=problems_with_sums) as aside:
-                _write(aside, training)
+                _write(aside, training, evaluated=best)
+                if pinned:
+                    (aside / _PINNED).touch()
                 self._fence()  # writing takes a while, and this process may have been stopped for longer
             reach("checkpoint.saved")
+        elif pinned:
+            (target / _PINNED).touch()
+            sync_folder(target)
         self._prune(target)
         return MetricsCheckpoint(
             step=training.state.step,
             path=f"{self._folder.name}/{target.name}",
-            bytes=sum(file.stat().st_size for file in target.iterdir()),
+            bytes=_size(target),
             seconds=time.monotonic() - started,
+            pinned=(target / _PINNED).exists(),
         )
 
+    def worth_keeping(self, evaluation: Evaluation) -> bool:
+        """Whether weights that were just evaluated so belong to the best, and should be saved as such.
+
+        Raises CONFIG_INVALID if the data has no such metric as the spec asks for.
+        """
+        return among_best(merit(evaluation, self._spec), map(self._held, self._newest_first()), self._spec.best)
+
     def _prune(self, saved: Path) -> None:
-        """Drop the oldest over the limit. None newer than the one `saved`: those are another attempt's."""
+        """Drop those over the limits. None newer than the one `saved`: those are another attempt's."""
         self._fence()
-        older = [folder for folder in self._newest_first() if step_of(folder) < step_of(saved)]
-        for folder in older[self._keep - 1 :]:
+        ours = [folder for folder in self._newest_first() if step_of(folder) <= step_of(saved)]
+        by_step = {step_of(folder): folder for folder in ours}
+        for step in superfluous(map(self._held, ours), self._spec):
             try:
-                _remove(folder)
+                _remove(by_step[step])
             except OSError as error:
-                log.warning("checkpoint %s could not be removed: %s", folder.name, error)
+                log.warning("checkpoint %s could not be removed: %s", by_step[step].name, error)
+
+    def _held(self, folder: Path) -> Held:
+        record = record_in(folder)
+        last = record.loop.last if record and record.evaluated else None
+        return Held(
+            step=step_of(folder),
+            bytes=_size(folder),
+            merit=merit(last, self._spec) if last else None,
+            pinned=(folder / _PINNED).exists(),
+        )
 
     def make_room(self) -> int:
-        """Drop every checkpoint but the newest that verifies. Returns how many.
+        """Drop every checkpoint but the newest that verifies and the pinned. Returns how many.
 
         Raises OSError, or SpotterError if another attempt has taken over.
         """
@@ -102,13 +146,13 @@ class Checkpoints:
         good = next((folder for folder in newest_first if not problems_with_sums(folder)), None)
         if good is None:
             return 0
-        newest_first.remove(good)
-        for folder in newest_first:
+        others = [folder for folder in newest_first if folder != good and not (folder / _PINNED).exists()]
+        for folder in others:
             _remove(folder)
-        return len(newest_first)
+        return len(others)
 
-    def newest_good(self) -> Path | None:
-        """The newest checkpoint that verifies, or None if the run has saved none.
+    def newest_good(self, at_most: int | None = None) -> Path | None:
+        """The newest checkpoint that verifies, of those of step `at_most` or before; None if there are none.
 
         Corrupt ones that are newer are renamed, so that they do not count among those kept once the run goes on from
         there. Raises CHECKPOINT_CORRUPT if there are some and none verifies; then none is renamed. Raises OSError.
@@ -116,6 +160,8 @@ class Checkpoints:
         corrupt: list[Path] = []
         found: list[str] = []
         for folder in self._newest_first():
+            if at_most is not None and step_of(folder) > at_most:
+                continue
             problems = problems_with_sums(folder)
             if not problems:
                 for passed_over in corrupt:
@@ -131,10 +177,20 @@ class Checkpoints:
             )
         return None
 
+    def drop_newer(self, step: int) -> None:
+        """Drop the checkpoints after `step`, which the run has gone back behind; those pinned are renamed.
+
+        Raises OSError, or SpotterError if another attempt has taken over.
+        """
+        self._fence()
+        for folder in self._newest_first():
+            if step_of(folder) > step and (folder / _PINNED).exists():
+                _rename(folder, "abandoned")
+            elif step_of(folder) > step:
+                _remove(folder)
+
     def _set_aside(self, corrupt: Path) -> None:
-        kept = corrupt.with_name(f"corrupt-{corrupt.name}")
-        shutil.rmtree(kept, ignore_errors=True)
-        corrupt.rename(kept)
+        _rename(corrupt, "corrupt")
         self.set_aside.append(f"the checkpoint of step {step_of(corrupt):,} is corrupt and was set aside")
 
     def _newest_first(self) -> list[Path]:
@@ -150,19 +206,25 @@ def step_of(checkpoint: Path | None) -> int:
     return int(match[1]) if match else 0
 
 
-def tokenizer_in(checkpoint: Path) -> Chosen | None:
-    """The tokenizer that its weights were trained with; None if it does not say. `restore` tells what is wrong then."""
+def record_in(checkpoint: Path) -> Record | None:
+    """Where the run was and what was decided for it; None if it cannot be read. `restore` tells what is wrong then."""
     try:
-        return _Record.model_validate_json((checkpoint / _STATE).read_bytes()).tokenizer
+        return Record.model_validate_json((checkpoint / _STATE).read_bytes())
     except (OSError, ValidationError):
         return None
+
+
+def tokenizer_in(checkpoint: Path) -> Chosen | None:
+    """The tokenizer that its weights were trained with; None if it does not say."""
+    record = record_in(checkpoint)
+    return record.tokenizer if record else None
 
 
 def restore(training: Training, checkpoint: Path) -> None:
     """Put weights, optimizer, random generators and loop state back. Raises CHECKPOINT_CORRUPT."""
     part = _STATE
     try:
-        record = _Record.model_validate_json((checkpoint / part).read_bytes())
+        record = Record.model_validate_json((checkpoint / part).read_bytes())
         assert record.loop.step == step_of(checkpoint), "the folder was renamed"
         part = "model.safetensors"
         load_model(training.model, checkpoint / part, device=training.device.kind)
@@ -180,6 +242,17 @@ def restore(training: Training, checkpoint: Path) -> None:
     training.state = record.loop
 
 
+def _size(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.iterdir())
+
+
+def _rename(folder: Path, word: str) -> None:
+    """So that it counts no more, and whoever looks sees why. Raises OSError."""
+    renamed = folder.with_name(f"{word}-{folder.name}")
+    shutil.rmtree(renamed, ignore_errors=True)
+    folder.rename(renamed)
+
+
 def _remove(folder: Path) -> None:
     """At once for whoever looks: a checkpoint that is half gone would count as corrupt. Raises OSError."""
     reach("checkpoint.prune")
@@ -187,15 +260,17 @@ def _remove(folder: Path) -> None:
 
 
 @disk.unwrapped()
-def _write(folder: Path, training: Training) -> None:
+def _write(folder: Path, training: Training, *, evaluated: bool) -> None:
     save_weights(training.model, folder)
     reach("checkpoint.model")
     with (folder / "optim.pt").open("wb") as file:  # by path, torch would not tell a full disk from anything else
         torch.save(training.optimizer.state(), file)
     reach("checkpoint.optimizer")
-    record = _Record(
+    record = Record(
         loop=training.state,
+        evaluated=evaluated,
         mode=training.mode,
+        micro_batch=training.batching.micro_batch,
         tokenizer=training.objective.chosen,
     )
     (folder / _STATE).write_text(record.model_dump_json(), encoding="utf-8")

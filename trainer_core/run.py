@@ -69,7 +69,8 @@ def run(
     spec = _spec(directory)
     _sweep(directory, spec)
     fence = partial(_check_current, directory, attempt)
-    checkpoints = Checkpoints(directory.checkpoints, spec.checkpoint.keep, fence)
+    mirror = approved.mirror / directory.name if approved.mirror else None
+    checkpoints = Checkpoints(directory.checkpoints, spec.checkpoint, fence, mirror)
     checkpoint = checkpoints.newest_good()
     device = devices.choose(spec.device)
     devices.prepare(device)

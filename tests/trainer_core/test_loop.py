@@ -1,13 +1,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
-from transformers import AutoModelForCausalLM
 
 from tests.trainer_core.conftest import small_spec, weights
 from trainer_core.checkpoint import Checkpoints, restore, step_of
@@ -26,7 +25,7 @@ from trainer_core.events import (
     MetricsSample,
 )
 from trainer_core.loop import train
-from trainer_core.spec import RunSpec
+from trainer_core.spec import CheckpointSpec, RunSpec
 from trainer_core.state import Evaluation
 from trainer_core.training import Training
 
@@ -35,7 +34,7 @@ Make = Callable[[RunSpec], Training]
 
 @pytest.fixture
 def checkpoints(tmp_path: Path) -> Checkpoints:
-    return Checkpoints(tmp_path / "checkpoints", keep=2)
+    return Checkpoints(tmp_path / "checkpoints", CheckpointSpec())
 
 
 @pytest.fixture
@@ -70,7 +69,7 @@ def test_a_resumed_run_is_the_run_bit_for_bit(
         event.loss for event in train(whole, checkpoints, ControlReader(control)) if isinstance(event, MetricsProgress)
     ]
 
-    interrupted, saved = training(spec), Checkpoints(tmp_path / "saved", keep=2)
+    interrupted, saved = training(spec), Checkpoints(tmp_path / "saved", CheckpointSpec())
     for event in train(interrupted, saved, ControlReader(control)):
         if isinstance(event, MetricsProgress) and event.step == after:
             write_control(control, "pause")
@@ -179,173 +178,6 @@ def test_a_held_out_loss_that_is_no_number_ends_the_run(
     assert caught.value.code is Code.TRAINING_NAN_LOSS
 
 
-@pytest.mark.parametrize("damage", ["model.safetensors", "optim.pt", "state.json", "sums.json"])
-def test_a_corrupt_checkpoint_is_passed_over(
-    training: Make, checkpoints: Checkpoints, control: Path, tmp_path: Path, damage: str
-) -> None:
-    making = training(small_spec(budget="2 steps", checkpoint={"every_seconds": 1e-6}))
-    list(train(making, checkpoints, ControlReader(control)))
-    newest = checkpoints.newest_good()
-    assert step_of(newest) == 2
-    (tmp_path / "checkpoints" / "step-00000002" / damage).write_bytes(b"{}")
-    assert step_of(checkpoints.newest_good()) == 1
-    (tmp_path / "checkpoints" / "step-00000001" / damage).unlink()
-    with pytest.raises(SpotterError) as caught:
-        checkpoints.newest_good()
-    assert caught.value.code is Code.CHECKPOINT_CORRUPT
-
-
-def test_a_checkpoint_of_another_model_is_refused(training: Make, checkpoints: Checkpoints) -> None:
-    checkpoints.save(training(small_spec()))
-    saved = checkpoints.newest_good()
-    assert saved is not None
-    other = training(small_spec(tokenizer={"vocabulary": 320}))
-    with pytest.raises(SpotterError, match="not of this model"):
-        restore(other, saved)
-
-
-@pytest.mark.parametrize("name", ["model.safetensors", "optim.pt", "state.json"])
-@pytest.mark.parametrize(
-    "content",
-    [b"", b"{}", b"\x80\x02]q\x00.", b"\xff" * 64],
-    ids=["nothing", "an object", "a pickled list", "noise"],
-)
-def test_a_checkpoint_that_was_written_wrong_is_refused(
-    training: Make, checkpoints: Checkpoints, name: str, content: bytes
-) -> None:
-    making = training(small_spec())
-    checkpoints.save(making)
-    saved = checkpoints.newest_good()
-    assert saved is not None
-    (saved / name).write_bytes(content)
-    with pytest.raises(SpotterError) as caught:
-        restore(making, saved)
-    assert caught.value.code is Code.CHECKPOINT_CORRUPT
-
-
-@pytest.mark.parametrize(
-    "error", [torch.OutOfMemoryError("no memory"), RuntimeError("DefaultCPUAllocator: no memory"), MemoryError()]
-)
-def test_a_checkpoint_for_which_there_is_no_memory_is_not_corrupt(
-    training: Make, checkpoints: Checkpoints, error: Exception
-) -> None:
-    making = training(small_spec())
-    checkpoints.save(making)
-    saved = checkpoints.newest_good()
-    assert saved is not None
-
-    def run_out(optimizer: torch.optim.Optimizer, state: dict[str, object]) -> None:
-        raise error
-
-    making.optimizer.register_load_state_dict_pre_hook(run_out)
-    with pytest.raises(type(error)):
-        restore(making, saved)
-
-
-def test_a_run_without_checkpoints_has_no_newest(checkpoints: Checkpoints, tmp_path: Path) -> None:
-    assert checkpoints.newest_good() is None
-    (tmp_path / "checkpoints").mkdir()
-    (tmp_path / "checkpoints" / ".step-00000001-half").mkdir()
-    assert checkpoints.newest_good() is None
-    assert step_of(None) == 0
-
-
-def test_a_checkpoint_that_verifies_is_not_touched_by_saving_its_step_again(
-    training: Make, checkpoints: Checkpoints
-) -> None:
-    making = training(small_spec())
-    first = checkpoints.save(making)
-    saved = checkpoints.newest_good()
-    assert saved is not None
-    before = saved.stat()
-    again = checkpoints.save(making)
-    assert (first.path, first.bytes) == (again.path, again.bytes)
-    assert (saved.stat().st_ino, saved.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
-
-
-def test_a_corrupt_checkpoint_is_replaced_by_saving_its_step_again(training: Make, checkpoints: Checkpoints) -> None:
-    making = training(small_spec())
-    checkpoints.save(making)
-    saved = checkpoints.newest_good()
-    assert saved is not None
-    (saved / "optim.pt").write_bytes(b"half")
-    checkpoints.save(making)
-    assert checkpoints.newest_good() == saved
-    assert list(saved.parent.iterdir()) == [saved]
-
-
-def test_a_corrupt_checkpoint_takes_no_good_one_s_place(training: Make, tmp_path: Path) -> None:
-    folder = tmp_path / "checkpoints"
-    making = training(small_spec())
-    checkpoints = Checkpoints(folder, keep=1)
-    making.state = replace(making.state, step=7)
-    (folder / "step-00000099").mkdir(parents=True)
-    checkpoints.save(making)
-    assert step_of(checkpoints.newest_good()) == 7
-
-
-def test_corrupt_checkpoints_are_set_aside_when_a_run_goes_on(training: Make, tmp_path: Path) -> None:
-    folder = tmp_path / "checkpoints"
-    making = training(small_spec())
-    for step in (5, 7, 99):
-        making.state = replace(making.state, step=step)
-        Checkpoints(folder, keep=3).save(making)
-    (folder / "step-00000099" / "state.json").write_text("{}")
-
-    resumed = Checkpoints(folder, keep=2)
-    assert step_of(resumed.newest_good()) == 7
-    assert [sentence.partition(" is corrupt")[0] for sentence in resumed.set_aside] == ["the checkpoint of step 99"]
-    making.state = replace(making.state, step=8)
-    resumed.save(making)
-    names = sorted(path.name for path in folder.iterdir())
-    assert names == ["corrupt-step-00000099", "step-00000007", "step-00000008"]
-
-
-def save_all(training: Training, folder: Path, steps: Iterable[int]) -> None:
-    for step in steps:
-        training.state = replace(training.state, step=step)
-        Checkpoints(folder, keep=9).save(training)
-
-
-def test_a_checkpoint_newer_than_the_one_saved_is_never_dropped(training: Make, tmp_path: Path) -> None:
-    """It is of an attempt that has taken over while this one stood still."""
-    folder = tmp_path / "checkpoints"
-    making = training(small_spec())
-    save_all(making, folder, [1, 2, 4, 5])
-    making.state = replace(making.state, step=3)
-    Checkpoints(folder, keep=2).save(making)
-    assert sorted(step_of(path) for path in folder.iterdir()) == [2, 3, 4, 5]
-
-
-def test_an_attempt_that_was_replaced_drops_no_checkpoint(training: Make, tmp_path: Path) -> None:
-    """Another one takes over when the new checkpoint is in its place, or just before room is made for it."""
-    folder = tmp_path / "checkpoints"
-    making = training(small_spec())
-    save_all(making, folder, [1, 2])
-
-    def fence() -> None:
-        if (folder / "step-00000003").exists():
-            raise SpotterError(Code.WORKER_LOST)
-
-    making.state = replace(making.state, step=3)
-    replaced = Checkpoints(folder, keep=1, fence=fence)
-    for drop in (lambda: replaced.save(making), replaced.make_room):
-        with pytest.raises(SpotterError):
-            drop()
-    assert sorted(step_of(path) for path in folder.iterdir()) == [1, 2, 3]
-
-
-def test_a_checkpoint_opens_with_transformers(training: Make, checkpoints: Checkpoints) -> None:
-    making = training(small_spec())
-    checkpoints.save(making)
-    saved = checkpoints.newest_good()
-    assert saved is not None
-    opened = AutoModelForCausalLM.from_pretrained(saved, dtype=torch.float32)
-    batch = making.batch(0, 2)[:, :-1]
-    with torch.inference_mode():
-        assert torch.equal(opened(batch).logits, making.model(batch).logits)
-
-
 @pytest.mark.parametrize("max_tokens", [1, 127, 128, 900, 10**6])
 def test_the_held_out_loss_is_the_mean_over_every_token(training: Make, max_tokens: int) -> None:
     making = training(small_spec())
@@ -417,11 +249,3 @@ def test_a_sample_can_be_read_before_training_and_soon_after(
         assert all(text.strip() for text in samples)
         assert samples == [sample(making, 1, seed) for seed in range(100)]
         list(train(making, checkpoints, ControlReader(control)))
-
-
-def test_a_folder_that_cannot_be_made_is_no_silent_success(
-    training: Make, checkpoints: Checkpoints, tmp_path: Path
-) -> None:
-    (tmp_path / "checkpoints").write_text("in the way")
-    with pytest.raises(OSError, match="file is where the folder"):
-        checkpoints.save(training(small_spec()))
