@@ -1,4 +1,4 @@
-"""From the text of a data set to a model that can be trained, fresh or as a checkpoint left it."""
+"""From a data set to a model that can be trained, fresh or as a checkpoint left it."""
 
 from __future__ import annotations
 
@@ -21,10 +21,13 @@ from trainer_core.layout import Home
 from trainer_core.mode import Mode
 from trainer_core.models.build import Places, build, recipe
 from trainer_core.models.data import Data, TextData
+from trainer_core.models.families import FAMILIES
+from trainer_core.models.picture_sizes import picture_recipe
 from trainer_core.models.sizes import Recipe
 from trainer_core.network import Network
 from trainer_core.objectives.next_token import NextToken
 from trainer_core.objectives.objective import Objective
+from trainer_core.objectives.pictures import pictures
 from trainer_core.optim import Optimizer
 from trainer_core.phases import Phases
 from trainer_core.plan import plan_batching
@@ -54,7 +57,7 @@ def prepared(
     control: ControlReader,
     clock: Phases,
 ) -> Training | JobStopped | JobPaused:
-    """From the text to a model that can be trained, or the ending that was asked for meanwhile."""
+    """From the data set to a model that can be trained, or the ending that was asked for meanwhile."""
 
     home = places.run.home
 
@@ -71,7 +74,7 @@ def prepared(
         listen()
         return result
 
-    try:
+    def of_text() -> tuple[Objective, Data, Recipe]:
         clock.enter("reading", f"{card.characters:,} characters in {card.documents:,} documents of {card.name}")
         documents, sides = listening(lambda told: _text(home, card, spec, told))
 
@@ -85,13 +88,21 @@ def prepared(
         clock.enter("tokens", f"writing the text in {tokenizer.vocabulary:,} tokens")
         folder = home.dataset(card.name)
         tokens = listening(lambda told: build_tokens(folder, documents, sides, tokenizer, told))
+        suits = recipe(spec.model, places)
+        objective = next_token(spec, suits, tokens, tokenizer, chosen)
+        return objective, TextData(tokenizer.vocabulary, objective.length, tokenizer.end_of_text), suits
+
+    def of_pictures() -> tuple[Objective, Data, Recipe]:
+        clock.enter("reading", f"{card.documents:,} pictures of {card.name}")
+        objective = listening(lambda told: pictures(places.run, card, spec, told))
+        return objective, objective.data, picture_recipe(spec.model)
+
+    try:
+        objective, data, suits = of_pictures() if card.kind == "images" else of_text()
     except _EndedError as early:
         return early.ending
 
     clock.enter("model", spec.model.label)
-    suits = recipe(spec.model, places)
-    objective = next_token(spec, suits, tokens, tokenizer, chosen)
-    data = TextData(tokenizer.vocabulary, objective.length, tokenizer.end_of_text)
     training = assembled(spec, device, places, suits, objective, data)
     if checkpoint:
         restore(training, checkpoint)
@@ -122,12 +133,12 @@ def _early_ending(control: ControlReader, checkpoint: Path | None) -> JobStopped
 
 def _text(home: Home, card: DatasetCard, spec: RunSpec, told: Told) -> tuple[Documents, Split]:
     """The documents and both sides of them. Raises CORPUS_EMPTY, CORPUS_UNREADABLE, MODEL_INCOMPATIBLE."""
-    if card.kind != "text":
+    if "text" not in FAMILIES[spec.model.family].learns_from:
         raise SpotterError(
             Code.MODEL_INCOMPATIBLE,
-            f"{card.name} holds {card.kind}, and {spec.model.family} learns from text",
-            field="data.dataset",
-            next_step="Choose a data set of text.",
+            f"{card.name} holds text, and {spec.model.family} learns from pictures",
+            field="model.family",
+            next_step="Take a language model, or a data set of pictures.",
         )
     if spec.data.sha256 and spec.data.sha256 != card.content:
         raise SpotterError(

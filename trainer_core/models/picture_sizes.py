@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from trainer_core.models.sizes import Recipe, shape_of
-from trainer_core.models.specs import Size
+from trainer_core.models.specs import ModelSpec, PretrainedSpec, Size
 
 _THINNER = 8
 """A transformer of the same place on the dial is so many times as wide as the first stage."""
@@ -44,6 +44,11 @@ def picture_shape(size: Size) -> PictureShape:
         largest_side=_LARGE if layers >= _LARGE_FROM else _SMALL,
         recipe=Recipe(context=1, learning_rate=min(shape.learning_rate, 2e-3), per_step=64),
     )
+
+
+def picture_recipe(spec: ModelSpec) -> Recipe:
+    """What suits a model of pictures, whatever its family."""
+    return picture_shape("tiny" if isinstance(spec, PretrainedSpec) else spec.size).recipe
 
 
 def stem_stride(side: int) -> int:
