@@ -26,8 +26,16 @@ class Optimizer:
         loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it unannotated
 
     def gradients(self) -> list[Tensor]:
-        """Those there are, to be added up over processes in place."""
-        return [parameter.grad for parameter in self._parameters if parameter.grad is not None]
+        """One of each parameter, always in the same order, to be added up over processes in place.
+
+        A parameter that no example of this process reached has zeros.
+        """
+        found = []
+        for parameter in self._parameters:
+            if parameter.grad is None:
+                parameter.grad = torch.zeros_like(parameter)
+            found.append(parameter.grad)
+        return found
 
     def clip(self, most: float) -> float:
         """Scale the gradients down to a norm of `most`. Returns their norm before."""

@@ -66,7 +66,7 @@ class Training:
             if is_out_of_memory(error):
                 self.group.lost()
             raise
-        return self.group.add_up(own, self.optimizer.gradients())
+        return self.group.add_up(own, self.optimizer.gradients)
 
     def clip(self) -> float:
         """Bound the norm of the gradients. Returns the norm before."""

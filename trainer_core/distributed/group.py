@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal, Protocol
 
 from torch import Tensor
@@ -27,8 +27,8 @@ class Group(Protocol):
     def tell(self, verb: Verb, *arguments: float) -> None:
         """Have the others do the same at the same time. Only what rank 0 tells is heard."""
 
-    def add_up(self, loss: float, gradients: Sequence[Tensor]) -> float:
-        """Make each gradient the sum of all processes', in place. Returns the sum of their losses.
+    def add_up(self, loss: float, gradients: Callable[[], Sequence[Tensor]]) -> float:
+        """Make each of the `gradients` the sum of all processes', in place. Returns the sum of their losses.
 
         Raises MemoryError if one of them ran out of memory, SpotterError if one is gone.
         """
@@ -53,7 +53,7 @@ class Alone:
     def tell(self, verb: Verb, *arguments: float) -> None:
         pass
 
-    def add_up(self, loss: float, gradients: Sequence[Tensor]) -> float:
+    def add_up(self, loss: float, gradients: Callable[[], Sequence[Tensor]]) -> float:
         return loss
 
     def lost(self) -> None:
