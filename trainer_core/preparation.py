@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -168,7 +169,8 @@ def assembled(
     spec: RunSpec, device: devices.Device, places: Places, suits: Recipe, objective: Objective, data: Data
 ) -> Training:
     """Everything that a loop needs, with fresh weights."""
-    model = build(spec.model, data, spec.seed, places).to(device.kind)
+    fresh = partial(build, spec.model, data, spec.seed, places)
+    model = fresh().to(device.kind)
     mode = Mode(precision=device.precision)
     return Training(
         spec=spec,
@@ -181,4 +183,5 @@ def assembled(
         batching=plan_batching(spec.batch, suits, objective.length, objective.answers, device.kind),
         peak_learning_rate=spec.optimizer.learning_rate or suits.learning_rate,
         state=LoopState(),
+        fresh=fresh,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -34,6 +35,8 @@ class Training:
     batching: Batching
     peak_learning_rate: float
     state: LoopState
+    fresh: Callable[[], nn.Module]
+    """Makes the model anew, on the CPU, with the weights it had before step 1."""
     group: Group = ALONE
     """The processes that share each step."""
     waited: float = 0.0
