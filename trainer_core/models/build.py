@@ -2,31 +2,37 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import nn
+from transformers import PreTrainedModel
 
-from trainer_core.approved import NONE, Approved
+from trainer_core.errors import Code, SpotterError
 from trainer_core.layout import RunDirectory
-from trainer_core.models import causal
-from trainer_core.models.data import Data, TextData
+from trainer_core.models import causal, lstm, pretrained
+from trainer_core.models.data import Data, PictureData, TextData
+from trainer_core.models.files import MadeFrom, describe, load_weights, made_from
+from trainer_core.models.places import Places
 from trainer_core.models.sizes import Recipe, recipe_of
-from trainer_core.models.specs import GPT2Spec, ModelSpec, PretrainedSpec
+from trainer_core.models.specs import (
+    CharLSTMSpec,
+    GPT2Spec,
+    ImageCNNSpec,
+    LlamaSpec,
+    ModelSpec,
+    ModuleSpec,
+    PretrainedSpec,
+    QwenSpec,
+)
 
-
-@dataclass(frozen=True, slots=True)
-class Places:
-    """Where models that are not made from a spec alone are found."""
-
-    run: RunDirectory
-    approved: Approved = NONE
+__all__ = ["Places", "build", "open_model", "recipe"]
 
 
 def recipe(spec: ModelSpec, places: Places) -> Recipe:
-    """What suits the model."""
+    """What suits the model. Raises MODEL_* for a source that cannot be opened."""
     if isinstance(spec, PretrainedSpec):
-        raise NotImplementedError(places)
+        return pretrained.recipe(spec, places)
     return recipe_of(spec)
 
 
@@ -34,12 +40,65 @@ def build(spec: ModelSpec, data: Data, seed: int, places: Places) -> nn.Module:
     """A model on the CPU in fp32, with weights from `seed`; the same for the same arguments.
 
     A language model takes `input_ids` (batch, time) and returns logits (batch, time, vocabulary), or an output that
-    has them as `.logits`; a classifier takes `pixel_values` and returns logits (batch, classes).
+    has them as `.logits`; a classifier takes `pixel_values` and returns logits (batch, classes). Raises MODEL_*.
     """
     with torch.random.fork_rng(devices=[]):  # made on the CPU, so that every device starts from the same weights
         torch.manual_seed(seed)
-        match spec, data:
-            case GPT2Spec(), TextData():
-                return causal.build_gpt2(spec, data)
-            case _:
-                raise NotImplementedError(spec.family)
+        model = _made(spec, data, places)
+    return model if isinstance(model, PreTrainedModel) else describe(model, MadeFrom(model=spec, data=data))
+
+
+def _made(spec: ModelSpec, data: Data, places: Places) -> nn.Module:
+    model: nn.Module
+    match spec, data:
+        case GPT2Spec(), TextData():
+            model = causal.build_gpt2(spec, data)
+        case LlamaSpec(), TextData():
+            model = causal.build_llama(spec, data)
+        case QwenSpec(), TextData():
+            model = causal.build_qwen(spec, data)
+        case CharLSTMSpec(), TextData():
+            model = lstm.build_lstm(spec, data)
+        case PretrainedSpec(), TextData():
+            model = pretrained.build_pretrained(spec, data, places)
+        case ImageCNNSpec(), PictureData():
+            from trainer_core.models.cnn import build_cnn
+
+            model = build_cnn(spec, data)
+        case ModuleSpec(), _:
+            from trainer_core.models.module import build_module
+
+            model = build_module(spec, data, places)
+        case _:
+            raise _learns_from_something_else(spec, data)
+    return model
+
+
+def open_model(folder: Path, places: Places | None = None) -> nn.Module:
+    """The model that a run exported into `folder`, on the CPU in fp32, ready to answer.
+
+    A `module:` is made from its Python file, which lies at `places`. Raises MODEL_LOAD_FAILED, MODEL_INCOMPATIBLE.
+    """
+    described = made_from(folder)
+    if described is None:
+        return pretrained.opened(folder).train(False)
+    if isinstance(described.model, ModuleSpec) and places is None:
+        raise SpotterError(
+            Code.MODEL_INCOMPATIBLE,
+            f"{described.model.label} is made by a Python file, which does not come with its weights",
+            field="model",
+            next_step="Go on from the run that made it, or open its weights beside that file.",
+        )
+    model = build(described.model, described.data, 0, places or Places(RunDirectory(folder.parent)))
+    load_weights(model, folder)
+    return model.train(False)
+
+
+def _learns_from_something_else(spec: ModelSpec, data: Data) -> SpotterError:
+    given, wanted = ("pictures", "text") if isinstance(data, PictureData) else ("text", "pictures")
+    return SpotterError(
+        Code.MODEL_INCOMPATIBLE,
+        f"{spec.family} learns from {wanted}, and the data set holds {given}",
+        field="model.family",
+        next_step=f"Choose a data set of {wanted}, or another model.",
+    )

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import math
 
-from transformers import GenerationConfig, GPT2Config, GPT2LMHeadModel, PreTrainedModel
+import torch
+from transformers import (
+    GenerationConfig,
+    GPT2Config,
+    GPT2LMHeadModel,
+    LlamaConfig,
+    LlamaForCausalLM,
+    PreTrainedModel,
+    Qwen3Config,
+    Qwen3ForCausalLM,
+)
 
 from trainer_core.models.data import TextData
-from trainer_core.models.sizes import shape_of
-from trainer_core.models.specs import GPT2Spec
+from trainer_core.models.sizes import Shape, inner_width, key_value_heads, shape_of
+from trainer_core.models.specs import GPT2Spec, LlamaSpec, QwenSpec
 
 
 def build_gpt2(spec: GPT2Spec, data: TextData) -> PreTrainedModel:
@@ -20,7 +30,7 @@ def build_gpt2(spec: GPT2Spec, data: TextData) -> PreTrainedModel:
         n_embd=shape.width,
         n_layer=shape.layers,
         n_head=shape.heads,
-        initializer_range=0.02 * math.sqrt(1024 / shape.width),  # GPT-2's 0.02, scaled from its width to this one
+        initializer_range=_spread(shape),
         activation_function="gelu_pytorch_tanh",  # the same function as gelu_new, in one pass
         resid_pdrop=spec.dropout,
         embd_pdrop=spec.dropout,
@@ -29,7 +39,69 @@ def build_gpt2(spec: GPT2Spec, data: TextData) -> PreTrainedModel:
         eos_token_id=data.end_of_text,
         pad_token_id=data.end_of_text,
     )
-    model = GPT2LMHeadModel(config)
+    return _writing(GPT2LMHeadModel(config), shape, data)
+
+
+def build_llama(spec: LlamaSpec, data: TextData) -> PreTrainedModel:
+    """Llama with fresh weights; its dropout is that of attention, the only one it has."""
+    shape = shape_of(spec.size)
+    config = LlamaConfig(
+        vocab_size=data.vocabulary,
+        max_position_embeddings=shape.context,
+        hidden_size=shape.width,
+        intermediate_size=inner_width(shape.width),
+        num_hidden_layers=shape.layers,
+        num_attention_heads=shape.heads,
+        num_key_value_heads=key_value_heads(spec.family, shape.heads),
+        initializer_range=_spread(shape),
+        attention_dropout=spec.dropout,
+        tie_word_embeddings=True,
+        bos_token_id=data.end_of_text,
+        eos_token_id=data.end_of_text,  # and nothing pads: the row of what does would never learn
+    )
+    model = LlamaForCausalLM(config)
+    _calm(model, shape)
+    return _writing(model, shape, data)
+
+
+def build_qwen(spec: QwenSpec, data: TextData) -> PreTrainedModel:
+    """Qwen3 with fresh weights; its dropout is that of attention, the only one it has."""
+    shape = shape_of(spec.size)
+    config = Qwen3Config(
+        vocab_size=data.vocabulary,
+        max_position_embeddings=shape.context,
+        hidden_size=shape.width,
+        intermediate_size=inner_width(shape.width),
+        num_hidden_layers=shape.layers,
+        num_attention_heads=shape.heads,
+        num_key_value_heads=key_value_heads(spec.family, shape.heads),
+        head_dim=shape.width // shape.heads,
+        initializer_range=_spread(shape),
+        attention_dropout=spec.dropout,
+        tie_word_embeddings=True,
+        bos_token_id=data.end_of_text,
+        eos_token_id=data.end_of_text,
+    )
+    model = Qwen3ForCausalLM(config)
+    _calm(model, shape)
+    return _writing(model, shape, data)
+
+
+def _spread(shape: Shape) -> float:
+    """Standard deviation of fresh weights: GPT-2's 0.02, scaled from its width to this one."""
+    return 0.02 * math.sqrt(1024 / shape.width)
+
+
+@torch.no_grad()
+def _calm(model: PreTrainedModel, shape: Shape) -> None:
+    """Scale what is added to the residual stream by its depth, as GPT-2's class does by itself."""
+    for name, weight in model.named_parameters():
+        if name.endswith(("o_proj.weight", "down_proj.weight")):
+            weight.div_(math.sqrt(2 * shape.layers))
+
+
+def _writing(model: PreTrainedModel, shape: Shape, data: TextData) -> PreTrainedModel:
+    """`model`, which writes a text to the end of its context unless told otherwise."""
     model.generation_config = GenerationConfig(  # type: ignore[no-untyped-call]  # unannotated in transformers
         bos_token_id=data.end_of_text,
         eos_token_id=data.end_of_text,

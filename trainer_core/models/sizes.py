@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from trainer_core.models.specs import ModelSpec, PretrainedSpec, Size, SizedSpec
+from trainer_core.models.specs import (
+    CharLSTMSpec,
+    Family,
+    ModelSpec,
+    ModuleSpec,
+    PretrainedSpec,
+    Size,
+    SizedSpec,
+)
 
 _HEAD = 64
 """Width of an attention head, and of a layer's share of the model's width."""
+_UNKNOWN_RATE = 1e-3
+"""A peak learning rate that most modules bear, however they are made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +81,34 @@ def shape_of(size: Size) -> Shape:
 
 
 def recipe_of(spec: SizedSpec) -> Recipe:
-    """What suits a model of a size."""
-    return shape_of(spec.size).recipe
+    """What suits a model of a size that learns from text."""
+    match spec:
+        case CharLSTMSpec():
+            return recurrent_of(spec.size).recipe
+        case ModuleSpec():
+            suits = shape_of(spec.size).recipe
+            return replace(suits, learning_rate=min(suits.learning_rate, _UNKNOWN_RATE))
+        case _:
+            return shape_of(spec.size).recipe
+
+
+@dataclass(frozen=True, slots=True)
+class Recurrent:
+    """A recurrent network and its default recipe."""
+
+    layers: int
+    width: int
+    recipe: Recipe
+
+
+def recurrent_of(size: Size) -> Recurrent:
+    """What the dial stands for where layers read a text one character after the other.
+
+    As wide as the transformer of that size, and much less deep: beyond three layers, recurrent networks gain little.
+    """
+    shape = shape_of(size)
+    rate = min(4e-3, round(4e-3 * 256 / shape.width, 6))
+    return Recurrent(min(3, math.ceil(shape.layers / 4) + 1), shape.width, Recipe(256, rate, 4096))
 
 
 def next_smaller(size: Size) -> Size | None:
@@ -95,9 +131,30 @@ def what_fits(spec: ModelSpec, micro_batch: int) -> str:
     return f"{advice}; a micro-batch of about {micro_batch // 2} would fit." if micro_batch > 1 else f"{advice}."
 
 
-def parameters(size: Size, vocabulary: int) -> int:
-    """Number of trainable numbers in a GPT-2 of this size; the output layer shares the token embedding's."""
+def inner_width(width: int) -> int:
+    """Of a SwiGLU: its three matrices then have about as many numbers as two of four times the width."""
+    return 64 * math.ceil(width * 8 / 3 / 64)
+
+
+def key_value_heads(family: Family, heads: int) -> int:
+    """Heads of keys and values: with Qwen3 two heads of queries share one, as in its smallest models."""
+    return heads // 2 if family == "qwen" and heads % 2 == 0 else heads
+
+
+def parameters(size: Size, vocabulary: int, family: Family = "gpt2") -> int | None:
+    """Number of trainable numbers; the output layer shares the token embedding's. None where the dial does not tell."""
     shape = shape_of(size)
     width = shape.width
-    block = 12 * width * width + 13 * width
-    return (vocabulary + shape.context) * width + shape.layers * block + 2 * width
+    match family:
+        case "gpt2":
+            return (vocabulary + shape.context) * width + shape.layers * (12 * width * width + 13 * width) + 2 * width
+        case "llama" | "qwen":
+            head = width // shape.heads
+            attention = 2 * width * width + 2 * width * key_value_heads(family, shape.heads) * head
+            norms = 2 * width + (2 * head if family == "qwen" else 0)
+            block = attention + 3 * width * inner_width(width) + norms
+            return vocabulary * width + shape.layers * block + width
+        case "char-lstm":
+            return vocabulary * (width + 1) + recurrent_of(size).layers * (8 * width * width + 8 * width)
+        case _:
+            return None

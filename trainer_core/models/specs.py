@@ -67,7 +67,8 @@ class LoraSpec(_Frozen):
     """Low-rank adapters in place of training all weights (Hu et al. 2021), through peft."""
 
     rank: int = Field(default=8, ge=1, le=1024)
-    alpha: float = Field(default=16.0, gt=0, le=4096)
+    alpha: int = Field(default=16, ge=1, le=4096)
+    """What the adapters add is scaled by alpha / rank."""
     dropout: float = Field(default=0.0, ge=0, lt=1)
 
 

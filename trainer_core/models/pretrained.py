@@ -1,0 +1,183 @@
+"""Language models that have learnt before. A run keeps a copy of the one it begins with, and goes on from that.
+
+No code that comes with a model is run, and nothing is unpickled.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
+from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+
+from trainer_core.errors import Code, SpotterError
+from trainer_core.export import problems_with_sums, write_sums
+from trainer_core.folders import new_folder
+from trainer_core.models import lora, lstm
+from trainer_core.models.data import TextData
+from trainer_core.models.files import load_weights, made_from
+from trainer_core.models.places import Places
+from trainer_core.models.sizes import Recipe, recipe_of
+from trainer_core.models.sources import Source, find
+from trainer_core.models.specs import CharLSTMSpec, PretrainedSpec
+
+_LONGEST = 512
+"""Tokens that a model is fine-tuned on at once, where it could take more."""
+_SEQUENCES = 8
+"""In a step."""
+_RATE, _OF_WIDTH = 6e-5, 768
+"""A tenth of what suits fresh weights: these have something to lose."""
+_ADAPTERS_BEAR = 10
+"""Times the learning rate of all weights."""
+_FEWER = 0.9
+"""Share of the rows of a token embedding that a tokenizer may leave unused: they are often rounded up."""
+
+
+def kept(spec: PretrainedSpec, places: Places) -> Path:
+    """The folder of the model that the run goes on from: copied at first, checked to open, with its tokenizer.
+
+    Raises MODEL_NOT_FOUND, MODEL_INCOMPATIBLE, MODEL_LOAD_FAILED, TOKENIZER_*; OSError.
+    """
+    if not places.base.is_dir():
+        with new_folder(places.base) as aside:
+            source = find(spec.source, places)
+            for file in source.files:
+                shutil.copyfile(file, aside / file.name)
+            _save_tokenizer(source, aside)
+            _check(aside, source.name)
+            write_sums(aside)
+    return places.base
+
+
+def recipe(spec: PretrainedSpec, places: Places) -> Recipe:
+    """What suits the model: its own context, up to a bound, and small steps."""
+    base = kept(spec, places)
+    if described := made_from(base):
+        assert isinstance(described.model, CharLSTMSpec), "`kept` takes no others"
+        suits = recipe_of(described.model)
+        return Recipe(suits.context, suits.learning_rate / 10, suits.per_step)
+    config = _config(base)
+    context = min(_LONGEST, getattr(config, "max_position_embeddings", None) or _LONGEST)
+    rate = min(5 * _RATE, _RATE * _OF_WIDTH / config.hidden_size) * (_ADAPTERS_BEAR if spec.lora else 1)
+    return Recipe(context, round(rate, 8), _SEQUENCES * context)
+
+
+def build_pretrained(spec: PretrainedSpec, data: TextData, places: Places) -> nn.Module:
+    """The model that the run goes on from, with a row for each token, and with adapters if they are asked for.
+
+    Raises what `kept` raises, and MODEL_LOAD_FAILED if it is no longer what it was.
+    """
+    base = kept(spec, places)
+    if problems_with_sums(base):
+        raise SpotterError(
+            Code.MODEL_LOAD_FAILED,
+            "the model that the run began with was changed in the run's folder",
+            field="model.source",
+            next_step="Start a new run.",
+        )
+    model = _opened_own(base, data) if made_from(base) else opened(base)
+    if isinstance(model, PreTrainedModel) and model.get_input_embeddings().num_embeddings != data.vocabulary:
+        model.resize_token_embeddings(data.vocabulary)
+    if spec.lora is None:
+        return model
+    if not isinstance(model, PreTrainedModel):
+        raise _incompatible(f"{spec.label} is no transformer, and LoRA adapts transformers", "Leave LoRA out.")
+    return lora.adapt(model, spec.lora)
+
+
+def opened(folder: Path) -> nn.Module:
+    """The causal language model of transformers in `folder`, in fp32. Raises MODEL_INCOMPATIBLE, MODEL_LOAD_FAILED."""
+    config = _config(folder)
+    try:
+        loaded: Any = AutoModelForCausalLM.from_pretrained(  # Any: with the information it is a pair
+            folder,
+            config=config,
+            dtype=torch.float32,
+            local_files_only=True,
+            use_safetensors=True,
+            trust_remote_code=False,
+            output_loading_info=True,
+        )
+    except Exception as error:  # of whatever kind: the files are others'
+        raise _load_failed("its weights cannot be opened") from error
+    model, found = loaded
+    if found["missing_keys"] or found["mismatched_keys"]:
+        raise _load_failed("its weights are not all there")
+    assert isinstance(model, nn.Module)
+    return model
+
+
+def _opened_own(folder: Path, data: TextData) -> nn.Module:
+    """A recurrent model that Spotter made."""
+    described = made_from(folder)
+    assert described is not None and isinstance(described.model, CharLSTMSpec), "`kept` takes no others"
+    model = lstm.build_lstm(described.model, data)
+    try:
+        load_weights(model, folder)
+    except Exception as error:  # safetensors has errors of its own
+        raise _load_failed("its weights are not of such a model") from error
+    return model
+
+
+def _save_tokenizer(source: Source, folder: Path) -> None:
+    if source.own:
+        for file in source.tokenizer:
+            shutil.copyfile(file, folder / file.name)
+    else:
+        from trainer_core.tokenizers import pretrained
+
+        pretrained.load(str(source.folder.absolute()), folder)
+
+
+def _check(folder: Path, name: str) -> None:
+    """Raises MODEL_INCOMPATIBLE if it is no language model that can be trained, or not with the tokenizer beside it."""
+    from trainer_core.tokenizers import shelf
+
+    tokens = shelf.open_tokenizer(folder).vocabulary
+    if described := made_from(folder):
+        if not isinstance(described.model, CharLSTMSpec) or not isinstance(described.data, TextData):
+            raise _incompatible(f"{name} is no language model that can be fine-tuned", "Choose another model.")
+        rows = described.data.vocabulary
+        fits = rows == tokens
+    else:
+        rows = _config(folder).vocab_size
+        fits = _FEWER * rows <= tokens <= rows + 1  # one token may have been added, which ends a text
+    if not fits:
+        raise _incompatible(
+            f"{name} has {rows:,} tokens, and the tokenizer beside it {tokens:,}",
+            "Put the tokenizer that it was trained with beside it.",
+        )
+
+
+def _config(folder: Path) -> Any:  # Any: each architecture of transformers has a class of its own
+    """The configuration of a causal language model. Raises MODEL_INCOMPATIBLE, MODEL_LOAD_FAILED."""
+    try:
+        config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    except Exception as error:  # transformers has many, and none of its own
+        raise _load_failed("its config.json is of no architecture that transformers knows") from error
+    known = MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.get(config.model_type)
+    made = next(iter(config.architectures or ()), known)
+    if known is None or made != known or not getattr(config, "is_decoder", True):
+        raise _incompatible(
+            f"a {made or config.model_type} is no causal language model", "Choose one that predicts the next token."
+        )
+    if getattr(config, "quantization_config", None):
+        raise _incompatible("its weights are quantised, and cannot learn", "Choose the model that it was made from.")
+    return config
+
+
+def _incompatible(message: str, next_step: str) -> SpotterError:
+    return SpotterError(Code.MODEL_INCOMPATIBLE, message, field="model.source", next_step=next_step)
+
+
+def _load_failed(what: str) -> SpotterError:
+    return SpotterError(
+        Code.MODEL_LOAD_FAILED,
+        f"the model cannot be opened: {what}",
+        field="model.source",
+        next_step="Save it again with `save_pretrained`, or choose another model.",
+    )
