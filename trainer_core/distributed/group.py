@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 from torch import Tensor
 
-Verb = Literal["forward_backward", "clip", "step", "discard", "synchronize"]
-"""What `Training` does alike in all processes."""
+from trainer_core.distributed.words import Verb
 
 
 class Group(Protocol):

@@ -1,0 +1,121 @@
+"""A group of several processes, over torch.distributed."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, distributed
+
+from trainer_core.distributed.words import Verb
+
+_BUCKET = 2**22
+"""Numbers that are added up at once: enough to make up for the delay, few enough to copy."""
+
+
+class Lead(Protocol):
+    """How rank 0 has the others follow."""
+
+    @property
+    def pids(self) -> Sequence[int]: ...
+
+    def tell(self, verb: Verb, arguments: Sequence[float]) -> None:
+        """Have all of them do this."""
+
+    def explained(self) -> Exception:
+        """Why nothing can be done together any more."""
+
+
+class Shared:
+    """This process' place in the group; `lead` is rank 0's alone."""
+
+    def __init__(self, processes: distributed.ProcessGroup, lead: Lead | None = None) -> None:
+        self._processes = processes
+        self._lead = lead
+        self.rank = processes.rank()
+        self.size = processes.size()
+
+    @property
+    def others(self) -> Sequence[int]:
+        return self._lead.pids if self._lead else ()
+
+    def tell(self, verb: Verb, *arguments: float) -> None:
+        if self._lead:
+            self._lead.tell(verb, arguments)
+
+    def add_up(self, loss: float, gradients: Callable[[], Sequence[Tensor]]) -> float:
+        # On the CPU, on whatever device the gradients are: there a process that is gone is noticed at once.
+        total, without_memory = self._counted(loss, 0.0)
+        if without_memory:
+            raise MemoryError("another process of the run ran out of memory")
+        with self._explained():
+            for bucket in buckets(gradients(), _BUCKET):
+                flat = torch.cat([gradient.flatten() for gradient in bucket])
+                distributed.all_reduce(flat, group=self._processes)
+                parts = torch.split(flat, [gradient.numel() for gradient in bucket])
+                for gradient, part in zip(bucket, parts, strict=True):
+                    gradient.copy_(part.view_as(gradient))
+        return total
+
+    def lost(self) -> None:
+        self._counted(0.0, 1.0)
+
+    def _counted(self, loss: float, without_memory: float) -> tuple[float, float]:
+        counts = torch.tensor([loss, without_memory], dtype=torch.float64)
+        with self._explained():
+            distributed.all_reduce(counts, group=self._processes)
+        total, lost = counts.tolist()
+        return total, lost
+
+    def hand_out(self, tensors: Sequence[Tensor]) -> None:
+        with self._explained():
+            for tensor in tensors:
+                whole = tensor.contiguous()
+                distributed.broadcast(whole, group=self._processes, group_src=0)
+                if whole is not tensor:
+                    tensor.copy_(whole)
+
+    def hand_out_state(self, state: dict[str, Any]) -> dict[str, Any]:  # Any: as torch types an optimizer's
+        content = torch.empty(0, dtype=torch.uint8)
+        if self.rank == 0:
+            file = io.BytesIO()
+            torch.save(state, file)
+            content = torch.frombuffer(file.getbuffer(), dtype=torch.uint8)
+        size = torch.tensor([len(content)])
+        self.hand_out([size])
+        if self.rank == 0:
+            self.hand_out([content])
+            return state
+        content = torch.empty(int(size), dtype=torch.uint8)
+        self.hand_out([content])
+        received: dict[str, Any] = torch.load(io.BytesIO(content.numpy().tobytes()), "cpu", weights_only=True)
+        return received
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Whatever breaks while they do something together, because one of them is gone or does not answer."""
+        try:
+            yield
+        except RuntimeError as error:
+            raise (self._lead.explained() if self._lead else GoneError()) from error
+
+
+class GoneError(Exception):
+    """Another process of the group is gone: whoever started this one knows why."""
+
+
+def buckets(tensors: Sequence[Tensor], most: int) -> Iterator[list[Tensor]]:
+    """`tensors` in order, together as long as they are of one type and have at most `most` numbers; none is split."""
+    bucket: list[Tensor] = []
+    numbers = 0
+    for tensor in tensors:
+        if bucket and (numbers + tensor.numel() > most or tensor.dtype != bucket[0].dtype):
+            yield bucket
+            bucket, numbers = [], 0
+        bucket.append(tensor)
+        numbers += tensor.numel()
+    if bucket:
+        yield bucket
