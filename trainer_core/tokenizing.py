@@ -11,11 +11,14 @@ from trainer_core.data.spans import bytes_in, sample
 from trainer_core.data.split import Split
 from trainer_core.errors import Code, SpotterError
 from trainer_core.layout import Home
+from trainer_core.models.places import Places
+from trainer_core.models.pretrained import kept
+from trainer_core.models.specs import PretrainedSpec
 from trainer_core.spec import RunSpec
 from trainer_core.tokenizers import shelf
-from trainer_core.tokenizers.characters import character_tokenizer
+from trainer_core.tokenizers.characters import character_tokenizer, suited_vocabulary
 from trainer_core.tokenizers.located import available
-from trainer_core.tokenizers.pretrained import for_run
+from trainer_core.tokenizers.pretrained import for_run, of_model
 from trainer_core.tokenizers.strategy import Available, Choice, Tier, choose, first_made
 from trainer_core.tokenizers.tokenizer import Tokenizer
 from trainer_core.tokenizers.train import made_for
@@ -24,6 +27,10 @@ _MOST = 256 * 2**20
 """Bytes of text that a tokenizer is trained on, from all over the training text: more changes little, and counting
 the words of a text takes memory.
 """
+
+
+_LOOKED_AT = 16 * 2**20
+"""Bytes of text whose characters are counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +61,7 @@ def choice_for(home: Home, spec: RunSpec, card: DatasetCard, began_with: Chosen 
 
 
 def tokenizer_for(
-    home: Home,
+    places: Places,
     spec: RunSpec,
     choice: Choice,
     card: DatasetCard,
@@ -65,8 +72,10 @@ def tokenizer_for(
 ) -> tuple[Tokenizer, Chosen]:
     """The tokenizer of the choice, or of the first of its fallbacks that can be had.
 
-    Raises SpotterError (TOKENIZER_*), TOKENIZER_NOT_FOUND if it is not what the run began with; OSError.
+    Raises SpotterError (TOKENIZER_*; MODEL_* for the model that it comes with), TOKENIZER_NOT_FOUND if it is not what
+    the run began with; OSError.
     """
+    home = places.run.home
 
     def make(choice: Choice) -> Tokenizer:
         vocabulary = choice.vocabulary or 0
@@ -75,8 +84,12 @@ def tokenizer_for(
                 return shelf.open_tokenizer(home.tokenizer(choice.name or ""))
             case "pretrained":
                 return for_run(home, choice.name or "")
+            case "source":
+                assert isinstance(spec.model, PretrainedSpec), "other models have none"
+                return of_model(home, kept(spec.model, places))
             case "characters":
-                return character_tokenizer(home, vocabulary)
+                suited = vocabulary or suited_vocabulary(sample(documents, split.train, _LOOKED_AT))
+                return character_tokenizer(home, suited)
             case trained:
                 texts, total = sample(documents, split.train, _MOST), min(_MOST, bytes_in(split.train))
                 return made_for(

@@ -79,18 +79,20 @@ def open_model(folder: Path, places: Places | None = None) -> nn.Module:
 
     A `module:` is made from its Python file, which lies at `places`. Raises MODEL_LOAD_FAILED, MODEL_INCOMPATIBLE.
     """
+    model: nn.Module
     described = made_from(folder)
     if described is None:
-        return pretrained.opened(folder).train(False)
-    if isinstance(described.model, ModuleSpec) and places is None:
+        model = pretrained.opened(folder)
+    elif isinstance(described.model, ModuleSpec) and places is None:
         raise SpotterError(
             Code.MODEL_INCOMPATIBLE,
             f"{described.model.label} is made by a Python file, which does not come with its weights",
             field="model",
-            next_step="Go on from the run that made it, or open its weights beside that file.",
+            next_step="Open it where the run that made it lies.",
         )
-    model = build(described.model, described.data, 0, places or Places(RunDirectory(folder.parent)))
-    load_weights(model, folder)
+    else:
+        model = build(described.model, described.data, 0, places or Places(RunDirectory(folder.parent)))
+        load_weights(model, folder)
     return model.train(False)
 
 

@@ -10,20 +10,19 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
 from trainer_core.errors import Code, SpotterError
 from trainer_core.export import problems_with_sums, write_sums
 from trainer_core.folders import new_folder
-from trainer_core.models import lora, lstm
+from trainer_core.models import lora
 from trainer_core.models.data import TextData
-from trainer_core.models.files import load_weights, made_from
+from trainer_core.models.files import made_from
 from trainer_core.models.places import Places
-from trainer_core.models.sizes import Recipe, recipe_of
+from trainer_core.models.sizes import Recipe
 from trainer_core.models.sources import Source, find
-from trainer_core.models.specs import CharLSTMSpec, PretrainedSpec
+from trainer_core.models.specs import PretrainedSpec
 
 _LONGEST = 512
 """Tokens that a model is fine-tuned on at once, where it could take more."""
@@ -55,18 +54,13 @@ def kept(spec: PretrainedSpec, places: Places) -> Path:
 
 def recipe(spec: PretrainedSpec, places: Places) -> Recipe:
     """What suits the model: its own context, up to a bound, and small steps."""
-    base = kept(spec, places)
-    if described := made_from(base):
-        assert isinstance(described.model, CharLSTMSpec), "`kept` takes no others"
-        suits = recipe_of(described.model)
-        return Recipe(suits.context, suits.learning_rate / 10, suits.per_step)
-    config = _config(base)
+    config = _config(kept(spec, places))
     context = min(_LONGEST, getattr(config, "max_position_embeddings", None) or _LONGEST)
     rate = min(5 * _RATE, _RATE * _OF_WIDTH / config.hidden_size) * (_ADAPTERS_BEAR if spec.lora else 1)
     return Recipe(context, round(rate, 8), _SEQUENCES * context)
 
 
-def build_pretrained(spec: PretrainedSpec, data: TextData, places: Places) -> nn.Module:
+def build_pretrained(spec: PretrainedSpec, data: TextData, places: Places) -> PreTrainedModel:
     """The model that the run goes on from, with a row for each token, and with adapters if they are asked for.
 
     Raises what `kept` raises, and MODEL_LOAD_FAILED if it is no longer what it was.
@@ -79,17 +73,13 @@ def build_pretrained(spec: PretrainedSpec, data: TextData, places: Places) -> nn
             field="model.source",
             next_step="Start a new run.",
         )
-    model = _opened_own(base, data) if made_from(base) else opened(base)
-    if isinstance(model, PreTrainedModel) and model.get_input_embeddings().num_embeddings != data.vocabulary:
+    model = opened(base)
+    if model.get_input_embeddings().num_embeddings != data.vocabulary:
         model.resize_token_embeddings(data.vocabulary)
-    if spec.lora is None:
-        return model
-    if not isinstance(model, PreTrainedModel):
-        raise _incompatible(f"{spec.label} is no transformer, and LoRA adapts transformers", "Leave LoRA out.")
-    return lora.adapt(model, spec.lora)
+    return lora.adapt(model, spec.lora) if spec.lora else model
 
 
-def opened(folder: Path) -> nn.Module:
+def opened(folder: Path) -> PreTrainedModel:
     """The causal language model of transformers in `folder`, in fp32. Raises MODEL_INCOMPATIBLE, MODEL_LOAD_FAILED."""
     config = _config(folder)
     try:
@@ -107,19 +97,7 @@ def opened(folder: Path) -> nn.Module:
     model, found = loaded
     if found["missing_keys"] or found["mismatched_keys"]:
         raise _load_failed("its weights are not all there")
-    assert isinstance(model, nn.Module)
-    return model
-
-
-def _opened_own(folder: Path, data: TextData) -> nn.Module:
-    """A recurrent model that Spotter made."""
-    described = made_from(folder)
-    assert described is not None and isinstance(described.model, CharLSTMSpec), "`kept` takes no others"
-    model = lstm.build_lstm(described.model, data)
-    try:
-        load_weights(model, folder)
-    except Exception as error:  # safetensors has errors of its own
-        raise _load_failed("its weights are not of such a model") from error
+    assert isinstance(model, PreTrainedModel)
     return model
 
 
@@ -137,16 +115,13 @@ def _check(folder: Path, name: str) -> None:
     """Raises MODEL_INCOMPATIBLE if it is no language model that can be trained, or not with the tokenizer beside it."""
     from trainer_core.tokenizers import shelf
 
-    tokens = shelf.open_tokenizer(folder).vocabulary
     if described := made_from(folder):
-        if not isinstance(described.model, CharLSTMSpec) or not isinstance(described.data, TextData):
-            raise _incompatible(f"{name} is no language model that can be fine-tuned", "Choose another model.")
-        rows = described.data.vocabulary
-        fits = rows == tokens
-    else:
-        rows = _config(folder).vocab_size
-        fits = _FEWER * rows <= tokens <= rows + 1  # one token may have been added, which ends a text
-    if not fits:
+        raise _incompatible(
+            f"{name} is a {described.model.family}, and only models of transformers are fine-tuned",
+            "Choose a run of gpt2, llama or qwen.",
+        )
+    rows, tokens = _config(folder).vocab_size, shelf.open_tokenizer(folder).vocabulary
+    if not _FEWER * rows <= tokens <= rows + 1:  # one token may have been added, which ends a text
         raise _incompatible(
             f"{name} has {rows:,} tokens, and the tokenizer beside it {tokens:,}",
             "Put the tokenizer that it was trained with beside it.",

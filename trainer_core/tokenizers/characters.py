@@ -7,8 +7,9 @@ without a token of its own is written as the bytes of its UTF-8; in a smaller vo
 from __future__ import annotations
 
 import json
+import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
@@ -30,6 +31,8 @@ UNKNOWN = "<unk>"
 
 _ROOM_FOR_BYTES = 512
 """Least vocabulary in which the bytes leave room for the characters of a language."""
+_SHARE_OF_TEXT = 0.99
+_MOST_SUITED = 16_384
 _FIRST_BYTE = 1
 _NONE = np.uint32(2**32 - 1)
 """In place of the id of a character that has none."""
@@ -147,6 +150,17 @@ def _with_bytes(
     written = np.insert(ids, np.repeat(places + 1, sizes - 1), np.delete(spelt, starts))
     texts = np.searchsorted(np.cumsum(lengths), places, side="right")
     return Encoded(written, lengths + np.bincount(texts, sizes - 1, len(lengths)).astype(np.int64))
+
+
+def suited_vocabulary(texts: Iterable[str]) -> int:
+    """The least that has a token of their own for nearly all characters of `texts`, and the bytes of the others."""
+    counts = np.zeros(alphabet.LAST + 1, np.int64)
+    for text in texts:
+        points, times = np.unique(_code_points(text), return_counts=True)
+        counts[points] += times
+    known = np.cumsum(counts[alphabet.code_points()])
+    own = int(np.searchsorted(known, _SHARE_OF_TEXT * known[-1])) + 1
+    return min(_MOST_SUITED, max(_ROOM_FOR_BYTES, 64 * math.ceil((own + 1 + len(BYTE_PIECES)) / 64)))
 
 
 def character_tokenizer(home: Home, vocabulary: int) -> CharacterTokenizer:

@@ -5,16 +5,20 @@ Nothing is fetched, no code that comes with a model is run, and nothing is unpic
 
 from __future__ import annotations
 
+import shutil
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from trainer_core.export import problems_with_sums, write_sums
+from trainer_core.export import problems_with_sums, sha256, write_sums
 from trainer_core.folders import new_folder
 from trainer_core.layout import Home
 from trainer_core.tokenizers.adopt import PARTS, adopt, guarded, refused
-from trainer_core.tokenizers.fast import FastTokenizer, open_fast
+from trainer_core.tokenizers.characters import MARK
+from trainer_core.tokenizers.fast import CONFIG, TOKENIZER, FastTokenizer, open_fast
 from trainer_core.tokenizers.located import kept_in, locate
+from trainer_core.tokenizers.shelf import open_tokenizer
+from trainer_core.tokenizers.tokenizer import Tokenizer
 
 
 def for_run(home: Home, name: str) -> FastTokenizer:
@@ -28,6 +32,21 @@ def for_run(home: Home, name: str) -> FastTokenizer:
             load(name, aside)
             write_sums(aside)
     return open_fast(folder)
+
+
+def of_model(home: Home, model: Path) -> Tokenizer:
+    """The tokenizer that Spotter saved beside the model in the folder `model`, kept under the home folder.
+
+    Raises TOKENIZER_LOAD_FAILED, OSError.
+    """
+    files = [model / name for name in (TOKENIZER, CONFIG, MARK) if (model / name).is_file()]
+    folder = home.tokenizer(f"source-{sha256(model / TOKENIZER)[:16]}")
+    if problems_with_sums(folder):
+        with suppress(FileExistsError), new_folder(folder, makes_way=problems_with_sums) as aside:
+            for file in files:
+                shutil.copyfile(file, aside / file.name)
+            write_sums(aside)
+    return open_tokenizer(folder)
 
 
 def load(name: str, folder: Path) -> FastTokenizer:

@@ -21,6 +21,7 @@ TrainedKind = Literal["bpe", "unigram", "wordpiece", "sentencepiece"]
 SUITED_CHARACTERS = 4_096
 """Vocabulary of a character-level tokenizer when nobody asks for another."""
 
+_READS_CHARACTERS = "a char-lstm reads character by character"
 _CHARACTERS_PER_TOKEN = 16
 """Tokens stand for about four characters: each of them is then met four times on average; fewer teach nothing."""
 _TOKENS_FOR_ANY = 512
@@ -45,13 +46,14 @@ class Choice:
     """A tokenizer to open or to make, why, and what to do instead if it cannot be had."""
 
     tier: Tier
-    kind: TrainedKind | Literal["characters", "pretrained", "saved"]
+    kind: TrainedKind | Literal["characters", "pretrained", "saved", "source"]
+    """`source`: the one that the model learnt with which the run goes on from."""
     reason: str
     """As half a sentence for a person."""
     name: str | None = None
     """Of what is saved or pretrained."""
     vocabulary: int | None = None
-    """Tokens to make; None for what has its own."""
+    """Tokens to make; None for what has its own, or for as many characters as suit the text."""
     fallbacks: tuple[Choice, ...] = ()
     """In order."""
 
@@ -84,22 +86,31 @@ def choose(asked: TokenizerSpec, family: str, characters: int, available: Availa
     """The tokenizer for a model of `family` on a text of so many characters.
 
     Raises TOKENIZER_NOT_FOUND, TOKENIZER_TRAIN_FAILED (the text is too small for the vocabulary) or
-    MODEL_INCOMPATIBLE (the tokenizer that was named has another vocabulary than was asked for).
+    MODEL_INCOMPATIBLE (the tokenizer that was named has another vocabulary than was asked for, or the model has its
+    own).
     """
-    if asked.kind == "auto":
-        candidates = (
-            *_of_the_family(asked.vocabulary, family, characters, available),
-            *_trained(asked.vocabulary, characters),
-            _characters(asked.vocabulary, characters),
-        )
-        return replace(candidates[0], fallbacks=candidates[1:])
-    if asked.kind == "saved":
-        return _saved(asked.name or "", asked.vocabulary, available.saved)
-    if asked.kind == "pretrained":
-        return _pretrained(asked.name or "", asked.vocabulary)
-    if asked.kind == "characters":
-        return Choice(Tier.NAMED, "characters", "asked for", vocabulary=asked.vocabulary or SUITED_CHARACTERS)
-    return _of_kind(asked.kind, asked.vocabulary, characters)
+    if family == "pretrained":
+        return _of_the_model(asked)
+    match asked.kind:
+        case "auto" if family == "char-lstm":
+            choice = Choice(Tier.FAMILY, "characters", _READS_CHARACTERS, vocabulary=asked.vocabulary)
+        case "auto":
+            first, *others = (
+                *_of_the_family(asked.vocabulary, family, characters, available),
+                *_trained(asked.vocabulary, characters),
+                _characters(asked.vocabulary, characters),
+            )
+            choice = replace(first, fallbacks=tuple(others))
+        case "saved":
+            choice = _saved(asked.name or "", asked.vocabulary, available.saved)
+        case "pretrained":
+            choice = _pretrained(asked.name or "", asked.vocabulary)
+        case "characters":
+            suits = None if family == "char-lstm" else SUITED_CHARACTERS
+            choice = Choice(Tier.NAMED, "characters", "asked for", vocabulary=asked.vocabulary or suits)
+        case kind:
+            choice = _of_kind(kind, asked.vocabulary, characters)
+    return choice
 
 
 def first_made(choice: Choice, make: Callable[[Choice], _T]) -> tuple[_T, str]:
@@ -162,6 +173,18 @@ def _pretrained(name: str, vocabulary: int | None) -> Choice:
     if known:
         check_match(known.name, known.vocabulary, vocabulary or known.vocabulary)
     return Choice(Tier.NAMED, "pretrained", f"{name} was asked for", name)
+
+
+def _of_the_model(asked: TokenizerSpec) -> Choice:
+    """The one it learnt with: with any other, what it knows of its tokens would be of others."""
+    if asked.kind != "auto" or asked.vocabulary is not None:
+        raise SpotterError(
+            Code.MODEL_INCOMPATIBLE,
+            "a model that has learnt before keeps the tokenizer that it learnt with",
+            field="tokenizer",
+            next_step="Leave the tokenizer and the vocabulary out.",
+        )
+    return Choice(Tier.FAMILY, "source", "the model learnt with it")
 
 
 def _of_the_family(vocabulary: int | None, family: str, characters: int, available: Available) -> Iterator[Choice]:
