@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from math import inf
 
 from trainer_core.errors import Code, SpotterError
 from trainer_core.spec import CheckpointSpec
@@ -65,18 +66,21 @@ def superfluous(held: Iterable[Held], spec: CheckpointSpec) -> list[int]:
     newest_first = sorted(held, key=lambda one: one.step, reverse=True)
     newest, best = newest_first[: spec.keep], _best(newest_first, spec.best)
     gone = [one for one in reversed(newest_first) if one not in newest and one not in best and not one.pinned]
-    if spec.gigabytes is not None:
-        left = [one for one in newest_first if one not in gone]
-        excess = sum(one.bytes for one in left) - spec.gigabytes * 1e9
-        in_turn = [one for one in reversed(newest[1:]) if one not in best] + best[::-1]
-        for one in in_turn:
-            if excess > 0 and one is not newest[0] and not one.pinned:
-                gone.append(one)
-                excess -= one.bytes
+    dearer = [one for one in reversed(newest) if one not in best] + best[::-1]
+    for one in dearer:
+        if excess((other for other in newest_first if other not in gone), spec) <= 0:
+            break
+        if one is not newest_first[0] and not one.pinned:
+            gone.append(one)
     return [one.step for one in gone]
 
 
+def excess(held: Iterable[Held], spec: CheckpointSpec) -> float:
+    """Bytes that they take more than the spec allows; negative for what is left."""
+    return -inf if spec.gigabytes is None else sum(one.bytes for one in held) - spec.gigabytes * 1e9
+
+
 def _best(newest_first: Sequence[Held], count: int) -> list[Held]:
-    """The best first; of equals, the newer."""
-    evaluated = [one for one in newest_first if one.merit is not None]
-    return sorted(evaluated, key=lambda one: one.merit or 0.0, reverse=True)[:count]
+    """The best first; of equals, the older."""
+    evaluated = [(one.merit, -one.step, one) for one in newest_first if one.merit is not None]
+    return [one for *_, one in sorted(evaluated, key=lambda found: found[:2], reverse=True)[:count]]

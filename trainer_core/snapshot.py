@@ -1,0 +1,134 @@
+"""What a checkpoint holds, as it was at a step's edge: the weights, the optimizer, and where the run was.
+
+`model.safetensors` (or `adapter.safetensors`) and `config.json`, which open without Spotter; `optim.pt`, what only
+training needs; `state.json`; `sums.json`, the SHA-256 of each of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from pydantic import BaseModel, ConfigDict, ValidationError
+from torch import Tensor, nn
+
+from trainer_core import disk
+from trainer_core.export import write_sums
+from trainer_core.faults import reach
+from trainer_core.mode import Mode
+from trainer_core.models.files import save_weights
+from trainer_core.state import LoopState
+from trainer_core.tokenizing import Chosen
+from trainer_core.training import Training
+
+STATE, OPTIMIZER = "state.json", "optim.pt"
+
+
+class Record(BaseModel):
+    """What `state.json` holds: where the run was, and what was decided for it once and for all."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    version: Literal[2] = 2
+    loop: LoopState
+    evaluated: bool = False
+    """Whether `loop.last` is of these very weights."""
+    mode: Mode
+    micro_batch: int
+    """When the run began; `loop.steering` tells what became of it."""
+    tokenizer: Chosen | None = None
+
+
+def record_in(checkpoint: Path) -> Record | None:
+    """Where the run was and what was decided for it; None if it cannot be read. `restore` tells what is wrong then."""
+    try:
+        return Record.model_validate_json((checkpoint / STATE).read_bytes())
+    except (OSError, ValidationError):
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """All that goes into a checkpoint."""
+
+    model: nn.Module
+    """What its weights are weights of; its own have gone on."""
+    weights: Mapping[str, Tensor]
+    """In fp32, by the names of the model's `state_dict`."""
+    optimizer: Mapping[str, Any]  # Any: as torch types it
+    record: Record
+
+    @property
+    def bytes(self) -> int:
+        """That its tensors take."""
+        each = {_identity(tensor): tensor.nbytes for tensor in _tensors((self.weights, self.optimizer))}
+        return sum(each.values())
+
+    def copied(self) -> Snapshot:
+        """The same in memory of its own, which training does not change."""
+        copies: dict[tuple[object, ...], Tensor] = {}
+        return replace(self, weights=_copy(self.weights, copies), optimizer=_copy(self.optimizer, copies))
+
+    @disk.unwrapped()
+    def write(self, folder: Path) -> None:
+        """Put the files of a checkpoint into `folder`. Raises OSError."""
+        save_weights(self.model, folder, self.weights)
+        reach("checkpoint.model")
+        with (folder / OPTIMIZER).open("wb") as file:  # by path, torch would not tell a full disk from anything else
+            torch.save(self.optimizer, file)
+        reach("checkpoint.optimizer")
+        (folder / STATE).write_text(self.record.model_dump_json(), encoding="utf-8")
+        reach("checkpoint.state")
+        write_sums(folder)
+        reach("checkpoint.sums")
+
+
+def snapshot(training: Training, *, evaluated: bool = False) -> Snapshot:
+    """Of `training` as it is now; its tensors are the live ones. `evaluated`: the last evaluation was of this."""
+    return Snapshot(
+        model=training.model,
+        weights=training.model.state_dict(),
+        optimizer=training.optimizer.state(),
+        record=Record(
+            loop=training.state,
+            evaluated=evaluated,
+            mode=training.mode,
+            micro_batch=training.batching.micro_batch,
+            tokenizer=training.objective.chosen,
+        ),
+    )
+
+
+def _identity(tensor: Tensor) -> tuple[object, ...]:
+    """Equal for tensors that are one under several names, as tied weights are."""
+    return tensor.device, tensor.data_ptr(), tensor.shape, tensor.stride(), tensor.dtype
+
+
+def _tensors(value: object) -> Iterator[Tensor]:
+    match value:
+        case Tensor():
+            yield value
+        case Mapping():
+            yield from _tensors(list(value.values()))
+        case list() | tuple():
+            for part in value:
+                yield from _tensors(part)
+
+
+def _copy(value: Any, copies: dict[tuple[object, ...], Tensor]) -> Any:  # Any: a tree of whatever torch puts in
+    """The tree with its tensors copied into main memory, each once."""
+    match value:
+        case Tensor():
+            identity = _identity(value)
+            if identity not in copies or not value.numel():
+                copies[identity] = value.detach().to("cpu", copy=True)
+            return copies[identity]
+        case Mapping():
+            return {name: _copy(part, copies) for name, part in value.items()}
+        case list() | tuple():
+            return type(value)(_copy(part, copies) for part in value)
+        case _:
+            return value
