@@ -84,7 +84,15 @@ async def spotter(settings: Settings) -> AsyncIterator[Spotter]:
             data_dirs=settings.data_dirs,
         )
         stack.push_async_callback(within, "catalog", catalog.close)
-        service = RunService(database, home, catalog, outbox, dispatcher, queued_cap=settings.queued_per_person)
+        service = RunService(
+            database,
+            home,
+            catalog,
+            outbox,
+            dispatcher,
+            queued_cap=settings.queued_per_person,
+            approved=settings.approved,
+        )
 
         plotter = Plotter()
         stack.push_async_callback(within, "plotter", plotter.close)

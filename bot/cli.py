@@ -1,8 +1,9 @@
-"""`spotter`: run | train | dataset | tokenizer | doctor | demo | backup | restore."""
+"""`spotter`: run | train | models | dataset | tokenizer | doctor | demo | backup | restore."""
 
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import sqlite3
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ from rich.markup import escape
 
 from bot.catalog import cli as catalog
 from bot.config import SettingsError
-from bot.console import about_file, give_up, refusals, say, settings_or_give_up
+from bot.console import about_file, give_up, refusals, say, settings_or_give_up, show
 from trainer_core.layout import Home
 
 app = typer.Typer(
@@ -52,10 +53,23 @@ def run() -> None:
 
 @app.command()
 def train(
-    data: Annotated[str, typer.Option(help="A file or folder of text, `hub:NAME`, or a data set's name.")],
-    model: Annotated[str, typer.Option(help="Model family.")] = "gpt2",
-    size: Annotated[str, typer.Option(help="tiny, mini, small or medium.")] = "tiny",
+    data: Annotated[str, typer.Option(help="A file or folder, `hub:NAME`, or a data set's name.")],
+    model: Annotated[str | None, typer.Option(help="A family that `spotter models` lists.")] = None,
+    size: Annotated[str | None, typer.Option(help="tiny, mini, small, medium, or depth=N with N layers.")] = None,
+    source: Annotated[
+        str | None,
+        typer.Option(
+            "--from", help="Fine-tune: an earlier run, a folder in SPOTTER_MODEL_DIRS, or a model of the Hub."
+        ),
+    ] = None,
+    lora: Annotated[int | None, typer.Option(help="Fine-tune with LoRA adapters of this rank.")] = None,
+    module: Annotated[str | None, typer.Option(help="A Python file in SPOTTER_MODULE_DIRS, like nets/tiny.py.")] = None,
+    module_name: Annotated[str | None, typer.Option(help="The class in that file.")] = None,
+    wiring: Annotated[str | None, typer.Option(help="What feeds its forward, as JSON.")] = None,
     budget: Annotated[str, typer.Option(help="Like '10m', '500 steps', '3 epochs' or '20M tokens'.")] = "10m",
+    learning_rate: Annotated[float | None, typer.Option(help="The highest one; what suits the model.")] = None,
+    batch: Annotated[int | None, typer.Option(help="Tokens (or pictures) that a step learns from.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes that share each step.")] = None,
     tokenizer: Annotated[
         str | None,
         typer.Option(
@@ -64,17 +78,41 @@ def train(
         ),
     ] = None,
     vocabulary: Annotated[int | None, typer.Option(help="Its number of tokens, 100 to 500,000.")] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="Any other setting, like optimizer.schedule=cosine or seed=7.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Put the finished model into this new folder.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the final numbers as JSON.")] = False,
 ) -> None:
     """Train a model here and now, without Discord. Exit status 0 means a model that verifies was written."""
-    from bot.train import Asked
+    from bot.runs.intake import Submission
+    from bot.runs.models import ModelChoice
+    from bot.runs.overrides import overrides_of
     from bot.train import train as train_here
 
-    settings = settings_or_give_up()
-    asked = Asked(data, model=model, size=size, budget=budget, tokenizer=tokenizer, vocabulary=vocabulary)
-    with refusals(settings.home.resolve()):
-        train_here(settings, asked, out=out, as_json=as_json)
+    found = settings_or_give_up()
+    fields = {"batch.tokens_per_step": batch, "optimizer.learning_rate": learning_rate, "compute.workers": workers}
+    with refusals(found.home.resolve()):
+        submission = Submission(
+            data=data,
+            budget=budget,
+            model=ModelChoice(model, size, source, lora, module, module_name, wiring),
+            tokenizer=tokenizer,
+            vocabulary=vocabulary,
+            overrides=overrides_of(fields, "\n".join(settings or ())),
+        )
+        train_here(found, submission, out=out, as_json=as_json)
+
+
+@app.command()
+def models(as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False) -> None:
+    """List the models there are to train: what they learn from, their sizes, and what they can do."""
+    from bot.models import models_json, models_table
+
+    if as_json:
+        print(json.dumps(models_json(), indent=2))
+    else:
+        show(models_table())
 
 
 @app.command()

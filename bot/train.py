@@ -8,11 +8,11 @@ import logging
 import shutil
 import signal
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
@@ -29,6 +29,7 @@ from bot.runs.intake import Submission
 from bot.runs.lifecycle import exit_error
 from bot.runs.local import LocalPool
 from bot.runs.names import new_name
+from bot.runs.sources import Sources
 from trainer_core import export
 from trainer_core.data.card import DatasetCard
 from trainer_core.data.formats import known_kind
@@ -54,34 +55,22 @@ _CHUNK = 1 << 20
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What `spotter train` was given."""
-
-    data: str
-    """A file or folder, `hub:NAME`, or a data set's name."""
-    model: str = "gpt2"
-    size: str = "tiny"
-    budget: str = "10m"
-    tokenizer: str | None = None
-    vocabulary: int | None = None
-
-
-def train(settings: Settings, asked: Asked, *, out: Path | None, as_json: bool) -> None:
+def train(settings: Settings, submission: Submission, *, out: Path | None, as_json: bool) -> None:
     """Train, show how it goes on standard error, print the final numbers. A model that verifies was written then.
 
-    Raises SpotterError if anything asked for is wrong, or the run fails or is given up.
+    `submission.data`: a file or folder, `hub:NAME`, or a data set's name. Raises SpotterError if anything asked for is
+    wrong, or the run fails or is given up.
     """
     home = Home(settings.home.resolve())
     if out is not None:
         _check_new(out)
     errors = Console(stderr=True)
     try:
-        spec = until_signalled(_spec(settings, home, asked, errors))
+        spec = until_signalled(_spec(settings, home, submission, errors))
     except KeyboardInterrupt:
         raise SpotterError(Code.TRAINING_CANCELLED) from None
-    said = f"trains {asked.model} {asked.size} on {spec.data.dataset} for {spec.budget}"
-    errors.print(f"[bold]{spec.name}[/] {said}")
+    said = f"trains {spec.model.label} on {spec.data.dataset} for {spec.budget}"
+    errors.print(f"[bold]{spec.name}[/] {escape(said)}")
     try:
         with in_use(home, spec.data.dataset):
             summary = asyncio.run(_run(settings, home, spec, errors))
@@ -136,20 +125,23 @@ def _check_model(folder: Path) -> None:
         )
 
 
-async def _spec(settings: Settings, home: Home, asked: Asked, console: Console) -> RunSpec:
+async def _spec(settings: Settings, home: Home, submission: Submission, console: Console) -> RunSpec:
     """What is asked for as a spec; its data is taken in first, if need be. Raises SpotterError."""
-    submission = Submission(data=asked.data, budget=asked.budget, model={"family": asked.model, "size": asked.size})
-    intake.draft(submission)  # before a file is read, which may take minutes
+    runs, sources = await asyncio.to_thread(home.run_names), Sources(home, settings.approved)
+    # Before a file is read, which may take minutes.
+    await sources.settled(intake.draft(submission).model, runs)
     async with open_catalog(settings) as catalog:
         tokenizer = None
-        if asked.tokenizer is not None or asked.vocabulary is not None:
-            tokenizer = await catalog.tokenizer_spec(COMMAND_LINE, asked.tokenizer or "auto", asked.vocabulary)
-        drafted = intake.draft(submission, tokenizer)
+        if submission.tokenizer is not None or submission.vocabulary is not None:
+            named = submission.tokenizer or "auto"
+            tokenizer = await catalog.tokenizer_spec(COMMAND_LINE, named, submission.vocabulary)
         with shown(console) as told:
-            card = await _card(catalog, asked.data, told)
+            card = await _card(catalog, submission.data or "", told)
+    drafted = intake.draft(submission, tokenizer, card.kind)
     intake.check_fits(card, drafted)
-    taken = await asyncio.to_thread(home.run_names)
-    return intake.complete(drafted, card, new_name(taken, Random()))  # noqa: S311 not a secret
+    model = await sources.settled(drafted.model, runs)
+    name = drafted.name or new_name(runs, Random())  # noqa: S311 not a secret
+    return intake.complete(drafted, card, name, model)
 
 
 async def _card(catalog: Catalog, data: str, told: Told) -> DatasetCard:

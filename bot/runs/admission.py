@@ -22,6 +22,7 @@ from bot.runs.intake import Submission
 from bot.runs.model import Run, RunState
 from bot.runs.names import new_name
 from bot.runs.slots import choose
+from bot.runs.sources import Sources
 from bot.store import runs as rows
 from bot.store.db import Database, Transaction
 from trainer_core.data import catalog as folders
@@ -51,6 +52,7 @@ class Admission:
         database: Database,
         home: Home,
         catalog: Catalog,
+        sources: Sources,
         announce: Announce,
         dispatch: Dispatch,
         *,
@@ -62,6 +64,7 @@ class Admission:
         self._database = database
         self._home = home
         self._catalog = catalog
+        self._sources = sources
         self._announce = announce
         self._dispatch = dispatch
         self._queued_cap = queued_cap
@@ -130,11 +133,15 @@ class Admission:
         async with self._database.snapshot() as tx:
             await self.check_cap(tx, person.id)
             taken = await rows.all_names(tx)
+            own = taken if person.is_owner else await rows.names_of(tx, person.id)
         taken |= await asyncio.to_thread(self._home.run_names)
         if draft.name in taken:
             raise _taken(draft.name)
+        await self._sources.settled(draft.model, own)  # before a file is read, which may take minutes
         card = await self._data_of(person, submission, told)
+        draft = intake.draft(submission, tokenizer, card.kind)
         intake.check_fits(card, draft)
+        model = await self._sources.settled(draft.model, own)
         name = draft.name or new_name(taken, self._random)
         now = self._now()
         run = Run(
@@ -142,7 +149,7 @@ class Admission:
             owner_id=person.id,
             state=RunState.QUEUED,
             attempt=0,
-            spec=intake.complete(draft, card, name),
+            spec=intake.complete(draft, card, name, model),
             created_at=now,
             queued_at=now,
             priority=priority,

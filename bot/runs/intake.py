@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from bot.catalog.incoming import Incoming
 from bot.person import Person
-from trainer_core.data.card import DatasetCard
+from bot.runs.models import ModelChoice, model_fields
+from bot.runs.overrides import merged
+from trainer_core.data.card import DataKind, DatasetCard
 from trainer_core.errors import Code, SpotterError
+from trainer_core.models.specs import Family, ModelSpec
 from trainer_core.spec import RunSpec, TokenizerSpec, parse_spec
 from trainer_core.tokenizers import strategy
 
 Priority = Literal["low", "normal", "high"]
+SUITED: Mapping[DataKind, Family] = {"text": "gpt2", "images": "image-cnn"}
+"""What is trained on a kind of data where nobody asks for something else."""
 PRIORITIES: dict[Priority, int] = {"low": -1, "normal": 0, "high": 1}
 
 
@@ -26,26 +31,26 @@ class Submission:
     name: str | None = None
     budget: str = "10m"
     priority: Priority = "normal"
-    model: Mapping[str, object] | None = None
-    """`RunSpec.model`'s fields; those left out take their defaults."""
+    model: ModelChoice = field(default_factory=ModelChoice)
     tokenizer: str | None = None
     """As `Catalog.tokenizer_spec` takes it."""
     vocabulary: int | None = None
     overrides: Mapping[str, object] | None = None
-    """Further fields of `RunSpec`."""
+    """Further fields of `RunSpec`, nested as there."""
 
 
-def draft(submission: Submission, tokenizer: TokenizerSpec | None = None) -> RunSpec:
-    """The submission as a spec whose data set is still open. Raises SpotterError naming every wrong field."""
-    raw: dict[str, object] = {
-        **(submission.overrides or {}),
+def draft(submission: Submission, tokenizer: TokenizerSpec | None = None, kind: DataKind = "text") -> RunSpec:
+    """The submission as a spec whose data set is still open. Raises SpotterError naming every wrong field.
+
+    `kind`: what the data set holds, as far as that is known; it decides on the model's family if nobody has.
+    """
+    asked = {
         "name": submission.name,
         "budget": submission.budget,
         "data": {"dataset": "undecided"},
+        "model": {"family": SUITED[kind]} | model_fields(submission.model),
     }
-    if submission.model is not None:
-        raw["model"] = dict(submission.model)
-    drafted = parse_spec(raw)
+    drafted = parse_spec(merged((asked, submission.overrides or {})))
     if (submission.file is None) == (submission.data is None):
         none = submission.file is None
         says = "name a data set, or attach a file to train on" if none else "give a data set's name or a file, not both"
@@ -53,10 +58,10 @@ def draft(submission: Submission, tokenizer: TokenizerSpec | None = None) -> Run
     return drafted if tokenizer is None else drafted.model_copy(update={"tokenizer": tokenizer})
 
 
-def complete(drafted: RunSpec, card: DatasetCard, name: str) -> RunSpec:
-    """The spec with its data set and its name."""
+def complete(drafted: RunSpec, card: DatasetCard, name: str, model: ModelSpec) -> RunSpec:
+    """The spec with its data set, its name, and its model with its source by its full name."""
     data = drafted.data.model_copy(update={"dataset": card.name, "sha256": card.content})
-    return drafted.model_copy(update={"data": data, "name": name})
+    return drafted.model_copy(update={"data": data, "name": name, "model": model})
 
 
 def priority(person: Person, submission: Submission) -> int:

@@ -16,9 +16,11 @@ from bot.runs.announce import Announce, Change
 from bot.runs.dispatch import Dispatch
 from bot.runs.intake import Submission
 from bot.runs.model import Run, RunState, RunStatus
+from bot.runs.sources import Sources, can_be_gone_on_from
 from bot.runs.stalls import Choice
 from bot.store import runs as rows
 from bot.store.db import Database, Transaction
+from trainer_core.approved import NONE, Approved
 from trainer_core.errors import Code, SpotterError
 from trainer_core.layout import Home
 
@@ -35,11 +37,13 @@ class RunService:
         dispatch: Dispatch,
         *,
         queued_cap: int = 20,
+        approved: Approved = NONE,
         now: Callable[[], float] = time.time,
         random: Random | None = None,
     ) -> None:
-        """`queued_cap` is the most runs one person may have waiting."""
+        """`queued_cap` is the most runs one person may have waiting; `approved`: where models may come from."""
         self._database = database
+        self._sources = Sources(home, approved)
         self._announce = announce
         self._dispatch = dispatch
         self._now = now
@@ -47,6 +51,7 @@ class RunService:
             database,
             home,
             catalog,
+            self._sources,
             announce,
             dispatch,
             queued_cap=queued_cap,
@@ -203,6 +208,20 @@ class RunService:
                 found += await rows.in_states(tx, GOING)
         names = dict.fromkeys(run.name for run in found if run.state in states)
         return [name for name in names if typed.strip().lower() in name][:limit]
+
+    async def sources(self, person: Person) -> list[str]:
+        """Names of the person's runs that fine-tuning may go on from, newest first."""
+        async with self._database.snapshot() as tx:
+            found = await rows.owned_by(tx, person.id, limit=500)
+        return [run.name for run in found if run.state.is_terminal and run.attempt and can_be_gone_on_from(run.spec)]
+
+    async def model_folders(self) -> list[str]:
+        """Models in the folders that the owner approved, for anybody who may train here."""
+        return await self._sources.folders()
+
+    async def modules(self) -> list[str]:
+        """Python files in the folders that the owner approved, for anybody who may train here."""
+        return await self._sources.modules()
 
     async def _status(self, tx: Transaction, run: Run) -> RunStatus:
         dispatch = self._dispatch

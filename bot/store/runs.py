@@ -102,6 +102,11 @@ async def all_names(tx: Transaction) -> set[str]:
     return {row["name"] for row in await tx.all("SELECT name FROM runs")}
 
 
+async def names_of(tx: Transaction, owner_id: int) -> set[str]:
+    """Names of the person's runs."""
+    return {row["name"] for row in await tx.all("SELECT name FROM runs WHERE owner_id = ?", (owner_id,))}
+
+
 async def watches(tx: Transaction, run: str) -> dict[int, float]:
     """Who watches the run, and since when."""
     rows = await tx.all("SELECT user_id, since FROM watches WHERE run = ? ORDER BY user_id", (run,))

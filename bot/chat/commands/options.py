@@ -9,13 +9,16 @@ from discord.app_commands import Choice
 
 from bot.catalog.named import KINDS
 from bot.chat.render import text
+from bot.chat.render.guide import size_label
 from bot.chat.render.steering import PAUSABLE
 from bot.chat.reply import Interaction, person_of
 from bot.runs.again import RETRYABLE
 from bot.runs.model import RunState
+from bot.runs.offers import family_named, sizes_for
 from bot.runs.service import GOING
 from trainer_core.data.card import DatasetCard
 from trainer_core.errors import Code, SpotterError
+from trainer_core.models.specs import FOLDER, RUN
 from trainer_core.tokenizers.families import FAMILIES
 
 CHOICES = 25
@@ -71,6 +74,25 @@ async def local_source(interaction: Interaction, typed: str) -> list[Choice[str]
     """Files and folders under the folders that the owner approved."""
     names = await interaction.client.catalog.local_sources(person_of(interaction))
     return offered(((name, name) for name in names), typed)
+
+
+async def size(interaction: Interaction, typed: str) -> list[Choice[str]]:
+    """The dial, with about how large the chosen model gets."""
+    family = family_named(getattr(interaction.namespace, "model", None))
+    return [Choice(name=size_label(size, family), value=size) for size in sizes_for(typed)]
+
+
+async def source(interaction: Interaction, typed: str) -> list[Choice[str]]:
+    """What can be gone on from: the person's runs, and the folders that the owner approved."""
+    service, person = interaction.client.service, person_of(interaction)
+    runs = [(f"{name} · your run", f"{RUN}{name}") for name in await service.sources(person)]
+    folders = [(f"{name} · a folder", f"{FOLDER}{name}") for name in await service.model_folders()]
+    return offered([*runs, *folders], typed)
+
+
+async def module(interaction: Interaction, typed: str) -> list[Choice[str]]:
+    """Python files below the folders that the owner approved."""
+    return offered(((name, name) for name in await interaction.client.service.modules()), typed)
 
 
 async def saved_tokenizer(interaction: Interaction, typed: str) -> list[Choice[str]]:

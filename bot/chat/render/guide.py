@@ -5,18 +5,18 @@ from __future__ import annotations
 from bot.chat.render import text
 from bot.chat.render.embeds import Colour, Field, embed
 from bot.chat.render.message import Message
+from bot.runs.offers import about_parameters
 from trainer_core.budget import BUDGET_EXAMPLES
 from trainer_core.data.formats import KINDS
-from trainer_core.models.sizes import SIZES, parameters
-from trainer_core.models.specs import Size
-
-TYPICAL_VOCABULARY = 4096
-"""Tokens; the real vocabulary follows the text's size, so parameter counts told in advance are about."""
+from trainer_core.models.families import FAMILIES
+from trainer_core.models.sizes import SIZES
+from trainer_core.models.specs import Family, Size
 
 
-def size_label(size: Size) -> str:
+def size_label(size: Size, family: Family = "gpt2") -> str:
     """`tiny · about 1.32M parameters`."""
-    return f"{size} · about {text.short(parameters(size, TYPICAL_VOCABULARY))} parameters"
+    known = about_parameters(family, size)
+    return f"{size} · about {text.short(known)} parameters" if known else size
 
 
 def help_card() -> Message:
@@ -24,7 +24,7 @@ def help_card() -> Message:
     kinds = " ".join(f".{kind}" for kind in KINDS)
     return Message(
         embed=embed(
-            title="🏋️ Spotter trains language models on this machine",
+            title="🏋️ Spotter trains models on this machine",
             colour=Colour.GOING,
             description=(
                 "Drop a file into this chat: it reads the text, shows what is in it, and trains a model on it from "
@@ -42,12 +42,21 @@ def help_card() -> Message:
                     "`/trainer pause` `/trainer resume` free a run's slot for a while, and go on later\n"
                     "`/trainer stop` end a run, keeping what it learned\n"
                     "`/trainer retry` go on with a run that failed or was stopped, as a new one\n"
-                    "`/trainer dataset` add, list, show and delete texts to train on\n"
+                    "`/trainer land` have a run finish early and well\n"
+                    "`/trainer rate` set a run's learning rate while it trains\n"
+                    "`/trainer checkpoint` have a run save now, for good\n"
+                    "`/trainer models` what there is to train\n"
+                    "`/trainer dataset` add, list, show and delete data to train on\n"
                     "`/trainer tokenizer` train, list and show tokenizers",
                     inline=False,
                 ),
                 Field("Budgets", BUDGET_EXAMPLES, inline=False),
                 Field("Files", f"Drop them here, or attach them to a command: {kinds}; each also as .gz", inline=False),
+                Field(
+                    "Models",
+                    "\n".join(f"`model:{family}` {known.title}" for family, known in FAMILIES.items()),
+                    inline=False,
+                ),
                 Field("Sizes", "\n".join(map(size_label, SIZES)), inline=False),
             ],
         )
