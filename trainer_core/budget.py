@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 BudgetUnit = Literal["seconds", "steps", "epochs", "tokens"]
 
@@ -43,12 +43,18 @@ class Budget(BaseModel):
         name, factor = unit
         amount = float(match["number"]) * factor * _SCALES[(match["scale"] or "").lower()]
         if amount > _MOST[name]:
-            raise ValueError(f"is more than Spotter trains in one run ({cls(amount=_MOST[name], unit=name)})")
+            raise ValueError(_too_much(name))
         if name in ("steps", "tokens"):
             amount = float(int(amount))
         if amount <= 0:
             raise ValueError(f"must be more than nothing; write it like {BUDGET_EXAMPLES}")
         return cls(amount=amount, unit=name)
+
+    @model_validator(mode="after")
+    def _within_reason(self) -> Self:
+        if self.amount > _MOST[self.unit]:
+            raise ValueError(_too_much(self.unit))
+        return self
 
     def __str__(self) -> str:
         """The shortest text that `parse` reads back as the same budget."""
@@ -61,6 +67,10 @@ class Budget(BaseModel):
             scales, ending = (("", 1),), f" {self.unit}"
         suffix, scale = next((s for s in scales if self.amount % s[1] == 0), scales[-1])
         return f"{_plain(self.amount / scale)}{suffix}{ending}"
+
+
+def _too_much(unit: BudgetUnit) -> str:
+    return f"is more than Spotter trains in one run ({Budget(amount=_MOST[unit], unit=unit)})"
 
 
 def _plain(number: float) -> str:

@@ -7,8 +7,8 @@ anything from outside into one, or raises one `SpotterError` that names every wr
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from typing import Literal, Self, get_args
+from collections.abc import Mapping
+from typing import Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -22,13 +22,13 @@ from pydantic import (
 )
 
 from trainer_core.budget import Budget
-from trainer_core.errors import Code, FieldProblem, SpotterError
-from trainer_core.models.specs import Family, GPT2Spec, ModelSpec
+from trainer_core.errors import Code, SpotterError
+from trainer_core.models.specs import HUB_NAME, GPT2Spec, ModelSpec
+from trainer_core.wrong_fields import problems
 
 DeviceChoice = Literal["auto", "cpu", "cuda", "mps"]
 
 _FOLDER = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
-_MODEL = re.compile(r"[A-Za-z0-9][\w.-]*(?:/[A-Za-z0-9][\w.-]*)?")
 
 
 class _Frozen(BaseModel):
@@ -38,7 +38,7 @@ class _Frozen(BaseModel):
 class DataSpec(_Frozen):
     """What to train on."""
 
-    dataset: str = Field(min_length=1, max_length=64, pattern=r"^[a-z0-9][a-z0-9._-]*$")
+    dataset: str = Field(min_length=1, max_length=64, pattern=r"^[a-z0-9](?:\.?[a-z0-9_-])*$")
     """Name of a folder under `$SPOTTER_HOME/datasets`."""
     sha256: str = Field(default="", pattern=r"^(?:[0-9a-f]{64})?$")
     """Hash of the documents (`DatasetCard.content`) when the run was submitted; the worker refuses to train on
@@ -75,7 +75,7 @@ class TokenizerSpec(_Frozen):
             raise ValueError("goes with the kinds saved and pretrained only; leave it out")
         if kind == "saved" and name is not None and not _FOLDER.fullmatch(name):
             raise ValueError("pick a tokenizer from the list")
-        if kind == "pretrained" and name is not None and not _MODEL.fullmatch(name):
+        if kind == "pretrained" and name is not None and not HUB_NAME.fullmatch(name):
             raise ValueError("name a family of models, or one on the Hugging Face Hub like `org/model`")
         return name
 
@@ -203,38 +203,7 @@ def parse_spec(raw: Mapping[str, object] | str | bytes) -> RunSpec:
     try:
         return RunSpec.model_validate_json(raw) if isinstance(raw, str | bytes) else RunSpec.model_validate(raw)
     except ValidationError as error:
-        problems = tuple(_problem(_field(e["loc"]), e["type"], e["msg"]) for e in error.errors())
-        if len(problems) == 1:
-            raise SpotterError(
-                Code.CONFIG_INVALID, problems[0].problem, field=problems[0].field, problems=problems
-            ) from error
-        raise SpotterError(Code.CONFIG_INVALID, "; ".join(map(str, problems)), problems=problems) from error
-
-
-_NAME_RULE = "use lower-case letters, digits and single hyphens, like `brisk-otter-42`"
-_RULES = {
-    "name": _NAME_RULE,
-    "data.dataset": "pick a data set from the list",
-    "model.size": "take tiny, mini, small, medium, or a number of layers like `depth=8`, up to 64",
-}
-_FAMILIES = get_args(Family)
-
-
-def _field(place: Sequence[int | str]) -> str:
-    """A wrong field's name, as it is written in the spec: without the family that pydantic puts after `model`."""
-    parts = [str(part) for part in place]
-    if parts[:1] == ["model"] and len(parts) > 1 and parts[1] in _FAMILIES:
-        del parts[1]
-    return ".".join(parts)
-
-
-def _problem(field: str, kind: str, message: str) -> FieldProblem:
-    """One of pydantic's errors in our words."""
-    message = message.removeprefix("Value error, ")
-    if kind == "string_pattern_mismatch":
-        message = _RULES.get(field, message)
-    elif kind == "extra_forbidden":
-        message = "there is no such setting"
-    elif kind == "union_tag_invalid":
-        field, message = f"{field}.family", f"there is no such family; there are {', '.join(_FAMILIES)}"
-    return FieldProblem(field or "spec", message[:1].lower() + message[1:])
+        found = problems(error)
+        if len(found) == 1:
+            raise SpotterError(Code.CONFIG_INVALID, found[0].problem, field=found[0].field, problems=found) from error
+        raise SpotterError(Code.CONFIG_INVALID, "; ".join(map(str, found)), problems=found) from error

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 Size = Annotated[str, Field(pattern=r"^(?:tiny|mini|small|medium|depth=(?:[1-9]|[1-5][0-9]|6[0-4]))$")]
 """The dial: a name of `sizes.SIZES`, or `depth=N` with N layers, from 1 to 64; everything else is derived."""
 
+HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(?:/[A-Za-z0-9][\w.-]*)?")
+"""A model on the Hugging Face Hub."""
+
 RUN, FOLDER = "run:", "folder:"
 """What `PretrainedSpec.source` begins with where it is not on the Hub."""
+_RUN_NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+_BELOW = re.compile(r"(?!\.\.?(?:/|$))[^/\\\0]+(?:/(?!\.\.?(?:/|$))[^/\\\0]+)*")
 
 
 class _Frozen(BaseModel):
@@ -82,6 +88,22 @@ class PretrainedSpec(_Frozen):
     """
     lora: LoraSpec | None = None
     """Adapters to train in place of the weights; None trains all of them."""
+
+    @field_validator("source")
+    @classmethod
+    def _names_one(cls, source: str) -> str:
+        if source.startswith(RUN):
+            named = _RUN_NAME.fullmatch(source.removeprefix(RUN))
+        elif source.startswith(FOLDER):
+            named = _BELOW.fullmatch(source.removeprefix(FOLDER))
+        else:
+            named = HUB_NAME.fullmatch(source)
+        if not named:
+            raise ValueError(
+                f"name a run (`{RUN}name`), an approved folder (`{FOLDER}name`), or a model on the Hugging Face "
+                "Hub like `org/model`"
+            )
+        return source
 
     @property
     def label(self) -> str:
