@@ -11,9 +11,9 @@ import time
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from trainer_core.atomic import write_atomic
 
@@ -33,9 +33,15 @@ class Control(BaseModel):
     value: float | None = Field(default=None, gt=0, le=1, allow_inf_nan=False)
     """The learning rate of `rate`."""
 
+    @model_validator(mode="after")
+    def _a_rate_has_a_value(self) -> Self:
+        if (self.verb == "rate") != (self.value is not None):
+            raise ValueError("`rate` has a value, and nothing else has")
+        return self
+
 
 def write_control(path: Path, verb: Verb, value: float | None = None) -> Control:
-    """Ask for `verb`. Returns the request as written. Raises OSError."""
+    """Ask for `verb`. Returns the request as written. Raises OSError, ValueError if a rate has no value."""
     before = read_control(path)
     # The time goes on where the file was lost or edited, and nobody knows which requests were heard.
     now = time.time_ns() // 1_000_000

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Generator, Iterator
-from dataclasses import replace
 
 from trainer_core.checkpoint import Checkpoints
 from trainer_core.control import Control, ControlReader
+from trainer_core.course import follow, heard, peak
 from trainer_core.errors import Code, SpotterError
 from trainer_core.events import (
     Event,
@@ -21,67 +21,70 @@ from trainer_core.events import (
     Summary,
 )
 from trainer_core.faults import reach
-from trainer_core.guard import judge
-from trainer_core.saving import save, save_surely
-from trainer_core.schedule import learning_rate, progress, repaced
+from trainer_core.keeping import better
+from trainer_core.recovery import go_back, judged, make_smaller, question, ran_out_of_numbers
+from trainer_core.saving import save, save_surely, saved
+from trainer_core.schedule import learning_rate, progress
+from trainer_core.steering import SteeringLog
+from trainer_core.telemetry import Telemetry
 from trainer_core.training import Training
 
-_SMOOTHING = 0.1
-"""Weight of the newest step in the mean that tokens per second are told from."""
 
-
-def train(training: Training, checkpoints: Checkpoints, control: ControlReader) -> Generator[Event]:
+def train(
+    training: Training, checkpoints: Checkpoints, control: ControlReader, steering: SteeringLog
+) -> Generator[Event]:
     """Train to the end of the budget, or until `control` asks otherwise; then the last event ends the attempt.
 
     Between two events `training` is at a step's edge, and resuming from a checkpoint saved there gives the same
-    weights as going on. Raises SpotterError (TRAINING_NAN_LOSS) when the guard gives up, or when another attempt has
-    taken over, OSError if the last checkpoint cannot be saved.
+    weights as going on. What the guard cannot mend by itself ends the attempt with a pause and a question. Raises
+    SpotterError (TRAINING_NAN_LOSS) if the loss is no number before the first step, or when another attempt has taken
+    over, OSError if the last checkpoint or the steering log cannot be saved, torch's errors out of memory.
     """
-    spec, batching = training.spec, training.batching
+    spec = training.spec
     training.model.train()
     if training.state.first is None:
-        yield from _look(training)
+        yield from _look(training, checkpoints, steering)
 
-    state = training.state
-    began = saved = time.monotonic()
-    elapsed_before, step_before, step_seconds = state.elapsed, state.step, 0.0
-    while (before := progress(state.step, state.paces)) < 1:
+    telemetry = Telemetry(training)
+    began = saved_at = time.monotonic()
+    elapsed_before, steps_done = training.state.elapsed, 0
+    while (before := progress(training.state.step, training.state.paces)) < 1 and not _enough(training):
         reach("worker.step")
-        if request := control.poll():
-            if request.verb == "stop" and state.step:
-                yield from _look(training)
-            yield from save_surely(training, checkpoints)
-            yield _ending(request, training)
+        if ending := (yield from _edge(training, checkpoints, control, steering)):
+            yield ending
             return
 
         # A single training step.
         started = time.monotonic()
-        rate = learning_rate(state.step, state.paces, training.peak_learning_rate, spec.optimizer)
-        loss = training.forward_backward(state.cursor, batching.sequences)
-        norm = training.clip()
-        verdict = judge(state.step + 1, loss, norm, state.skipped)
+        state, batching = training.state, training.batching
+        rate = learning_rate(state.step, state.paces, peak(training), spec.optimizer)
+        try:
+            loss = training.forward_backward(state.cursor, batching.sequences)
+            norm = training.clip()
+        except (MemoryError, RuntimeError) as error:
+            yield from make_smaller(training, steering, error)
+            continue
+        verdict = judged(training, steering, loss, norm)
         if verdict.action == "take":
             training.step(rate)
         else:
             training.discard()
+        if verdict.action == "rollback":
+            yield from go_back(training, checkpoints, steering, verdict)
+            continue
 
-        now = time.monotonic()
-        step_seconds += _SMOOTHING * (now - started - step_seconds) if step_seconds else now - started
-        elapsed = elapsed_before + now - began
+        # Where the run is now.
+        now, steps_done = time.monotonic(), steps_done + 1
+        measured = telemetry.measured(now - started)
+        taken = (loss, norm) if verdict.action == "take" else None
         state = state.after_step(
-            batching.sequences, batching.tokens_per_step, elapsed, skipped=verdict.action != "take"
+            batching.sequences, batching.tokens_per_step, elapsed_before + now - began, taken=taken
         )
-        if spec.budget.unit == "seconds" and (pace := repaced(state.paces, state.step, elapsed, spec.budget.amount)):
-            state = replace(state, paces=(*state.paces, pace))
-        training.state = state
-        done = progress(state.step, state.paces)
-
-        if verdict.action == "fail":
-            raise SpotterError(Code.TRAINING_NAN_LOSS, f"The loss stopped being a number: {verdict.reason}.")
+        training.state = state = state.paced(spec.budget)
+        done, total = progress(state.step, state.paces), state.paces[-1].total
         if verdict.action == "skip":
             yield MetricsGuard(step=state.step, action="skip", reason=verdict.reason)
         else:
-            total = state.paces[-1].total
             yield MetricsProgress(
                 step=state.step,
                 steps_total=total,
@@ -90,20 +93,19 @@ def train(training: Training, checkpoints: Checkpoints, control: ControlReader) 
                 loss=loss,
                 learning_rate=rate,
                 gradient_norm=norm,
-                tokens_per_second=batching.tokens_per_step / step_seconds,
-                elapsed=elapsed,
-                remaining=(total - state.step) * (elapsed - elapsed_before) / (state.step - step_before),
+                elapsed=state.elapsed,
+                remaining=(total - state.step) * (now - began) / steps_done,
+                **measured,
             )
 
         # Once in a while.
         if int(done * spec.evaluation.times) > int(before * spec.evaluation.times):
-            yield from _look(training)
-            state = training.state
-        if done < 1 and time.monotonic() - saved >= spec.checkpoint.every_seconds:
+            yield from _look(training, checkpoints, steering)
+        if done < 1 and time.monotonic() - saved_at >= spec.checkpoint.every_seconds:
             yield from save(training, checkpoints)
-            saved = time.monotonic()
+            saved_at = time.monotonic()
 
-    yield from save_surely(training, checkpoints)
+    yield from save_surely(training, checkpoints, best=True)
 
 
 def summary(training: Training, model: str = "") -> Summary:
@@ -118,24 +120,46 @@ def summary(training: Training, model: str = "") -> Summary:
         first_bits_per_byte=state.first.bits_per_byte if state.first else None,
         loss=state.last.loss if state.last else None,
         bits_per_byte=state.last.bits_per_byte if state.last else None,
+        first_accuracy=state.first.accuracy if state.first else None,
+        accuracy=state.last.accuracy if state.last else None,
+        f1=state.last.f1 if state.last else None,
+        unit=training.objective.unit,
+        early=_enough(training),
+        evaluation=state.last.report if state.last else "",
         sample=state.sample,
         model=model,
     )
 
 
-def _look(training: Training) -> Iterator[Event]:
-    """Evaluate, write a sample, and remember both in the state."""
-    state, spec = training.state, training.spec.evaluation
-    evaluation = training.objective.evaluate(
-        training.network, spec.max_tokens, training.batching.micro_batch, state.step
+def _enough(training: Training) -> str:
+    """Why the run ends before its budget does, as half a sentence; empty if it goes on."""
+    patience, without = training.spec.evaluation.patience, training.state.without_better
+    if patience is None or without < patience or progress(training.state.step, training.state.paces) >= 1:
+        return ""
+    return (
+        f"the last {without} evaluations were no better than the best before"
+        if without > 1
+        else ("the last evaluation was no better than the best before")
     )
+
+
+def _look(training: Training, checkpoints: Checkpoints, steering: SteeringLog) -> Iterator[Event]:
+    """Evaluate, write a sample, remember both in the state, and keep the weights if they are the best so far.
+
+    Weights that have stopped being numbers are not looked at: the run goes back.
+    """
+    step, spec = training.state.step, training.spec.evaluation
+    evaluation = training.objective.evaluate(training.network, spec.max_tokens, training.batching.micro_batch, step)
     if not math.isfinite(evaluation.loss):
-        raise SpotterError(Code.TRAINING_NAN_LOSS, "The loss on the held-out text is not a number.")
-    seed = training.spec.seed + state.step
-    text = training.objective.sample(training.network, spec.sample_tokens, seed) if spec.sample_tokens else ""
-    training.state = replace(state, first=state.first or evaluation, last=evaluation, sample=text)
+        if step == 0:
+            raise SpotterError(Code.TRAINING_NAN_LOSS, "The held-out loss is not a number before the first step.")
+        yield from go_back(training, checkpoints, steering, ran_out_of_numbers(training, steering))
+        return
+    text = training.objective.sample(training.network, spec.sample_tokens, training.spec.seed + step)
+    best = better(evaluation, training.state.best, training.spec.checkpoint)
+    training.state = training.state.evaluated(evaluation, text, better=best)
     yield MetricsEval(
-        step=state.step,
+        step=step,
         loss=evaluation.loss,
         bits_per_byte=evaluation.bits_per_byte,
         accuracy=evaluation.accuracy,
@@ -143,10 +167,36 @@ def _look(training: Training) -> Iterator[Event]:
         report=evaluation.report,
     )
     if text:
-        yield MetricsSample(step=state.step, text=text)
+        yield MetricsSample(step=step, text=text)
+    if step and progress(step, training.state.paces) < 1 and checkpoints.worth_keeping(evaluation):
+        yield from save(training, checkpoints, best=True)
 
 
-def _ending(request: Control, training: Training) -> JobStopped | JobPaused:
+def _edge(
+    training: Training, checkpoints: Checkpoints, control: ControlReader, steering: SteeringLog
+) -> Generator[Event, None, JobStopped | JobPaused | None]:
+    """Between two steps: what a person asks for, and what was decided to hold from here. The ending, if it is one."""
+    yield from saved(checkpoints)
+    request = control.poll()
+    if request and request.verb in ("stop", "pause"):
+        return (yield from _end(request, training, checkpoints, steering))
+    if request:
+        yield from heard(request, training, checkpoints, steering)
+    follow(training, steering)
+    if reason := question(training, steering):
+        yield MetricsGuard(step=training.state.step, action="ask", reason=reason)
+        return JobPaused(control_seq=0, step=training.state.step, reason=reason)
+    return None
+
+
+def _end(
+    request: Control, training: Training, checkpoints: Checkpoints, steering: SteeringLog
+) -> Generator[Event, None, JobStopped | JobPaused]:
+    """Rest, or stop with what was learnt by now."""
+    stops = request.verb == "stop" and training.state.step > 0
+    if stops:
+        yield from _look(training, checkpoints, steering)
+    yield from save_surely(training, checkpoints, best=stops)
     if request.verb == "pause":
         return JobPaused(control_seq=request.seq, step=training.state.step)
     return JobStopped(control_seq=request.seq, summary=summary(training))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from trainer_core import device as devices
 from trainer_core.attended import Told, attended
-from trainer_core.checkpoint import restore, step_of, tokenizer_in
+from trainer_core.checkpoint import step_of
 from trainer_core.control import ControlReader
 from trainer_core.data.card import DatasetCard
 from trainer_core.data.documents import Documents, open_documents
@@ -21,7 +22,6 @@ from trainer_core.events import JobPaused, JobStopped, Summary
 from trainer_core.layout import Home
 from trainer_core.mode import Mode
 from trainer_core.models.build import Places, build, recipe
-from trainer_core.models.data import Data, TextData
 from trainer_core.models.families import FAMILIES
 from trainer_core.models.picture_sizes import picture_recipe
 from trainer_core.models.sizes import Recipe
@@ -32,6 +32,8 @@ from trainer_core.objectives.pictures import pictures
 from trainer_core.optim import Optimizer
 from trainer_core.phases import Phases
 from trainer_core.plan import plan_batching
+from trainer_core.restoring import restore
+from trainer_core.snapshot import Record, record_in
 from trainer_core.spec import RunSpec
 from trainer_core.state import LoopState
 from trainer_core.tokenizers.tokenizer import Tokenizer
@@ -39,6 +41,12 @@ from trainer_core.tokenizing import Chosen, choice_for, tokenizer_for
 from trainer_core.training import Training
 
 _T = TypeVar("_T")
+
+
+class Listening(Protocol):
+    """Does work that takes long, tells how far it is, and ends the run early if that is asked for meanwhile."""
+
+    def __call__(self, work: Callable[[Told], _T]) -> _T: ...
 
 
 class _EndedError(Exception):
@@ -58,9 +66,10 @@ def prepared(
     control: ControlReader,
     clock: Phases,
 ) -> Training | JobStopped | JobPaused:
-    """From the data set to a model that can be trained, or the ending that was asked for meanwhile."""
+    """From the data set to a model that can be trained, or the ending that was asked for meanwhile.
 
-    home = places.run.home
+    Raises SpotterError: what is wrong with the data, the tokenizer, the model, or the checkpoint.
+    """
 
     def look(done: float) -> None:
         clock.advance(done)
@@ -75,44 +84,53 @@ def prepared(
         listen()
         return result
 
-    def of_text() -> tuple[Objective, Data, Recipe]:
-        clock.enter("reading", f"{card.characters:,} characters in {card.documents:,} documents of {card.name}")
-        documents, sides = listening(lambda told: _text(home, card, spec, told))
-
-        began_with = tokenizer_in(checkpoint) if checkpoint else None
-        choice = choice_for(home, spec, card, began_with)
-        clock.enter("tokenizer", f"{choice.kind}, {choice.reason}")
-        tokenizer, chosen = listening(
-            lambda told: tokenizer_for(home, spec, choice, card, documents, sides, began_with, told)
-        )
-
-        clock.enter("tokens", f"writing the text in {tokenizer.vocabulary:,} tokens")
-        folder = home.dataset(card.name)
-        tokens = listening(lambda told: build_tokens(folder, documents, sides, tokenizer, told))
-        suits = recipe(spec.model, places)
-        objective = next_token(spec, suits, tokens, tokenizer, chosen)
-        return objective, TextData(tokenizer.vocabulary, objective.length, tokenizer.end_of_text), suits
-
-    def of_pictures() -> tuple[Objective, Data, Recipe]:
-        clock.enter("reading", f"{card.documents:,} pictures of {card.name}")
-        objective = listening(lambda told: pictures(places.run, card, spec, told))
-        return objective, objective.data, picture_recipe(spec.model)
-
+    record = record_in(checkpoint) if checkpoint else None
+    suits = picture_recipe(spec.model) if card.kind == "images" else recipe(spec.model, places)
     try:
-        objective, data, suits = of_pictures() if card.kind == "images" else of_text()
+        if card.kind == "images":
+            clock.enter("reading", f"{card.documents:,} pictures of {card.name}")
+            objective: Objective = listening(lambda told: pictures(places.run, card, spec, told))
+        else:
+            objective = _text(places, spec, card, suits, record, clock, listening)
     except _EndedError as early:
         return early.ending
 
     clock.enter("model", spec.model.label)
-    training = assembled(spec, device, places, suits, objective, data)
+    training = assembled(spec, device, places, suits, objective, record)
     if checkpoint:
         restore(training, checkpoint)
-    made = training.objective
     clock.tell(
         f"{spec.model.label}, {training.parameters:,} parameters; "
-        f"{made.training:,} {made.unit} to train on, {made.held_out:,} held out",
+        f"{objective.training:,} {objective.unit} to train on, {objective.held_out:,} held out",
     )
     return training
+
+
+def _text(
+    places: Places,
+    spec: RunSpec,
+    card: DatasetCard,
+    suits: Recipe,
+    record: Record | None,
+    clock: Phases,
+    listening: Listening,
+) -> NextToken:
+    """The documents, a tokenizer for them, and their tokens. Raises CORPUS_*, TOKENIZER_*, MODEL_INCOMPATIBLE."""
+    home = places.run.home
+    clock.enter("reading", f"{card.characters:,} characters in {card.documents:,} documents of {card.name}")
+    documents, sides = listening(lambda told: _split(home, card, spec, told))
+
+    began_with = record.tokenizer if record else None
+    choice = choice_for(home, spec, card, began_with)
+    clock.enter("tokenizer", f"{choice.kind}, {choice.reason}")
+    tokenizer, chosen = listening(
+        lambda told: tokenizer_for(places, spec, choice, card, documents, sides, began_with, told)
+    )
+
+    clock.enter("tokens", f"writing the text in {tokenizer.vocabulary:,} tokens")
+    folder = home.dataset(card.name)
+    tokens = listening(lambda told: build_tokens(folder, documents, sides, tokenizer, told))
+    return next_token(spec, suits, tokens, tokenizer, chosen)
 
 
 def _early_ending(control: ControlReader, checkpoint: Path | None) -> JobStopped | JobPaused | None:
@@ -121,18 +139,14 @@ def _early_ending(control: ControlReader, checkpoint: Path | None) -> JobStopped
     What a checkpoint holds has to become a model when the run is stopped: the loop sees to that.
     """
     request = control.peek()
-    if request is None:
-        return None
-    if request.verb == "pause":
+    if request and request.verb == "pause":
         return JobPaused(control_seq=request.seq, step=step_of(checkpoint))
-    return (
-        None
-        if checkpoint
-        else JobStopped(control_seq=request.seq, summary=Summary(steps=0, tokens=0, seconds=0, parameters=0))
-    )
+    if request and request.verb == "stop" and not checkpoint:
+        return JobStopped(control_seq=request.seq, summary=Summary(steps=0, tokens=0, seconds=0, parameters=0))
+    return None
 
 
-def _text(home: Home, card: DatasetCard, spec: RunSpec, told: Told) -> tuple[Documents, Split]:
+def _split(home: Home, card: DatasetCard, spec: RunSpec, told: Told) -> tuple[Documents, Split]:
     """The documents and both sides of them. Raises CORPUS_EMPTY, CORPUS_UNREADABLE, MODEL_INCOMPATIBLE."""
     if "text" not in FAMILIES[spec.model.family].learns_from:
         raise SpotterError(
@@ -160,18 +174,29 @@ def _text(home: Home, card: DatasetCard, spec: RunSpec, told: Told) -> tuple[Doc
 
 
 def next_token(spec: RunSpec, suits: Recipe, tokens: Tokens, tokenizer: Tokenizer, chosen: Chosen) -> NextToken:
-    """What a language model is to learn from `tokens`."""
+    """What a language model is to learn from `tokens`. Raises CORPUS_EMPTY if they are not even one sequence."""
+    if len(tokens.train) < 2:
+        raise SpotterError(Code.CORPUS_EMPTY, "the text to train on is a single token", field="data.dataset")
     order = Order(len(tokens.train), min(suits.context, len(tokens.train) - 1), spec.seed)
     return NextToken(tokens, order, tokenizer, chosen, spec.data.attend)
 
 
 def assembled(
-    spec: RunSpec, device: devices.Device, places: Places, suits: Recipe, objective: Objective, data: Data
+    spec: RunSpec,
+    device: devices.Device,
+    places: Places,
+    suits: Recipe,
+    objective: Objective,
+    record: Record | None = None,
 ) -> Training:
-    """Everything that a loop needs, with fresh weights."""
-    fresh = partial(build, spec.model, data, spec.seed, places)
-    model = fresh().to(device.kind)
+    """Everything that a loop needs, with fresh weights, computed as the checkpoint of `record` says if there is one."""
+    batching = plan_batching(spec.batch, suits, objective.length, objective.answers, objective.examples, device.kind)
     mode = Mode(precision=device.precision)
+    if record:
+        batching = replace(batching, micro_batch=record.micro_batch, reason="as when the run began")
+        mode = record.mode
+    fresh = partial(build, spec.model, objective.data, spec.seed, places)
+    model = fresh().to(device.kind)
     return Training(
         spec=spec,
         device=device,
@@ -180,7 +205,7 @@ def assembled(
         network=Network(model, mode, device),
         optimizer=Optimizer(model, spec.optimizer),
         objective=objective,
-        batching=plan_batching(spec.batch, suits, objective.length, objective.answers, device.kind),
+        batching=batching,
         peak_learning_rate=spec.optimizer.learning_rate or suits.learning_rate,
         state=LoopState(),
         fresh=fresh,

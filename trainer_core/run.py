@@ -27,20 +27,22 @@ from trainer_core.events import (
     MetricsCompleted,
     MetricsConfig,
     MetricsGuard,
+    UnreadableEventError,
+    decode,
 )
-from trainer_core.export import verify, write_model
 from trainer_core.failures import explained
+from trainer_core.finishing import finish
 from trainer_core.folders import sweep
-from trainer_core.layout import RunDirectory
+from trainer_core.layout import AttemptDirectory, RunDirectory
 from trainer_core.loop import summary, train
 from trainer_core.manifest import Manifest, decisions, git_commit, system, versions
 from trainer_core.models.build import Places
-from trainer_core.models.files import save_weights
 from trainer_core.phases import Phases
 from trainer_core.plan import first_pace
 from trainer_core.preflight import preflight
 from trainer_core.preparation import prepared
 from trainer_core.spec import RunSpec, parse_spec
+from trainer_core.steering import Steer, SteeringLog
 from trainer_core.training import Training
 
 log = logging.getLogger(__name__)
@@ -49,6 +51,8 @@ Report = Callable[[Event], None]
 
 _DEAD_AFTER = 86_400.0
 """Seconds after which nobody is still writing a tokenizer or a data set."""
+_LAST_LINE = 1 << 16
+"""More bytes than the last line of a journal has."""
 
 
 def run(
@@ -72,6 +76,9 @@ def run(
     mirror = approved.mirror / directory.name if approved.mirror else None
     checkpoints = Checkpoints(directory.checkpoints, spec.checkpoint, fence, mirror)
     checkpoint = checkpoints.newest_good()
+    steering = SteeringLog(directory.steering, fence)
+    if _asked_in(directory.attempt(attempt - 1)):
+        steering.append(Steer(step=step_of(checkpoint), verb="go_on", reason="a person let the run go on"))
     device = devices.choose(spec.device)
     devices.prepare(device)
     report(JobStarted(pid=os.getpid(), host=socket.gethostname(), device=device.name, resumed_step=step_of(checkpoint)))
@@ -99,7 +106,7 @@ def run(
     clock.enter("training", f"{spec.budget} at {training.batching.tokens_per_step:,} tokens a step")
     ending: JobStopped | JobPaused | None = None
     with explained(spec.model, training.batching.micro_batch):
-        for event in train(training, checkpoints, control):
+        for event in train(training, checkpoints, control, steering):
             if isinstance(event, JobStopped | JobPaused):
                 ending = event
             else:
@@ -108,39 +115,31 @@ def run(
         report(ending)
         return
 
+    clock.enter("saving", "writing the model")
     result = summary(training, model=directory.export.name)
-
-    def finish() -> None:
-        """Each folder and file of it is whole or absent, so that all of it can be tried again."""
-        fence()
-        tokenizer = training.objective.tokenizer
-        save = partial(save_weights, training.model)
-        sums = write_model(directory.export, save, tokenizer.folder if tokenizer else None)
-        if problems := verify(directory.export):
-            raise SpotterError(Code.WORKER_CRASHED, f"The finished model does not verify: {problems[0]}.")
-        Manifest(
-            run=directory.name,
-            attempts=attempt,
-            spec=spec,
-            dataset=card,
-            tokenizer=tokenizer.name if tokenizer else "",
-            versions=loaded,
-            git_commit=commit,
-            system=system(),
-            device=device.name,
-            precision=str(training.mode),
-            decisions=decisions(config),
-            durations=clock.durations(),
-            summary=result,
-            sums=sums,
-        ).write(directory)
+    tokenizer = training.objective.tokenizer
+    manifest = Manifest(
+        run=directory.name,
+        attempts=attempt,
+        spec=spec,
+        dataset=card,
+        tokenizer=tokenizer.name if tokenizer else "",
+        versions=loaded,
+        git_commit=commit,
+        system=system(),
+        device=device.name,
+        precision=str(training.mode),
+        decisions=decisions(config),
+        durations=clock.durations(),
+        summary=result,
+        sums={},
+    )
 
     def tell(error: OSError) -> None:
         reason = f"{disk.complaint(error)}: the finished model was not saved; it is tried again for some minutes"
         report(MetricsGuard(step=result.steps, action="disk", reason=reason))
 
-    clock.enter("saving", "writing the model")
-    disk.patiently(finish, pauses, tell)
+    disk.patiently(lambda: finish(training, directory, manifest, fence), pauses, tell)
     report(MetricsCompleted(summary=result))
     report(ending.model_copy(update={"summary": result}) if ending else JobCompleted(summary=result))
 
@@ -160,6 +159,17 @@ def _spec(directory: RunDirectory) -> RunSpec:
         raise SpotterError(Code.CONFIG_INVALID, f"{name} is gone from the run's folder.", next_step=remedy) from None
     except SpotterError as error:
         raise SpotterError(Code.CONFIG_INVALID, f"{name}: {error}", next_step=remedy) from error
+
+
+def _asked_in(before: AttemptDirectory) -> bool:
+    """Whether that attempt ended with the guard's question: then a person has let the run go on since."""
+    try:
+        with before.events.open("rb") as file:
+            file.seek(-min(_LAST_LINE, before.events.stat().st_size), os.SEEK_END)
+            last = decode(file.read().splitlines()[-1])
+    except (FileNotFoundError, IndexError, UnreadableEventError):
+        return False
+    return isinstance(last, JobPaused) and not last.control_seq
 
 
 def _config(training: Training) -> MetricsConfig:

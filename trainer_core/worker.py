@@ -1,8 +1,8 @@
 """The process that trains: imports what is slow, waits for one attempt, runs it, ends.
 
-The shim gives its own pid as the argument. Standard input brings `{"attempt": FOLDER, "threads": N, "gpu": UUID}`, or
-ends: then nobody needs this worker any more. SIGUSR1 has it write into its log where each of its threads is, whatever
-they are busy with.
+The shim gives its own pid as the argument. Standard input brings `{"attempt": FOLDER, "threads": N, "gpu": UUID,
+"approved": {...}}`, or ends: then nobody needs this worker any more. SIGUSR1 has it write into its log where each of
+its threads is, whatever they are busy with.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from trainer_core.approved import NONE, Approved
 from trainer_core.control import ControlReader
 from trainer_core.errors import Code
 from trainer_core.events import JobFailed
@@ -50,10 +51,10 @@ def main() -> int:
         return 0
     order = json.loads(line)
     keep_to(order)
-    return work(AttemptDirectory(Path(order["attempt"])))
+    return work(AttemptDirectory(Path(order["attempt"])), Approved.model_validate(order.get("approved", {})))
 
 
-def work(attempt: AttemptDirectory) -> int:
+def work(attempt: AttemptDirectory, approved: Approved = NONE) -> int:
     """Run one attempt. Returns the exit status: 0 if the run came to an end it was meant to come to."""
     _log_to(attempt.log)
     directory = RunDirectory(attempt.path.parent.parent)
@@ -62,7 +63,7 @@ def work(attempt: AttemptDirectory) -> int:
     with Reporter(attempt, directory.name) as report:
         try:
             reach("worker.started")
-            run.run(directory, attempt.number, report, ControlReader(attempt.control))
+            run.run(directory, attempt.number, report, ControlReader(attempt.control), approved)
         except BaseException as error:
             # Whatever it was, an exit or an interrupt too: the journal says how the run ended.
             log.exception("run %s failed", directory.name)

@@ -26,7 +26,6 @@ from trainer_core.data.tokens import build_tokens
 from trainer_core.events import Event, MetricsProgress
 from trainer_core.layout import Home, RunDirectory
 from trainer_core.models.build import Places, recipe
-from trainer_core.models.data import TextData
 from trainer_core.plan import first_pace
 from trainer_core.preparation import assembled, next_token
 from trainer_core.run import run
@@ -117,12 +116,11 @@ def training(home: Home, card: DatasetCard) -> Callable[[RunSpec], Training]:
         documents = open_documents(folder, card.name)
         sides = kept_split(folder, documents, spec.data.validation_fraction, spec.seed)
         choice = choice_for(home, spec, card, None)
-        tokenizer, chosen = tokenizer_for(home, spec, choice, card, documents, sides, None, lambda _: None)
+        tokenizer, chosen = tokenizer_for(places, spec, choice, card, documents, sides, None, lambda _: None)
         tokens = build_tokens(folder, documents, sides, tokenizer)
         suits = recipe(spec.model, places)
         objective = next_token(spec, suits, tokens, tokenizer, chosen)
-        data = TextData(tokenizer.vocabulary, objective.length, tokenizer.end_of_text)
-        making = assembled(spec, devices.choose("cpu"), places, suits, objective, data)
+        making = assembled(spec, devices.choose("cpu"), places, suits, objective)
         making.state = LoopState(paces=(first_pace(spec.budget, making.batching, objective.examples, 0.05),))
         return making
 

@@ -14,6 +14,7 @@ from trainer_core.data.tokens import Tokens
 from trainer_core.evals.held_out import evaluate
 from trainer_core.evals.sample import sample
 from trainer_core.events import Unit
+from trainer_core.models.data import TextData
 from trainer_core.network import Network
 from trainer_core.objectives.objective import Batch, Fields
 from trainer_core.state import Evaluation
@@ -30,6 +31,11 @@ class NextToken:
     tokenizer: Tokenizer
     chosen: Chosen
     attend: Literal["stream", "document"]
+
+    @property
+    def data(self) -> TextData:
+        """What a model is made for."""
+        return TextData(self.tokenizer.vocabulary, self.length, self.tokenizer.end_of_text)
 
     @property
     def unit(self) -> Unit:

@@ -9,6 +9,7 @@ from typing import Protocol
 from torch import Tensor
 
 from trainer_core.events import Unit
+from trainer_core.models.data import Data
 from trainer_core.network import Network
 from trainer_core.state import Evaluation
 from trainer_core.tokenizers.tokenizer import Tokenizer
@@ -29,6 +30,10 @@ class Batch:
 
 class Objective(Protocol):
     """Next-token prediction, classification: what the loop, the preflight and the evaluations need of it."""
+
+    @property
+    def data(self) -> Data:
+        """What a model is made for."""
 
     @property
     def unit(self) -> Unit:

@@ -1,0 +1,116 @@
+"""How a run gets over what would end it: back to a sound checkpoint, or on with less memory."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+
+from trainer_core.checkpoint import Checkpoints, step_of
+from trainer_core.course import peak
+from trainer_core.events import MetricsGuard
+from trainer_core.failures import is_out_of_memory
+from trainer_core.guard import MOST_ROLLBACKS, Past, Verdict, broken, judge
+from trainer_core.optim import Optimizer
+from trainer_core.restoring import restore
+from trainer_core.snapshot import record_in
+from trainer_core.state import LoopState
+from trainer_core.steering import Steer, SteeringLog, due, rollbacks
+from trainer_core.training import Training
+
+
+def judged(training: Training, steering: SteeringLog, loss: float, norm: float) -> Verdict:
+    """What to do with a step whose gradients are there and have not reached the weights yet."""
+    finite = math.isfinite(loss + norm) or all(
+        bool(weights.isfinite().all()) for weights in training.model.parameters()
+    )
+    return judge(training.state.step + 1, loss, norm, _past(training, steering), weights_finite=finite)
+
+
+def ran_out_of_numbers(training: Training, steering: SteeringLog) -> Verdict:
+    """What to do when an evaluation shows that the weights are no numbers any more."""
+    return broken(training.state.step, _past(training, steering))
+
+
+def go_back(
+    training: Training, checkpoints: Checkpoints, steering: SteeringLog, verdict: Verdict
+) -> Iterator[MetricsGuard]:
+    """Restore the newest checkpoint that was sound, or the weights of the beginning.
+
+    The steering log says how the run goes on from there: after the data that led here, at a lower rate. Checkpoints of
+    the way that is abandoned go first: a crash in between only has the same decided again. Raises OSError,
+    SpotterError.
+    """
+    checkpoint = checkpoints.newest_good(at_most=verdict.since)
+    step = step_of(checkpoint)
+    sound = _state_in(checkpoint, training)
+    for steer in due(steering.entries, len(sound.steering), step):
+        sound = sound.steered(steer)
+    skip = max(0, training.state.cursor + training.batching.sequences - sound.cursor)
+    checkpoints.drop_newer(step)
+    rate = peak(training) * verdict.factor
+    where = f"step {step:,}" if checkpoint else "the beginning"
+    reason = (
+        f"{verdict.reason}; training goes on from {where}, after the data that led there, "
+        f"with a peak learning rate of {rate:.2g}"
+    )
+    steering.append(Steer(step=step, verb="rollback", value=verdict.factor, skip=skip, reason=verdict.reason))
+    yield MetricsGuard(step=training.state.step, action="rollback", reason=reason)
+    if checkpoint:
+        restore(training, checkpoint)
+    else:
+        _begin_anew(training)
+        training.state = sound
+    training.synchronize()
+
+
+def question(training: Training, steering: SteeringLog) -> str:
+    """What a person has to decide before the run goes on, as half a sentence; empty if nothing."""
+    times = rollbacks(steering.entries)
+    if times <= MOST_ROLLBACKS:
+        return ""
+    *_, last = (steer for steer in steering.entries if steer.verb == "rollback")
+    return (
+        f"{last.reason}, and it had gone back {MOST_ROLLBACKS} times before; it could go on from step "
+        f"{training.state.step:,} with a peak learning rate of {peak(training):.2g}"
+    )
+
+
+def make_smaller(
+    training: Training, steering: SteeringLog, error: MemoryError | RuntimeError
+) -> Iterator[MetricsGuard]:
+    """Halve the micro-batch from this step on. Raises `error` if it is not about memory, or the micro-batch is one."""
+    before = training.batching.micro_batch
+    if not is_out_of_memory(error) or before == 1:
+        raise error
+    training.discard()
+    reason = (
+        f"memory ran out in a forward pass of {before:,}: it takes {before // 2:,} from now on, "
+        "and a step learns from as many as before"
+    )
+    steering.append(Steer(step=training.state.step, verb="micro_batch", value=before // 2, reason=reason))
+    yield MetricsGuard(step=training.state.step, action="memory", reason=reason)
+
+
+def _past(training: Training, steering: SteeringLog) -> Past:
+    """What the guard judges a step by."""
+    state = training.state
+    assert state.first is not None, "a run is evaluated before its first step"
+    return Past(state.first.loss, state.losses, state.norms, state.skipped, rollbacks(steering.entries))
+
+
+def _state_in(checkpoint: Path | None, training: Training) -> LoopState:
+    """Where the run was; at its beginning without a checkpoint."""
+    record = record_in(checkpoint) if checkpoint else None
+    if record:
+        return record.loop
+    first = training.state.first
+    return LoopState(paces=training.state.paces[:1], first=first, last=first, best=first)
+
+
+@torch.no_grad()
+def _begin_anew(training: Training) -> None:
+    training.model.load_state_dict(training.fresh().state_dict())
+    training.optimizer = Optimizer(training.model, training.spec.optimizer)
