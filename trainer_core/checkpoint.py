@@ -173,7 +173,7 @@ class Checkpoints:
             except OSError as error:
                 log.warning("checkpoint %s could not be removed: %s", ours[step].name, error)
         over = excess((one for one in held if one.step not in gone), self._spec)
-        if over and not self._over_bound:
+        if over > 0 and not self._over_bound:
             reason = (
                 f"the newest and the pinned checkpoints take {over / 1e9:.1f} GB more than the "
                 f"{self._spec.gigabytes:g} GB that all may take; they stay"

@@ -16,8 +16,8 @@ from trainer_core.events import Event, MetricsGuard
 from trainer_core.snapshot import Snapshot, snapshot
 from trainer_core.training import Training
 
-_SMALL = 64 * 2**20
-"""Bytes that are written at once: copying them aside would not be much quicker than the disk."""
+LARGE = 64 * 2**20
+"""Bytes from which on a checkpoint is copied and written by a thread: of fewer, the copy would save little."""
 _SPARE = 1.5
 """Memory there has to be for a copy, as a multiple of it: the next step takes some, too."""
 _MIRROR_SECONDS = 30.0
@@ -90,7 +90,7 @@ def save_surely(
 
 def _is_apart(size: int) -> bool:
     """Whether so many bytes are better copied, and written by a thread while training goes on."""
-    return size >= _SMALL and psutil.virtual_memory().available >= _SPARE * size
+    return size >= LARGE and psutil.virtual_memory().available >= _SPARE * size
 
 
 def _awaited(checkpoints: Checkpoints) -> tuple[Event, ...]:

@@ -64,7 +64,7 @@ class Snapshot:
     @property
     def bytes(self) -> int:
         """That its tensors take."""
-        each = {_identity(tensor): tensor.nbytes for tensor in _tensors((self.weights, self.optimizer))}
+        each = {_identity(tensor): tensor.nbytes for tensor in tensors((self.weights, self.optimizer))}
         return sum(each.values())
 
     def copied(self) -> Snapshot:
@@ -102,20 +102,21 @@ def snapshot(training: Training, *, evaluated: bool = False) -> Snapshot:
     )
 
 
-def _identity(tensor: Tensor) -> tuple[object, ...]:
-    """Equal for tensors that are one under several names, as tied weights are."""
-    return tensor.device, tensor.data_ptr(), tensor.shape, tensor.stride(), tensor.dtype
-
-
-def _tensors(value: object) -> Iterator[Tensor]:
+def tensors(value: object) -> Iterator[Tensor]:
+    """Those in a tree of mappings and lists, in order."""
     match value:
         case Tensor():
             yield value
         case Mapping():
-            yield from _tensors(list(value.values()))
+            yield from tensors(list(value.values()))
         case list() | tuple():
             for part in value:
-                yield from _tensors(part)
+                yield from tensors(part)
+
+
+def _identity(tensor: Tensor) -> tuple[object, ...]:
+    """Equal for tensors that are one under several names, as tied weights are."""
+    return tensor.device, tensor.data_ptr(), tensor.shape, tensor.stride(), tensor.dtype
 
 
 def _copy(value: Any, copies: dict[tuple[object, ...], Tensor]) -> Any:  # Any: a tree of whatever torch puts in
