@@ -1,0 +1,95 @@
+"""Code of other people: from a file to what it defines, without what goes wrong in it getting out of hand."""
+
+from __future__ import annotations
+
+import hashlib
+import linecache
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType, ModuleType
+
+from trainer_core.errors import Code, SpotterError
+from trainer_core.failures import is_out_of_memory
+
+_AGAIN = 1.0
+"""Seconds after which code that has caught its end is ended anew."""
+_LONGEST_MESSAGE = 200
+_NEXT_STEP = "Mend the file, then start the run again."
+
+
+class _TimeIsUpError(BaseException):
+    """Past `except Exception`, which people's code is full of."""
+
+
+def execute(source: bytes, label: str) -> ModuleType:
+    """The module that `source` makes; `label` is the file's name for people. Raises whatever the code raises."""
+    name = f"{label.rpartition('/')[2].removesuffix('.py')}_{hashlib.sha256(source).hexdigest()[:12]}"
+    module = ModuleType(name)
+    module.__file__ = label
+    # Dataclasses look their module up; tracebacks and torch.compile read lines.
+    sys.modules[name] = module
+    text = source.decode("utf-8-sig")
+    linecache.cache[label] = (len(source), None, text.splitlines(keepends=True), label)
+    exec(compile(text, label, "exec"), module.__dict__)  # noqa: S102  # from a folder that the owner approved for it
+    return module
+
+
+@contextmanager
+def contained(label: str, doing: str, seconds: float) -> Iterator[None]:
+    """Whatever the block's code raises, or that it takes longer than `seconds`, becomes MODEL_LOAD_FAILED.
+
+    `label` is the code's file, `doing` what is done meanwhile, like `its forward runs first`. Only the main thread of a
+    process can be interrupted; elsewhere the block takes as long as it takes.
+    """
+    try:
+        with _time_limit(seconds):
+            yield
+    except SpotterError:
+        raise
+    except _TimeIsUpError as error:
+        raise _failed(f"{label} takes longer than {seconds:g} s while {doing}{_on_line(error, label)}") from error
+    except (Exception, SystemExit) as error:
+        if is_out_of_memory(error):
+            raise
+        raise _failed(f"{label} raises {_described(error)} while {doing}{_on_line(error, label)}") from error
+
+
+def _failed(says: str) -> SpotterError:
+    return SpotterError(Code.MODEL_LOAD_FAILED, says, field="model.file", next_step=_NEXT_STEP)
+
+
+@contextmanager
+def _time_limit(seconds: float) -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def end(number: int, frame: FrameType | None) -> None:
+        raise _TimeIsUpError
+
+    before = signal.signal(signal.SIGALRM, end)
+    signal.setitimer(signal.ITIMER_REAL, seconds, _AGAIN)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def _described(error: BaseException) -> str:
+    """Its class, and what it says if that can name no path."""
+    message = error.msg if isinstance(error, SyntaxError) else str(error).strip().partition("\n")[0]
+    told = "" if isinstance(error, OSError) or "/" in message or "\\" in message else message[:_LONGEST_MESSAGE]
+    return f"{type(error).__name__} ({told})" if told else type(error).__name__
+
+
+def _on_line(error: BaseException, label: str) -> str:
+    """The innermost line of the file that led to `error`; empty if none did."""
+    if isinstance(error, SyntaxError) and error.filename == label:
+        return f", on line {error.lineno}"
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == label]
+    return f", on line {lines[-1]}" if lines else ""

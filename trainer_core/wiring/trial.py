@@ -1,0 +1,201 @@
+"""A module tried out: what only a forward pass shows of its wiring."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor, nn
+
+from trainer_core.models.data import Data, TextData
+from trainer_core.wiring.aliases import Fields
+from trainer_core.wiring.outputs import logits_in, no_logits, only_tensor, taken
+from trainer_core.wiring.resolve import Resolution, producers, resolve
+from trainer_core.wiring.signature import Signature
+from trainer_core.wiring.wired import Wired
+from trainer_core.wiring.wiring import Batch, Call, Drop, Inputs, Take, Wiring
+from trainer_core.wiring.written import unclear
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A module to try wirings on; it is left as it is, whatever a forward pass changes in it."""
+
+    module: nn.Module
+    forwards: Mapping[str, Signature]
+    fields: Fields
+    data: Data
+    given: Wiring
+
+    def tried(self, wiring: Wiring, mode: AbstractContextManager[object]) -> Wiring:
+        """`wiring` with all that only a forward pass shows. Raises MODEL_INCOMPATIBLE, or what the module raises."""
+        with mode, torch.no_grad():
+            batch = self._batch()
+            wiring, returned = self._parts_taken(wiring, batch)
+        wiring = self._confirmed(wiring, returned)
+        with mode, torch.no_grad():
+            return self._logits_found(wiring, batch, returned)
+
+    def run(self, wiring: Wiring) -> None:
+        """The first forward pass with numbers in it. Raises what the module raises."""
+        with torch.no_grad():
+            self._wired(wiring)(**self._batch())
+
+    def without_chain(self) -> Resolution | None:
+        """A wiring that asks for no output, if `forward` calls each of those submodules itself all the same."""
+        asked = {
+            parameter.name: paths
+            for parameter in self.forwards[""].parameters
+            if parameter.required
+            and parameter.name not in self.given.inputs
+            and (paths := producers(parameter.name, "", self.forwards))
+        }
+        dropped = replace(self.given, inputs={**self.given.inputs, **dict.fromkeys(asked, Drop())})
+        found = resolve(self.forwards, self.fields, dropped)
+        if not asked or found.problems:
+            return None
+        from trainer_core.wiring.exported import seen
+
+        try:
+            called = seen(self._shadow(), *self._wired(found.wiring).arguments("", self._batch(), {})).called
+        except Exception:
+            return None
+        return found if all(called.intersection(paths) for paths in asked.values()) else None
+
+    def _parts_taken(self, wiring: Wiring, batch: Mapping[str, Tensor]) -> tuple[Wiring, dict[str, object]]:
+        """Which part of a submodule's output is meant; and the outputs."""
+        returned: dict[str, object] = {}
+        problems: list[str] = []
+        for path in wiring.calls:
+            try:
+                returned[path] = self._wired(wiring).called(path, batch, returned)
+            except Exception as error:
+                raise unclear((f"{path} does not take what it is fed with ({_said(error)})",), wiring) from error
+            takes = only_tensor(returned[path])
+            if len(takes) != 1:
+                problems.append(f"{path} returns {len(takes)} tensors, and one of them is asked for")
+            wiring = self._taking(wiring, path, takes[0] if takes else None)
+        if problems:
+            raise unclear(tuple(problems), wiring)
+        return wiring, returned
+
+    def _taking(self, wiring: Wiring, path: str, take: Take) -> Wiring:
+        def inputs(of: str) -> Inputs:
+            given = self.given.of(of)
+            return {
+                name: Call(path, take) if source == Call(path) and name not in given else source
+                for name, source in wiring.of(of).items()
+            }
+
+        return replace(wiring, inputs=inputs(""), calls={of: inputs(of) for of in wiring.calls})
+
+    def _confirmed(self, wiring: Wiring, returned: Mapping[str, object]) -> Wiring:
+        """Without the calls of what `forward` calls itself. Raises MODEL_INCOMPATIBLE where it asks for it as well."""
+        problems: list[str] = []
+        made = {path: _zeros_like(output) for path, output in returned.items()}
+        for path in ("", *wiring.calls):
+            given = self.given.of(path)
+            asked = {
+                name: source.module
+                for name, source in wiring.of(path).items()
+                if isinstance(source, Call) and name not in given
+            }
+            if not asked:
+                continue
+            from trainer_core.wiring.exported import seen
+
+            try:
+                shown = seen(
+                    self._shadow().get_submodule(path), *self._wired(wiring).arguments(path, self._batch(), made)
+                )
+            except Exception as error:
+                names = " and ".join(asked.values())
+                problems.append(f"it cannot be seen whether {path or 'forward'} calls {names} itself ({_said(error)})")
+                continue
+            for name, producer in asked.items():
+                if name not in shown.used:
+                    wiring = _fed(wiring, path, {name: Drop()})
+                elif producer.removeprefix(f"{path}." if path else "") in shown.called:
+                    problems.append(f"{path or 'forward'} asks for {name}, and calls {producer} itself as well")
+        if problems:
+            raise unclear(tuple(problems), wiring)
+        return _needed(wiring)
+
+    def _logits_found(self, wiring: Wiring, batch: Mapping[str, Tensor], returned: Mapping[str, object]) -> Wiring:
+        shape, axes = self._shape()
+        labels = [
+            parameter.name
+            for parameter in self.forwards[""].parameters
+            if self.fields.meant_by(parameter.name) == "targets" and parameter.name not in self.given.inputs
+        ]
+        # Some return all logits only if they are given targets.
+        with_targets = _fed(wiring, "", dict.fromkeys(labels, Batch("targets")))
+        output: object = None
+        for candidate in (wiring, with_targets) if labels else (wiring,):
+            output = self._wired(candidate).called("", batch, returned)
+            takes = logits_in(output, shape)
+            if self.given.output is not None:
+                takes = [self.given.output] * (logits_in(taken(output, self.given.output), shape) == [None])
+            if len(takes) > 1:
+                problem = f"forward returns {len(takes)} tensors of shape {axes}, and one of them has to be the logits"
+                raise unclear((problem,), replace(candidate, output=takes[0]))
+            if takes:
+                return replace(candidate, output=takes[0])
+        raise unclear((no_logits(output, shape, axes),), wiring)
+
+    def _batch(self) -> dict[str, Tensor]:
+        """Two examples, which have the least and the greatest token in them."""
+        if isinstance(self.data, TextData):
+            tokens = torch.linspace(0, self.data.vocabulary - 1, self._examples * self.data.context).long()
+            return {self.fields.main: tokens.view(self._examples, self.data.context)}
+        return {self.fields.main: torch.rand(self._examples, self.data.channels, self.data.side, self.data.side)}
+
+    def _shape(self) -> tuple[torch.Size, str]:
+        """Of the logits of `_batch`, and what its axes are."""
+        if isinstance(self.data, TextData):
+            shape = torch.Size((self._examples, self.data.context, self.data.vocabulary))
+            return shape, "(batch, time, vocabulary)"
+        return torch.Size((self._examples, len(self.data.classes))), "(batch, classes)"
+
+    @property
+    def _examples(self) -> int:
+        """Two, or three where two could be taken for something else."""
+        return 3 if isinstance(self.data, TextData) and self.data.context == 2 else 2
+
+    def _wired(self, wiring: Wiring) -> Wired:
+        return Wired(self._shadow(), wiring, self.fields)
+
+    def _shadow(self) -> nn.Module:
+        """A copy that has the same weights, not copies of them, and can be thrown away."""
+        return copy.deepcopy(self.module, {id(weight): weight for weight in self.module.parameters()})
+
+
+def _fed(wiring: Wiring, path: str, sources: Inputs) -> Wiring:
+    if not path:
+        return replace(wiring, inputs={**wiring.inputs, **sources})
+    return replace(wiring, calls={**wiring.calls, path: {**wiring.calls[path], **sources}})
+
+
+def _needed(wiring: Wiring) -> Wiring:
+    """Without calls whose output goes nowhere."""
+    used = set[str]()
+    for path in ("", *reversed(list(wiring.calls))):  # each stands after those whose outputs it takes
+        if not path or path in used:
+            used |= {source.module for source in wiring.of(path).values() if isinstance(source, Call)}
+    return replace(wiring, calls={path: inputs for path, inputs in wiring.calls.items() if path in used})
+
+
+def _zeros_like(output: object) -> object:
+    """`output` with tensors that are there in memory."""
+
+    def zeros(part: object) -> object:
+        return torch.zeros(part.shape, dtype=part.dtype) if isinstance(part, Tensor) else part
+
+    return torch.utils._pytree.tree_map(zeros, output)
+
+
+def _said(error: Exception) -> str:
+    return f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else ''}".rstrip(": ")
