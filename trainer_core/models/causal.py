@@ -37,7 +37,6 @@ def build_gpt2(spec: GPT2Spec, data: TextData) -> PreTrainedModel:
         attn_pdrop=spec.dropout,
         bos_token_id=data.end_of_text,
         eos_token_id=data.end_of_text,
-        pad_token_id=data.end_of_text,
     )
     return _writing(GPT2LMHeadModel(config), shape, data)
 
