@@ -51,6 +51,8 @@ def pixels(data: bytes, side: int, channels: Channels) -> NDArray[np.uint8]:
                     "L" if channels == 1 else "RGB", (side, side)
                 )  # a JPEG is decoded near the size asked for
                 flat = _flattened(ImageOps.exif_transpose(picture), channels)
+    except MemoryError:
+        raise
     except Exception as error:  # whatever a decoder makes of bytes that are no picture
         raise ValueError("not a picture") from error
     behind = _BEHIND if channels == 1 else (_BEHIND,) * 3

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from trainer_core.data.pixels import pixels, shorter_side
+
+
+def saved(picture: Image.Image, format: str = "PNG", **options: object) -> bytes:
+    file = io.BytesIO()
+    picture.save(file, format, **options)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "I;16", "CMYK"])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_every_colour_mode_comes_to_the_same_shape(mode: str, channels: int) -> None:
+    format = "JPEG" if mode == "CMYK" else "PNG"
+    data = saved(Image.new(mode, (9, 5), 1 if mode == "1" else 0), format)
+    made = pixels(data, 16, 3 if channels == 3 else 1)
+    assert made.shape == (channels, 16, 16) and made.dtype == np.uint8
+
+
+def test_a_picture_that_is_not_square_keeps_its_proportions() -> None:
+    made = pixels(saved(Image.new("L", (20, 10), 255)), 8, 1)[0]
+    assert (made[2:6] == 255).all(), "all of it is there"
+    assert (made[[0, 7]] == 128).all(), "with bars above and below"
+
+
+@pytest.mark.parametrize("shade", [0, 255])
+def test_what_is_transparent_hides_neither_black_nor_white(shade: int) -> None:
+    picture = Image.new("RGBA", (8, 8), (0, 0, 0, 0))
+    picture.paste((shade, shade, shade, 255), (0, 0, 4, 8))
+    made = pixels(saved(picture), 8, 3)
+    assert (made[:, :, 1] == shade).all() and (made[:, :, 6] == 128).all()
+
+
+def test_a_palette_with_transparency_is_flattened() -> None:
+    picture = Image.new("P", (8, 8), 0)
+    picture.putpalette([255, 0, 0, 0, 255, 0])
+    made = pixels(saved(picture, transparency=0), 8, 3)
+    assert (made == 128).all()
+
+
+def test_sixteen_bits_are_not_clipped() -> None:
+    levels = np.repeat(np.asarray([[0, 32_896, 65_535]], np.uint16), 3, axis=0)
+    assert pixels(saved(Image.fromarray(levels)), 3, 1)[0, 1].tolist() == [0, 128, 255]
+
+
+def test_a_photograph_stands_as_it_was_held() -> None:
+    picture = Image.new("L", (8, 8), 0)
+    picture.paste(255, (0, 0, 8, 4))
+    turned = Image.Exif()
+    turned[0x0112] = 3
+    made = pixels(saved(picture, exif=turned), 8, 1)[0]
+    assert made[0, 0] == 0 and made[7, 7] == 255
+
+
+def test_the_first_picture_of_an_animation_counts() -> None:
+    first, second = Image.new("L", (6, 6), 10), Image.new("L", (6, 6), 200)
+    data = saved(first, "GIF", save_all=True, append_images=[second])
+    assert (pixels(data, 6, 1) == 10).all()
+
+
+@pytest.mark.parametrize("data", [b"", b"\x89PNG\r\n\x1a\n nothing", saved(Image.new("L", (64, 64)))[:60]])
+def test_what_is_no_picture_is_refused(data: bytes) -> None:
+    with pytest.raises(ValueError, match="not a picture"):
+        pixels(data, 8, 1)
+
+
+def test_the_shorter_side() -> None:
+    assert shorter_side(saved(Image.new("L", (20, 10)))) == 10
+    with pytest.raises(ValueError, match="not a picture"):
+        shorter_side(b"nothing")
