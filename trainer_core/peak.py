@@ -1,0 +1,72 @@
+"""How fast this machine multiplies matrices, and how much of that a model asks for."""
+
+from __future__ import annotations
+
+import time
+from itertools import chain
+
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from trainer_core.device import Kind
+from trainer_core.mode import Precision
+from trainer_core.objectives.objective import Fields
+
+_TYPES: dict[Precision, torch.dtype] = {
+    "fp32": torch.float32,
+    "bf16": torch.bfloat16,
+    "bf16-autocast": torch.bfloat16,
+    "fp16": torch.float16,
+}
+_SMALLEST, _LARGEST = 256, 8192
+_LONG_ENOUGH = 0.002
+"""Seconds of a product in which starting it does not count."""
+
+
+@torch.inference_mode()
+def matmul_peak(kind: Kind, precision: Precision, seconds: float) -> float:
+    """FLOP/s of a product of square matrices: the best of as many as fit in about `seconds`.
+
+    Raises torch's errors if there is no memory for them.
+    """
+    size, took = _SMALLEST, 0.0
+    while True:
+        matrix = torch.ones(size, size, dtype=_TYPES[precision], device=kind)
+        _timed(matrix)  # the first one sets things up
+        took = _timed(matrix)
+        if took >= _LONG_ENOUGH or size == _LARGEST:
+            break
+        size *= 2
+    deadline = time.perf_counter() + seconds
+    while time.perf_counter() < deadline:
+        took = min(took, _timed(matrix))
+    return 2 * size**3 / took
+
+
+def _timed(matrix: torch.Tensor) -> float:
+    started = time.perf_counter()
+    product = matrix @ matrix
+    product[0, 0].item()  # once it is known, it is done
+    return time.perf_counter() - started
+
+
+def flops(model: nn.Module, inputs: Fields) -> int | None:
+    """Of the products and convolutions in a forward and backward pass over `inputs`; nothing is computed.
+
+    As is customary, what a causal mask leaves out is counted. None if the model's course depends on its data, or if it
+    has no such operation.
+    """
+    shapes = {
+        name: tensor.detach().to("meta") for name, tensor in chain(model.named_parameters(), model.named_buffers())
+    }
+    fields = {name: field.to("meta") for name, field in inputs.items()}
+    try:
+        with torch.no_grad(), FlopCounterMode(display=False) as counter:
+            torch.func.functional_call(model, shapes, kwargs=fields)
+    except Exception:  # whatever a module does with tensors that have no content
+        return None
+    # A backward pass multiplies as much again for the gradients of the inputs, and for those of the weights that learn.
+    sizes = [(parameter.numel(), parameter.requires_grad) for parameter in model.parameters()]
+    learning = sum(size for size, learns in sizes if learns) / sum(size for size, _ in sizes)
+    return round((2 + learning) * counter.get_total_flops()) or None
