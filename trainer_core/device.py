@@ -75,6 +75,11 @@ def prepare(device: Device) -> None:
         torch.set_float32_matmul_precision("high")  # TF32 for what is left in fp32
 
 
+def gpus() -> int:
+    """How many CUDA devices this process may use."""
+    return torch.cuda.device_count()
+
+
 def _threads() -> int:
     """Threads for the arithmetic: one a core, of the cores this process may use."""
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

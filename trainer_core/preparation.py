@@ -17,6 +17,7 @@ from trainer_core.data.documents import Documents, open_documents
 from trainer_core.data.order import Order
 from trainer_core.data.split import Split, kept_split
 from trainer_core.data.tokens import Tokens, build_tokens
+from trainer_core.distributed.sharing import cut
 from trainer_core.errors import Code, SpotterError
 from trainer_core.events import JobPaused, JobStopped, Summary
 from trainer_core.layout import Home
@@ -191,6 +192,7 @@ def assembled(
 ) -> Training:
     """Everything that a loop needs, with fresh weights, computed as the checkpoint of `record` says if there is one."""
     batching = plan_batching(spec.batch, suits, objective.length, objective.answers, objective.examples, device.kind)
+    batching = cut(batching, spec.compute.workers)
     mode = Mode(precision=device.precision)
     if record:
         batching = replace(batching, micro_batch=record.micro_batch, reason="as when the run began")

@@ -17,6 +17,8 @@ from trainer_core.approved import NONE, Approved
 from trainer_core.checkpoint import Checkpoints, step_of
 from trainer_core.control import ControlReader
 from trainer_core.data.catalog import read_card
+from trainer_core.distributed.joined import joined
+from trainer_core.distributed.sharing import divided
 from trainer_core.errors import Code, SpotterError
 from trainer_core.events import (
     Event,
@@ -79,7 +81,7 @@ def run(
     steering = SteeringLog(directory.steering, fence)
     if _asked_in(directory.attempt(attempt - 1)):
         steering.append(Steer(step=step_of(checkpoint), verb="go_on", reason="a person let the run go on"))
-    device = devices.choose(spec.device)
+    device = divided(devices.choose(spec.device), devices.gpus(), spec.compute.workers)
     devices.prepare(device)
     report(JobStarted(pid=os.getpid(), host=socket.gethostname(), device=device.name, resumed_step=step_of(checkpoint)))
     for sentence in checkpoints.set_aside:
@@ -87,8 +89,8 @@ def run(
         report(MetricsGuard(step=step_of(checkpoint), action="rollback", reason=reason))
     clock = Phases(report)
 
-    card = read_card(directory.home, spec.data.dataset)
-    training = prepared(Places(directory, approved), spec, card, device, checkpoint, control, clock)
+    card, places = read_card(directory.home, spec.data.dataset), Places(directory, approved)
+    training = prepared(places, spec, card, device, checkpoint, control, clock)
     if not isinstance(training, Training):
         report(training)
         return
@@ -98,14 +100,15 @@ def run(
         checks = preflight(training)
     clock.tell(str(checks))
     if not training.state.paces:
-        pace = first_pace(spec.budget, training.batching, training.objective.examples, checks.seconds_per_step)
+        seconds = checks.seconds_per_step / spec.compute.workers
+        pace = first_pace(spec.budget, training.batching, training.objective.examples, seconds)
         training.state = replace(training.state, paces=(pace,))
     config = _config(training)
     report(config)
 
     clock.enter("training", f"{spec.budget} at {training.batching.tokens_per_step:,} tokens a step")
     ending: JobStopped | JobPaused | None = None
-    with explained(spec.model, training.batching.micro_batch):
+    with explained(spec.model, training.batching.micro_batch), joined(training, places, attempt, checkpoint):
         for event in train(training, checkpoints, control, steering):
             if isinstance(event, JobStopped | JobPaused):
                 ending = event
