@@ -14,10 +14,10 @@ from types import FrameType, ModuleType
 
 from trainer_core.errors import Code, SpotterError
 from trainer_core.failures import is_out_of_memory
+from trainer_core.wiring.written import described
 
 _AGAIN = 1.0
 """Seconds after which code that has caught its end is ended anew."""
-_LONGEST_MESSAGE = 200
 _NEXT_STEP = "Mend the file, then start the run again."
 
 
@@ -55,7 +55,7 @@ def contained(label: str, doing: str, seconds: float) -> Iterator[None]:
     except (Exception, SystemExit) as error:
         if is_out_of_memory(error):
             raise
-        raise _failed(f"{label} raises {_described(error)} while {doing}{_on_line(error, label)}") from error
+        raise _failed(f"{label} raises {described(error)} while {doing}{_on_line(error, label)}") from error
 
 
 def _failed(says: str) -> SpotterError:
@@ -78,13 +78,6 @@ def _time_limit(seconds: float) -> Iterator[None]:
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
-
-
-def _described(error: BaseException) -> str:
-    """Its class, and what it says if that can name no path."""
-    message = error.msg if isinstance(error, SyntaxError) else str(error).strip().partition("\n")[0]
-    told = "" if isinstance(error, OSError) or "/" in message or "\\" in message else message[:_LONGEST_MESSAGE]
-    return f"{type(error).__name__} ({told})" if told else type(error).__name__
 
 
 def _on_line(error: BaseException, label: str) -> str:

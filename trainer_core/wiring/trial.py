@@ -6,18 +6,24 @@ import copy
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
+from torch.utils._pytree import tree_map
 
-from trainer_core.models.data import Data, TextData
+from trainer_core.models.data import Data
 from trainer_core.wiring.aliases import Fields
+from trainer_core.wiring.example import a_batch, logits_of_a_batch
 from trainer_core.wiring.outputs import logits_in, no_logits, only_tensor, taken
 from trainer_core.wiring.resolve import Resolution, producers, resolve
 from trainer_core.wiring.signature import Signature
 from trainer_core.wiring.wired import Wired
 from trainer_core.wiring.wiring import Batch, Call, Drop, Inputs, Take, Wiring
-from trainer_core.wiring.written import unclear
+from trainer_core.wiring.written import described, unclear
+
+if TYPE_CHECKING:
+    from trainer_core.wiring.exported import Seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,22 +36,24 @@ class Trial:
     data: Data
     given: Wiring
 
-    def tried(self, wiring: Wiring, mode: AbstractContextManager[object]) -> Wiring:
-        """`wiring` with all that only a forward pass shows. Raises MODEL_INCOMPATIBLE, or what the module raises."""
+    def tried(self, wiring: Wiring, mode: AbstractContextManager[object]) -> tuple[Wiring, dict[str, object]]:
+        """`wiring` with the parts of outputs that are meant, and what the submodules returned that it calls.
+
+        Raises MODEL_INCOMPATIBLE where that is not clear, or what the module raises.
+        """
+        shadow = self._shadow()
         with mode, torch.no_grad():
-            batch = self._batch()
-            wiring, returned = self._parts_taken(wiring, batch)
-        wiring = self._confirmed(wiring, returned)
-        with mode, torch.no_grad():
-            return self._logits_found(wiring, batch, returned)
+            batch = a_batch(self.data)
+            wiring, returned = self._parts_taken(shadow, wiring, batch)
+            return self._logits_found(shadow, wiring, batch, returned), returned
 
     def run(self, wiring: Wiring) -> None:
         """The first forward pass with numbers in it. Raises what the module raises."""
         with torch.no_grad():
-            self._wired(wiring)(**self._batch())
+            Wired(self._shadow(), wiring, self.fields)(**a_batch(self.data))
 
     def without_chain(self) -> Resolution | None:
-        """A wiring that asks for no output, if `forward` calls each of those submodules itself all the same."""
+        """A wiring without the outputs that `forward` asks for, if it calls each of those submodules itself anyway."""
         asked = {
             parameter.name: paths
             for parameter in self.forwards[""].parameters
@@ -57,23 +65,23 @@ class Trial:
         found = resolve(self.forwards, self.fields, dropped)
         if not asked or found.problems:
             return None
-        from trainer_core.wiring.exported import seen
-
         try:
-            called = seen(self._shadow(), *self._wired(found.wiring).arguments("", self._batch(), {})).called
+            called = self._seen("", found.wiring, {}).called
         except Exception:
             return None
         return found if all(called.intersection(paths) for paths in asked.values()) else None
 
-    def _parts_taken(self, wiring: Wiring, batch: Mapping[str, Tensor]) -> tuple[Wiring, dict[str, object]]:
+    def _parts_taken(
+        self, shadow: nn.Module, wiring: Wiring, batch: Mapping[str, Tensor]
+    ) -> tuple[Wiring, dict[str, object]]:
         """Which part of a submodule's output is meant; and the outputs."""
         returned: dict[str, object] = {}
         problems: list[str] = []
         for path in wiring.calls:
             try:
-                returned[path] = self._wired(wiring).called(path, batch, returned)
+                returned[path] = Wired(shadow, wiring, self.fields).called(path, batch, returned)
             except Exception as error:
-                raise unclear((f"{path} does not take what it is fed with ({_said(error)})",), wiring) from error
+                raise unclear((f"{path} does not take what it is fed with ({described(error)})",), wiring) from error
             takes = only_tensor(returned[path])
             if len(takes) != 1:
                 problems.append(f"{path} returns {len(takes)} tensors, and one of them is asked for")
@@ -92,10 +100,9 @@ class Trial:
 
         return replace(wiring, inputs=inputs(""), calls={of: inputs(of) for of in wiring.calls})
 
-    def _confirmed(self, wiring: Wiring, returned: Mapping[str, object]) -> Wiring:
+    def confirmed(self, wiring: Wiring, returned: Mapping[str, object]) -> Wiring:
         """Without the calls of what `forward` calls itself. Raises MODEL_INCOMPATIBLE where it asks for it as well."""
         problems: list[str] = []
-        made = {path: _zeros_like(output) for path, output in returned.items()}
         for path in ("", *wiring.calls):
             given = self.given.of(path)
             asked = {
@@ -105,15 +112,13 @@ class Trial:
             }
             if not asked:
                 continue
-            from trainer_core.wiring.exported import seen
-
             try:
-                shown = seen(
-                    self._shadow().get_submodule(path), *self._wired(wiring).arguments(path, self._batch(), made)
-                )
+                shown = self._seen(path, wiring, returned)
             except Exception as error:
                 names = " and ".join(asked.values())
-                problems.append(f"it cannot be seen whether {path or 'forward'} calls {names} itself ({_said(error)})")
+                problems.append(
+                    f"it cannot be seen whether {path or 'forward'} calls {names} itself ({described(error)})"
+                )
                 continue
             for name, producer in asked.items():
                 if name not in shown.used:
@@ -124,8 +129,10 @@ class Trial:
             raise unclear(tuple(problems), wiring)
         return _needed(wiring)
 
-    def _logits_found(self, wiring: Wiring, batch: Mapping[str, Tensor], returned: Mapping[str, object]) -> Wiring:
-        shape, axes = self._shape()
+    def _logits_found(
+        self, shadow: nn.Module, wiring: Wiring, batch: Mapping[str, Tensor], returned: Mapping[str, object]
+    ) -> Wiring:
+        shape, axes = logits_of_a_batch(self.data)
         labels = [
             parameter.name
             for parameter in self.forwards[""].parameters
@@ -134,8 +141,13 @@ class Trial:
         # Some return all logits only if they are given targets.
         with_targets = _fed(wiring, "", dict.fromkeys(labels, Batch("targets")))
         output: object = None
-        for candidate in (wiring, with_targets) if labels else (wiring,):
-            output = self._wired(candidate).called("", batch, returned)
+        for candidate in (wiring, with_targets):
+            try:
+                output = Wired(shadow, candidate, self.fields).called("", batch, returned)
+            except Exception:
+                if candidate == with_targets:
+                    raise
+                continue
             takes = logits_in(output, shape)
             if self.given.output is not None:
                 takes = [self.given.output] * (logits_in(taken(output, self.given.output), shape) == [None])
@@ -146,27 +158,13 @@ class Trial:
                 return replace(candidate, output=takes[0])
         raise unclear((no_logits(output, shape, axes),), wiring)
 
-    def _batch(self) -> dict[str, Tensor]:
-        """Two examples, which have the least and the greatest token in them."""
-        if isinstance(self.data, TextData):
-            tokens = torch.linspace(0, self.data.vocabulary - 1, self._examples * self.data.context).long()
-            return {self.fields.main: tokens.view(self._examples, self.data.context)}
-        return {self.fields.main: torch.rand(self._examples, self.data.channels, self.data.side, self.data.side)}
+    def _seen(self, path: str, wiring: Wiring, returned: Mapping[str, object]) -> Seen:
+        """What the graph of the `forward` at `path` shows."""
+        from trainer_core.wiring.exported import seen  # few modules need it, and it takes a while to load
 
-    def _shape(self) -> tuple[torch.Size, str]:
-        """Of the logits of `_batch`, and what its axes are."""
-        if isinstance(self.data, TextData):
-            shape = torch.Size((self._examples, self.data.context, self.data.vocabulary))
-            return shape, "(batch, time, vocabulary)"
-        return torch.Size((self._examples, len(self.data.classes))), "(batch, classes)"
-
-    @property
-    def _examples(self) -> int:
-        """Two, or three where two could be taken for something else."""
-        return 3 if isinstance(self.data, TextData) and self.data.context == 2 else 2
-
-    def _wired(self, wiring: Wiring) -> Wired:
-        return Wired(self._shadow(), wiring, self.fields)
+        wired = Wired(self._shadow(), wiring, self.fields)
+        placed, named = (tree_map(_in_memory, side) for side in wired.arguments(path, a_batch(self.data), returned))
+        return seen(wired.module.get_submodule(path), placed, named)
 
     def _shadow(self) -> nn.Module:
         """A copy that has the same weights, not copies of them, and can be thrown away."""
@@ -188,14 +186,6 @@ def _needed(wiring: Wiring) -> Wiring:
     return replace(wiring, calls={path: inputs for path, inputs in wiring.calls.items() if path in used})
 
 
-def _zeros_like(output: object) -> object:
-    """`output` with tensors that are there in memory."""
-
-    def zeros(part: object) -> object:
-        return torch.zeros(part.shape, dtype=part.dtype) if isinstance(part, Tensor) else part
-
-    return torch.utils._pytree.tree_map(zeros, output)
-
-
-def _said(error: Exception) -> str:
-    return f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else ''}".rstrip(": ")
+def _in_memory(value: object) -> object:
+    """A tensor, which may have been without numbers, with some."""
+    return torch.zeros(value.shape, dtype=value.dtype) if isinstance(value, Tensor) else value

@@ -8,12 +8,14 @@ from contextlib import nullcontext
 from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
+from trainer_core.errors import SpotterError
 from trainer_core.models.data import Data
 from trainer_core.wiring.aliases import fields_of
-from trainer_core.wiring.resolve import resolve
+from trainer_core.wiring.resolve import Resolution, resolve
 from trainer_core.wiring.signature import signature_of
 from trainer_core.wiring.trial import Trial
 from trainer_core.wiring.wired import Wired
+from trainer_core.wiring.wiring import Wiring
 from trainer_core.wiring.written import read, unclear
 
 
@@ -27,13 +29,21 @@ def wire(module: nn.Module, data: Data, said: Mapping[str, object] | None = None
     forwards = {path: signature_of(submodule.forward) for path, submodule in module.named_modules()}
     found = resolve(forwards, fields, given)
     trial = Trial(module, forwards, fields, data, given)
-    if found.problems:
-        found = trial.without_chain() or found
+    try:
+        wiring = _settled(found, trial)
+    except SpotterError:
+        if (found_without := trial.without_chain()) is None:
+            raise
+        wiring = _settled(found_without, trial)
+    trial.run(wiring)
+    return Wired(module, wiring, fields)
+
+
+def _settled(found: Resolution, trial: Trial) -> Wiring:
     if found.problems:
         raise unclear(found.problems, found.wiring)
     try:
-        wiring = trial.tried(found.wiring, FakeTensorMode(allow_non_fake_inputs=True))
+        wiring, returned = trial.tried(found.wiring, FakeTensorMode(allow_non_fake_inputs=True))
     except Exception:  # what cannot be followed without numbers; or it is wrong, and then it says so better with them
-        wiring = trial.tried(found.wiring, nullcontext())
-    trial.run(wiring)
-    return Wired(module, wiring, fields)
+        wiring, returned = trial.tried(found.wiring, nullcontext())
+    return trial.confirmed(wiring, returned)

@@ -22,6 +22,7 @@ from trainer_core.wiring.wiring import Batch, Call, Const, Drop, Each, Inputs, S
 RETURN = "return"
 """The key of `Wiring.output`; Python lets no parameter be called so."""
 _DROP = "drop"
+_LONGEST_MESSAGE = 200
 
 
 def written(wiring: Wiring) -> dict[str, object]:
@@ -65,6 +66,13 @@ def unclear(problems: tuple[str, ...], proposal: Wiring) -> SpotterError:
         field="model.wiring",
         next_step=f"Say what feeds each parameter; this is a proposal to correct: {as_text(proposal)}",
     )
+
+
+def described(error: BaseException) -> str:
+    """An error of other people's code: its class, and what it says if that can name no path."""
+    message = error.msg if isinstance(error, SyntaxError) else str(error).strip().partition("\n")[0]
+    told = "" if isinstance(error, OSError) or "/" in message or "\\" in message else message[:_LONGEST_MESSAGE]
+    return f"{type(error).__name__} ({told})" if told else type(error).__name__
 
 
 def read(said: Mapping[str, object] | None) -> Wiring:
