@@ -39,6 +39,10 @@ class Dispatch(Protocol):
         """The run's worker has to save and end."""
         ...
 
+    def steer(self, run: Run) -> None:
+        """The run's worker has to hear of `run.request`."""
+        ...
+
     def restart(self, run: Run) -> None:
         """The run's worker is to be killed; the run goes on from its newest checkpoint."""
         ...

@@ -19,16 +19,13 @@ from bot.runs.journal import Journal
 from bot.runs.lifecycle import History
 from bot.runs.model import WITH_WORKER, Run, RunState
 from bot.runs.queue import Start
+from bot.runs.requests import Requests
 from bot.runs.slots import Slot
 from bot.runs.watchdog import Watchdog
 from bot.store import attempts
 from bot.store import runs as rows
 from bot.store.db import Database, Transaction
-from trainer_core.control import Verb
 from trainer_core.faults import reach
-
-_STALLED_GRACE = 10.0
-"""Seconds a worker that has stalled has to end when it is told to: it is not expected to hear."""
 
 log = logging.getLogger(__name__)
 
@@ -57,14 +54,12 @@ class Dispatcher:
         self._watchdog = watchdog
         self._journal = Journal(database, executor, announce, heard=watchdog.heard, now=now)
         self._running_cap = running_cap
-        self._grace = grace
         self._retry_pause = retry_pause
         self._pause_before = pause_before
         self._now = now
         self._due = asyncio.Event()
         self._tending: dict[Job, asyncio.Task[None]] = {}
-        self._ending: dict[Job, asyncio.Task[None]] = {}
-        """Who asks a job to end, until it has."""
+        self._requests = Requests(database, executor, watchdog, self._tending, grace=grace, retry_pause=retry_pause)
         self._others: set[asyncio.Task[None]] = set()
         self._held: dict[str, asyncio.TimerHandle] = {}
         """Runs that wait before they are tried again, by name."""
@@ -99,6 +94,7 @@ class Dispatcher:
                 self.pause(run)
             elif run.undecided:
                 self._watchdog.recall(job, run.undecided)
+            self.steer(run)
         self._due.set()
         self._spawn(self._watchdog.run())
         self._spawn(self._run())
@@ -107,7 +103,8 @@ class Dispatcher:
         """Let go. Workers go on."""
         for handle in self._held.values():
             handle.cancel()
-        tasks = [*self._tending.values(), *self._ending.values(), *self._others]
+        await self._requests.close()
+        tasks = [*self._tending.values(), *self._others]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -116,30 +113,19 @@ class Dispatcher:
         self._due.set()
 
     def stop(self, run: Run) -> None:
-        self._ask_to_end(run, "stop")
+        self._requests.end(run, "stop")
 
     def pause(self, run: Run) -> None:
-        self._ask_to_end(run, "pause")
+        self._requests.end(run, "pause")
+
+    def steer(self, run: Run) -> None:
+        self._requests.steer(run)
 
     def restart(self, run: Run) -> None:
         self._spawn(self._executor.kill(Job(run.name, run.attempt), force=True))
 
     def wait(self, run: Run) -> None:
         self._watchdog.wait(Job(run.name, run.attempt))
-
-    def _ask_to_end(self, run: Run, verb: Verb) -> None:
-        """The newest request is the one that counts: a stop is not cut short by the pause before it."""
-        job = Job(run.name, run.attempt)
-        if earlier := self._ending.pop(job, None):
-            earlier.cancel()
-        task = self._ending[job] = asyncio.create_task(self._end(job, verb, self._grace_of(run)))
-        task.add_done_callback(lambda done: self._ending.pop(job) if self._ending.get(job) is done else None)
-
-    def _grace_of(self, run: Run) -> float:
-        """Seconds for a step and a save: slow steps take longer, and a worker that has stalled hears nothing."""
-        if run.stall is not None:
-            return min(self._grace, _STALLED_GRACE)
-        return max(self._grace, self._watchdog.slow_step(Job(run.name, run.attempt)))
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.ensure_future(work)
@@ -221,6 +207,7 @@ class Dispatcher:
             # It may have started all the same; following it finds out.
             log.exception("submitting %s failed; looking whether it runs", job)
         reach("dispatcher.submitted")
+        self.steer(run)
         return None
 
     async def _exited(self, job: Job, exit_: Exit) -> None:
@@ -266,22 +253,3 @@ class Dispatcher:
     def _release(self, name: str) -> None:
         del self._held[name]
         self._due.set()
-
-    async def _end(self, job: Job, verb: Verb, grace: float) -> None:
-        """Ask the worker to end, then tell it to, then make it."""
-        for force in (None, False, True):
-            try:
-                if force is None:
-                    await self._executor.control(job, verb)
-                else:
-                    log.warning("%s did not %s within %.0f s", job, verb, grace)
-                    await self._executor.kill(job, force=force)
-            except Exception:
-                # A worker that could not be asked still has to end: the next step is harder.
-                log.exception("asking %s to %s failed; trying harder", job, verb)
-            task = self._tending.get(job)
-            if task is None:
-                return
-            await asyncio.wait([task], timeout=grace)
-            if task.done():
-                return

@@ -152,6 +152,10 @@ def _states(run: Run, events: Sequence[Event], at: float) -> Iterator[Run]:
     if stall is not None and any(not isinstance(e, MetricsProgress) or e.step > stall.step for e in events):
         run = replace(run, stall=None)
         yield run
+    request = run.request
+    if request is not None and any(map(request.is_answered_by, events)):
+        run = replace(run, request=None)
+        yield run
     for event in events:
         for after in lifecycle.after_event(run, event, at):
             yield after

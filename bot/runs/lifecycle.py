@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import takewhile
 
 from bot.runs.executor import Ending, ExecutorError, Exit
-from bot.runs.model import NEXT, Run, RunError, RunState
+from bot.runs.model import NEXT, Question, Run, RunError, RunState
 from trainer_core.errors import Code, Failure
 from trainer_core.events import (
     Event,
@@ -92,8 +92,8 @@ def after_event(run: Run, event: Event, at: float) -> tuple[Run, ...]:
             return _stopped(run, event.summary, at)
         case JobFailed() if run.state.has_worker and event.code.failure is not Failure.TRANSIENT:
             return (run.moved(RunState.FAILED, at, error=_reported(event)),)
-        case JobPaused() if run.state is RunState.PAUSING:
-            return (run.moved(RunState.PAUSED, at),)
+        case JobPaused() if run.state in (RunState.RUNNING, RunState.PAUSING):
+            return _paused(run, event, at)
         case _:
             return ()
 
@@ -104,6 +104,13 @@ def _stopped(run: Run, summary: Summary, at: float) -> tuple[Run, ...]:
     # Somebody else asked the worker to stop.
     stopping = run.moved(RunState.STOPPING, at)
     return (stopping, stopping.moved(RunState.STOPPED, at, summary=summary))
+
+
+def _paused(run: Run, event: JobPaused, at: float) -> tuple[Run, ...]:
+    question = Question(event.step, event.reason, at) if event.control_seq == 0 else None
+    # Nobody has asked the run to pause if the guard has, or somebody else asked its worker.
+    pausing = () if run.state is RunState.PAUSING else (run.moved(RunState.PAUSING, at),)
+    return (*pausing, (*pausing, run)[0].moved(RunState.PAUSED, at, question=question))
 
 
 def after_exit(run: Run, exit_: Exit, at: float, history: History) -> tuple[Run, ...]:

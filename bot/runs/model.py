@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import Literal
 
 from trainer_core.errors import Code
 from trainer_core.events import (
     Event,
     JobProgress,
     JobStarted,
+    MetricsCheckpoint,
     MetricsConfig,
     MetricsEval,
     MetricsGuard,
@@ -46,6 +48,8 @@ class RunState(StrEnum):
 
 TERMINAL = frozenset({RunState.SUCCEEDED, RunState.FAILED, RunState.STOPPED})
 WITH_WORKER = frozenset({RunState.STARTING, RunState.RUNNING, RunState.PAUSING, RunState.STOPPING})
+STEERABLE = frozenset({RunState.STARTING, RunState.RUNNING})
+"""States in which the course of a run can be changed."""
 
 _S = RunState
 NEXT: dict[RunState, frozenset[RunState]] = {
@@ -93,6 +97,34 @@ class Stall:
 
 
 @dataclass(frozen=True, slots=True)
+class Question:
+    """The guard is at its wits' end: the run rests until somebody decides."""
+
+    step: int
+    reason: str
+    """What happened, as half a sentence."""
+    at: float
+    """When it was asked, seconds since the epoch."""
+
+
+SteeringVerb = Literal["land", "rate", "checkpoint"]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What somebody asked of the run's worker, which has not said yet that it was done."""
+
+    verb: SteeringVerb
+    value: float | None = None
+    """The learning rate of `rate`."""
+
+    def is_answered_by(self, event: Event) -> bool:
+        if self.verb == "checkpoint" and isinstance(event, MetricsCheckpoint):
+            return event.control_seq > 0
+        return isinstance(event, MetricsGuard) and event.control_seq > 0
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """One row of `runs`. Times are seconds since the epoch."""
 
@@ -112,6 +144,9 @@ class Run:
     summary: Summary | None = None
     stall: Stall | None = None
     """Set while its worker lives and does not advance."""
+    question: Question | None = None
+    """Set while it is paused because the guard asks."""
+    request: Request | None = None
 
     @property
     def undecided(self) -> Stall | None:
@@ -125,6 +160,7 @@ class Run:
         *,
         error: RunError | None = None,
         summary: Summary | None = None,
+        question: Question | None = None,
     ) -> Run:
         """The run in state `to` since `at`. Raises IllegalTransitionError."""
         if to not in NEXT[self.state]:
@@ -139,6 +175,8 @@ class Run:
             error=error or (self.error if to in _STILL_WRONG else None),
             summary=summary or self.summary,
             stall=self.stall if to.has_worker else None,
+            question=question,
+            request=None if to.is_terminal or to is RunState.STOPPING else self.request,
         )
 
 
@@ -174,6 +212,8 @@ class RunStatus:
     sample: MetricsSample | None = None
     guard: MetricsGuard | None = None
     """What was last decided to keep it going."""
+    steer: MetricsGuard | None = None
+    """How a person last changed its course."""
     curve: Curve = Curve()
 
 
@@ -210,6 +250,8 @@ def status_of(
                 validation.append(event)
             case MetricsSample():
                 status = replace(status, sample=event)
+            case MetricsGuard(action="steer"):
+                status = replace(status, steer=event)
             case MetricsGuard():
                 status = replace(status, guard=event)
             case _:

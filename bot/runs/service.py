@@ -15,7 +15,7 @@ from bot.runs.admission import Admission, Submitted
 from bot.runs.announce import Announce, Change
 from bot.runs.dispatch import Dispatch
 from bot.runs.intake import Submission
-from bot.runs.model import Run, RunState, RunStatus
+from bot.runs.model import STEERABLE, Request, Run, RunState, RunStatus
 from bot.runs.sources import Sources, can_be_gone_on_from
 from bot.runs.stalls import Choice
 from bot.store import runs as rows
@@ -121,6 +121,24 @@ class RunService:
             queued = await self._move(tx, run, RunState.QUEUED)
             tx.after_commit["dispatch"] = self._dispatch.wake
             return queued
+
+    async def steer(self, person: Person, name: str, request: Request) -> tuple[Run, Request | None]:
+        """Ask a run for something at its next step. Returns what it was asked before and has not taken up yet, too: the
+        new request takes its place.
+
+        Raises SpotterError if the run is not the person's or does not train, or if the request makes no sense.
+        """
+        if request.value is not None and not 0 < request.value <= 1:
+            raise SpotterError(Code.CONFIG_INVALID, "must be more than 0, and at most 1", field="learning_rate")
+        async with self._database.transaction() as tx:
+            run = await self._find_going(tx, person, name)
+            if run.state not in STEERABLE:
+                raise _wrong_state(run, f"is {run.state}; only a run that trains can be asked for that")
+            after = replace(run, request=request)
+            await rows.update(tx, run, after, self._now())
+            await self._announce(tx, Change(run, after))
+            tx.after_commit["steer"] = lambda: self._dispatch.steer(after)
+            return after, run.request if run.request != request else None
 
     async def decide(self, person: Person, name: str, choice: Choice) -> tuple[Run, bool]:
         """Do as chosen about a run that has stalled. The flag is False if there is nothing to decide any more.

@@ -13,6 +13,7 @@ from trainer_core.approved import Approved
 from trainer_core.errors import Code, SpotterError
 from trainer_core.layout import Home, RunDirectory
 from trainer_core.models.families import FAMILIES
+from trainer_core.models.listed import list_models, list_modules
 from trainer_core.models.specs import FOLDER, RUN, ModelSpec, ModuleSpec, PretrainedSpec
 from trainer_core.spec import RunSpec, parse_spec
 
@@ -33,14 +34,10 @@ class Sources:
 
     async def modules(self) -> list[str]:
         """The Python files, as `ModuleSpec.file` names them."""
-        from trainer_core.models.listed import list_modules
-
         return await asyncio.to_thread(list_modules, self._approved.modules)
 
     async def folders(self) -> list[str]:
         """The model folders, as `PretrainedSpec.source` names them behind `folder:`."""
-        from trainer_core.models.listed import list_models
-
         return await asyncio.to_thread(list_models, self._approved.models)
 
     async def settled(self, model: ModelSpec, runs: Collection[str]) -> ModelSpec:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Collection
 from dataclasses import asdict
 
-from bot.runs.model import Run, RunError, RunState, Stall
+from bot.runs.model import Question, Request, Run, RunError, RunState, Stall
 from bot.store.db import Row, Transaction
 from trainer_core.errors import Code
 from trainer_core.events import Summary
@@ -16,6 +16,8 @@ from trainer_core.spec import parse_spec
 def _run(row: Row) -> Run:
     error = json.loads(row["error"]) if row["error"] else None
     stall = json.loads(row["stall"]) if row["stall"] else None
+    question = json.loads(row["question"]) if row["question"] else None
+    request = json.loads(row["request"]) if row["request"] else None
     return Run(
         name=row["name"],
         owner_id=row["owner_id"],
@@ -30,6 +32,8 @@ def _run(row: Row) -> Run:
         error=RunError(**{**error, "code": Code(error["code"])}) if error else None,
         summary=Summary.model_validate_json(row["summary"]) if row["summary"] else None,
         stall=Stall(**stall) if stall else None,
+        question=Question(**question) if question else None,
+        request=Request(**request) if request else None,
     )
 
 
@@ -77,16 +81,18 @@ async def update(tx: Transaction, before: Run, after: Run, at: float) -> None:
     """Store what changed between `before` and `after`, and note the transition, if it is one."""
     await tx.execute(
         "UPDATE runs SET state = ?, attempt = ?, error = ?, summary = ?, queued_at = ?, started_at = ?, ended_at = ?,"
-        " stall = ? WHERE name = ?",
+        " stall = ?, question = ?, request = ? WHERE name = ?",
         (
             after.state,
             after.attempt,
-            json.dumps(asdict(after.error)) if after.error else None,
+            _json(after.error),
             after.summary.model_dump_json() if after.summary else None,
             after.queued_at,
             after.started_at,
             after.ended_at,
-            json.dumps(asdict(after.stall)) if after.stall else None,
+            _json(after.stall),
+            _json(after.question),
+            _json(after.request),
             after.name,
         ),
     )
@@ -96,6 +102,10 @@ async def update(tx: Transaction, before: Run, after: Run, at: float) -> None:
         "INSERT INTO transitions (run, attempt, from_state, to_state, at) VALUES (?, ?, ?, ?, ?)",
         (after.name, after.attempt, before.state, after.state, at),
     )
+
+
+def _json(part: RunError | Stall | Question | Request | None) -> str | None:
+    return json.dumps(asdict(part)) if part else None
 
 
 async def all_names(tx: Transaction) -> set[str]:

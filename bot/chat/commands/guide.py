@@ -1,10 +1,11 @@
-"""`/trainer help`."""
+"""`/trainer models` and `help`."""
 
 from __future__ import annotations
 
 from discord import app_commands
 
 from bot.chat.render.guide import help_card
+from bot.chat.render.models import models_card
 from bot.chat.reply import Interaction, acknowledge, answer
 
 
@@ -12,3 +13,10 @@ from bot.chat.reply import Interaction, acknowledge, answer
 async def help_(interaction: Interaction) -> None:
     await acknowledge(interaction)
     await answer(interaction, help_card())
+
+
+@app_commands.command(description="What there is to train, and how large it gets")
+async def models(interaction: Interaction) -> None:
+    await acknowledge(interaction)
+    service = interaction.client.service
+    await answer(interaction, models_card(await service.modules(), await service.model_folders()))

@@ -13,7 +13,7 @@ from bot.chat.render.guide import size_label
 from bot.chat.render.steering import PAUSABLE
 from bot.chat.reply import Interaction, person_of
 from bot.runs.again import RETRYABLE
-from bot.runs.model import RunState
+from bot.runs.model import STEERABLE, RunState
 from bot.runs.offers import family_named, sizes_for
 from bot.runs.service import GOING
 from trainer_core.data.card import DatasetCard
@@ -42,6 +42,10 @@ async def pausable_run(interaction: Interaction, typed: str) -> list[Choice[str]
 
 async def paused_run(interaction: Interaction, typed: str) -> list[Choice[str]]:
     return await _runs(interaction, typed, (RunState.PAUSED,))
+
+
+async def training_run(interaction: Interaction, typed: str) -> list[Choice[str]]:
+    return await _runs(interaction, typed, STEERABLE)
 
 
 async def ended_short_run(interaction: Interaction, typed: str) -> list[Choice[str]]:

@@ -14,6 +14,7 @@ _PLAINLY = {
     Kind.STOPPED: ("⏹️", "was stopped"),
     Kind.FAILED: ("❌", "failed"),
     Kind.STALLED: ("🆘", "did not advance"),
+    Kind.ASKED: ("🆘", "needs a decision"),
     Kind.DISK: ("💾", "met a full disk"),
     Kind.PAUSED: ("⏸️", "was paused"),
 }

@@ -68,7 +68,9 @@ def _says_the_same(message: Seen, letter: Letter, content: str | None) -> bool:
         case Kind.LIVE:
             return _offers(message, letter.run, Act.UNWATCH)
         case Kind.STALLED:
-            return _offers(message, letter.run, Act.STOP, but=(Act.UNWATCH, Act.RESUME))
+            return _offers(message, letter.run, Act.STOP, but=(Act.UNWATCH, Act.RESUME, Act.GO_ON))
+        case Kind.ASKED:
+            return _offers(message, letter.run, Act.GO_ON, but=(Act.UNWATCH,))
         case Kind.PAUSED:
             return _offers(message, letter.run, Act.RESUME, but=(Act.UNWATCH,))
     name = f"**{letter.run}**"

@@ -17,6 +17,8 @@ class Kind(StrEnum):
     FAILED = "failed"
     STALLED = "stalled"
     """A decision is needed: the run does not advance."""
+    ASKED = "asked"
+    """A decision is needed: the guard could not mend the run, which rests meanwhile."""
     PAUSED = "paused"
     """Somebody paused the run, and it is; never buzzes."""
     DISK = "disk"
@@ -25,7 +27,7 @@ class Kind(StrEnum):
     @property
     def passes(self) -> bool:
         """Whether it is about something that will be over: its message is edited then, and nothing is left to press."""
-        return self in (Kind.STALLED, Kind.PAUSED)
+        return self in (Kind.STALLED, Kind.ASKED, Kind.PAUSED)
 
     @property
     def priority(self) -> int:

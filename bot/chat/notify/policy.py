@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from bot.chat.notify.kinds import Kind
 from bot.runs.announce import Change
-from bot.runs.model import Run, RunState, Stall
+from bot.runs.model import Question, Run, RunState, Stall
 from trainer_core.events import MetricsGuard
 
 _ENDINGS = {
@@ -39,12 +39,14 @@ def notices(change: Change, watches: Mapping[int, float]) -> list[Notice]:
     """The messages that `change` calls for; `watches` says who watches the run, and since when.
 
     The live card comes with the start (until then whoever typed the command has its answer) and changes with the
-    run; an ending, a stall and a pause are messages of their own.
+    run; an ending, a stall, a question and a pause are messages of their own.
     """
     run = change.after
     found = []
     if (stall := run.undecided) and stall != change.before.undecided:
         found += [stalled(run.name, user_id, stall) for user_id in watches]
+    if run.question and not change.before.question:
+        found += [asked(run.name, user_id, run.question) for user_id in watches]
     if _is_told_paused(run) and not _is_told_paused(change.before):
         found += [paused(run.name, user_id, run.queued_at) for user_id in watches]
     found += [disk(run.name, user_id, event) for event in _disk_full(change)[:1] for user_id in watches]
@@ -62,7 +64,7 @@ def passed(change: Change) -> list[Kind]:
     if before and (after is None or after.noticed_at != before.noticed_at):
         found.append(Kind.STALLED)
     if change.before.state is RunState.PAUSED and change.after.state is not RunState.PAUSED:
-        found.append(Kind.PAUSED)
+        found.append(Kind.ASKED if change.before.question else Kind.PAUSED)
     return found
 
 
@@ -72,6 +74,8 @@ def stands(notice: Notice, run: Run) -> bool:
     if notice.kind is Kind.STALLED:
         stall = run.undecided
         return stall is not None and notice.key == stalled(run.name, user_id, stall).key
+    if notice.kind is Kind.ASKED:
+        return run.question is not None and notice.key == asked(run.name, user_id, run.question).key
     return _is_told_paused(run) and notice.key == paused(run.name, user_id, run.queued_at).key
 
 
@@ -80,13 +84,20 @@ def _disk_full(change: Change) -> list[MetricsGuard]:
 
 
 def _is_told_paused(run: Run) -> bool:
-    """A run that is paused before it first started is answered to whoever asked; nobody has a card of it yet."""
-    return run.state is RunState.PAUSED and run.attempt > 0
+    """A run that is paused before it first started is answered to whoever asked; nobody has a card of it yet. One whose
+    guard asks is told of by the question.
+    """
+    return run.state is RunState.PAUSED and run.attempt > 0 and run.question is None
 
 
 def stalled(run: str, user_id: int, stall: Stall) -> Notice:
     """Each stall is asked about in a message of its own."""
     return Notice(f"{Kind.STALLED}:{run}:{user_id}:{stall.noticed_at:.3f}", Kind.STALLED, user_id, run)
+
+
+def asked(run: str, user_id: int, question: Question) -> Notice:
+    """Each question is a message of its own."""
+    return Notice(f"{Kind.ASKED}:{run}:{user_id}:{question.at:.3f}", Kind.ASKED, user_id, run)
 
 
 def paused(run: str, user_id: int, queued_at: float) -> Notice:

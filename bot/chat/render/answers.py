@@ -26,6 +26,7 @@ _NEWS = {
     Kind.STOPPED: "was stopped",
     Kind.FAILED: "failed",
     Kind.STALLED: "stalled and needed a decision",
+    Kind.ASKED: "could not go on by itself and needed a decision",
     Kind.DISK: "met a full disk",
     Kind.PAUSED: "was paused",
     Kind.LIVE: "has begun",

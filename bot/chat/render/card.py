@@ -8,23 +8,21 @@ from bot.chat.render import text
 from bot.chat.render.curve import PlotRequest, plot_request
 from bot.chat.render.embeds import Field, embed
 from bot.chat.render.headline import headline
-from bot.chat.render.progress import elapsed, look, recipe
+from bot.chat.render.progress import elapsed, look, recipe, unit_of
 from bot.runs.model import RunStatus
-from trainer_core.events import Summary
+from trainer_core.events import MetricsGuard, MetricsProgress, Summary, Unit
 
 SAMPLE, SAMPLE_LINES = 320, 6
 """Characters of the text sample on a live card, fences counted, and its lines."""
+_MUCH_WAITING = 0.05
+"""Share of the time that training waits for its data, from which that is worth a word."""
 
 
 def card(status: RunStatus, now: float) -> discord.Embed:
     """The run as an embed; `now` in seconds since the epoch."""
     run, shown = status.run, look(status.run)
     fields = _final(run.summary) if run.summary else _current(status, now)
-    if status.guard:
-        said = text.sentence(status.guard.reason)
-        fields.append(
-            Field(f"⚠️ At step {text.number(status.guard.step)}", f"{said[:1].upper()}{said[1:]}.", inline=False)
-        )
+    fields += [_told(event) for event in (status.guard, status.steer) if event]
     if status.sample and status.sample.text.strip():
         name = f"It writes, at step {text.number(status.sample.step)}"
         fields.append(Field(name, text.code_block(status.sample.text, SAMPLE, SAMPLE_LINES), inline=False))
@@ -35,6 +33,13 @@ def card(status: RunStatus, now: float) -> discord.Embed:
         fields=fields,
         footer=recipe(status),
     )
+
+
+def _told(event: MetricsGuard) -> Field:
+    """What the guard did, or what became of what a person asked for."""
+    said = text.sentence(event.reason)
+    icon = "🎛️" if event.action == "steer" else "⚠️"
+    return Field(f"{icon} At step {text.number(event.step)}", f"{said[:1].upper()}{said[1:]}.", inline=False)
 
 
 def curve(status: RunStatus) -> PlotRequest | None:
@@ -54,11 +59,36 @@ def _current(status: RunStatus, now: float) -> list[Field]:
         if last.bits_per_byte is not None:
             fields.append(Field("Bits per byte", text.number(last.bits_per_byte, 3)))
     if progress:
-        fields.append(Field("Speed", f"{text.short(progress.tokens_per_second)} tokens/s"))
-        fields.append(Field("Tokens", text.short(progress.tokens)))
+        unit = unit_of(status)
+        fields.append(Field("Speed", _speed(progress, unit)))
+        fields.append(Field(unit.capitalize(), text.short(progress.tokens)))
+    if progress and (machine := _machine(progress)):
+        fields.append(Field("Machine", machine))
     if (spent := elapsed(status.run, now)) is not None:
         fields.append(Field("Elapsed", text.duration(spent)))
     return fields
+
+
+def _speed(progress: MetricsProgress, unit: Unit) -> str:
+    """How fast, and how much of what the machine can do that is; what holds it up, if that is much."""
+    parts = [f"{text.short(progress.tokens_per_second)} {unit}/s"]
+    if progress.peak_share is not None:
+        parts.append(f"{text.percent(progress.peak_share)} of peak")
+    if progress.data_wait is not None and progress.data_wait >= _MUCH_WAITING:
+        parts.append(f"{text.percent(progress.data_wait)} waiting for data")
+    return "\n".join(parts)
+
+
+def _machine(progress: MetricsProgress) -> str:
+    """What the run takes of the machine, as far as that is known."""
+    parts = []
+    if progress.busy is not None:
+        parts.append(f"{text.percent(progress.busy)} busy")
+    if progress.memory is not None:
+        parts.append(text.size(progress.memory))
+    if progress.joules is not None:
+        parts.append(f"about {text.energy(progress.joules)}")
+    return "\n".join(parts)
 
 
 def _final(summary: Summary) -> list[Field]:
@@ -70,6 +100,6 @@ def _final(summary: Summary) -> list[Field]:
     return [
         *fields,
         Field("Steps", text.number(summary.steps)),
-        Field("Tokens", text.short(summary.tokens)),
+        Field(summary.unit.capitalize(), text.short(summary.tokens)),
         Field("Trained for", text.duration(summary.seconds)),
     ]

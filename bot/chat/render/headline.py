@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from bot.chat.render import text
 from bot.chat.render.progress import fraction, steps
+from bot.chat.render.questions import WHAT_HAPPENS, what_happened
 from bot.chat.render.queue import STRANDED, has_room, place
 from bot.chat.render.stalls import what_happens
+from bot.chat.render.steering import requested
 from bot.runs.model import RunError, RunState, RunStatus
 from trainer_core.events import Phase
 
@@ -40,6 +42,10 @@ def _state(status: RunStatus, now: float) -> list[str]:
             said = [_again(run.error, run.attempt, begun)] if run.error else ["Getting ready…"]
         case RunState.RUNNING if not _trains(status):
             said = [_busy_with(status)]
+        case RunState.RUNNING if run.request:
+            said = [f"⏳ Asked for: {requested(run.request)}, at its next step."]
+        case RunState.PAUSED if run.question:
+            said = [what_happened(run.question), WHAT_HAPPENS]
         case RunState.PAUSING:
             said = ["Saving a checkpoint, then it pauses."]
         case RunState.PAUSED:

@@ -27,6 +27,8 @@ class Act(StrEnum):
     RESUME = "resume"
     RETRY = "retry"
     """Have a new run go on with what failed or was stopped."""
+    GO_ON = "go_on"
+    """Let a run go on although the guard asks."""
     WAIT = "wait"
     """Leave a stalled run alone for now."""
     RESTART = "restart"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from bot.chat.render import text
 from bot.chat.render.embeds import Colour
 from bot.runs.model import Run, RunState, RunStatus
+from trainer_core.events import Unit
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +29,15 @@ _LOOKS = {
     RunState.FAILED: Look("❌", "failed", Colour.FAILED),
     RunState.STOPPED: Look("⏹️", "stopped", Colour.QUIET),
 }
+_ASKS = Look("🆘", "waiting for a decision", Colour.WAITING)
 _STALLED = Look("🟠", "stalled", Colour.WAITING)
 
 
 def look(run: Run) -> Look:
     """The run's state at a glance."""
-    return _STALLED if run.undecided else _LOOKS[run.state]
+    if run.undecided:
+        return _STALLED
+    return _ASKS if run.question else _LOOKS[run.state]
 
 
 def fraction(status: RunStatus) -> float:
@@ -50,6 +54,11 @@ def steps(status: RunStatus) -> str:
         return ""
     about = "about " if status.run.spec.budget.unit == "seconds" and not status.run.state.is_terminal else ""
     return f"step {text.number(progress.step)} of {about}{text.number(max(progress.steps_total, progress.step))}"
+
+
+def unit_of(status: RunStatus) -> Unit:
+    """What the run learns from, where `tokens` stands in a name."""
+    return status.config.unit if status.config else "tokens"
 
 
 def recipe(status: RunStatus) -> str:

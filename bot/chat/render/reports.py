@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from bot.chat.notify.kinds import Kind
-from bot.chat.render import stalls, text
+from bot.chat.render import questions, stalls, text
 from bot.chat.render.card import card, curve
 from bot.chat.render.embeds import Colour, Field, content, embed
 from bot.chat.render.failures import failed
@@ -34,6 +34,8 @@ def render(kind: Kind, status: RunStatus, now: float) -> Message:
             message = failed(status)
         case Kind.STALLED:
             message = stalls.alert(status, now)
+        case Kind.ASKED:
+            message = questions.alert(status.run)
         case Kind.PAUSED:
             message = paused(status)
         case Kind.DISK:
@@ -45,6 +47,8 @@ def passed(kind: Kind, status: RunStatus, told_at: float) -> Message:
     """What is left of a message about something that is over: nothing to press. `told_at`: when it was sent, seconds
     since the epoch.
     """
+    if kind is Kind.ASKED:
+        return questions.over(status.run)
     return resumed(status) if kind is Kind.PAUSED else stalls.over(status, told_at)
 
 
@@ -79,7 +83,7 @@ def completed(status: RunStatus) -> Message:
     """The run is finished: what it came to, how the loss went, what it writes, and where the model is."""
     run, summary = status.run, status.run.summary
     return Message(
-        content=content(" ".join([f"✅ **{run.name}** has finished.", *_outcome(summary)])),
+        content=content(" ".join([f"✅ **{run.name}** has finished.", *_outcome(summary), *_early(summary)])),
         embed=embed(
             title=f"✅ {run.name} · finished",
             colour=Colour.DONE,
@@ -156,6 +160,10 @@ def _outcome(summary: Summary | None) -> list[str]:
     return [f"Validation loss {text.change(summary.first_loss, summary.loss)}{ending}."]
 
 
+def _early(summary: Summary | None) -> list[str]:
+    return [f"It ended before its budget: {text.sentence(summary.early)}."] if summary and summary.early else []
+
+
 def _numbers(status: RunStatus, summary: Summary) -> list[Field]:
     """The model's folder is told relative to the home folder: where that is on the machine is nobody's business."""
     fields = []
@@ -167,7 +175,7 @@ def _numbers(status: RunStatus, summary: Summary) -> list[Field]:
         fields.append(Field("Perplexity", text.number(math.exp(summary.loss), 1)))
     fields += [
         Field("Steps", text.number(summary.steps)),
-        Field("Tokens", text.short(summary.tokens)),
+        Field(summary.unit.capitalize(), text.short(summary.tokens)),
         Field("Trained for", text.duration(summary.seconds)),
     ]
     if summary.model:

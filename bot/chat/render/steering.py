@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from bot.chat.render import stalls, text
+from bot.chat.render import questions, stalls, text
 from bot.chat.render.message import Act, Message, buttons
 from bot.chat.render.progress import look
 from bot.chat.render.queue import STRANDED, standing
 from bot.runs.again import RETRYABLE
-from bot.runs.model import Run, RunState, RunStatus
+from bot.runs.model import Request, Run, RunState, RunStatus
 
 PAUSABLE = frozenset({RunState.QUEUED, RunState.STARTING, RunState.RUNNING})
 
@@ -22,6 +22,8 @@ def acts(run: Run) -> tuple[Act, ...]:
         return stalls.CHOICES
     if run.state in PAUSABLE:
         return (Act.PAUSE, Act.STOP)
+    if run.question:
+        return questions.CHOICES
     return (Act.RESUME, Act.STOP) if run.state is RunState.PAUSED else (Act.STOP,)
 
 
@@ -75,6 +77,29 @@ def resuming(status: RunStatus) -> Message:
     on = ", to go on from its newest checkpoint" if run.started_at is not None else ""
     in_vain = "" if status.fits else f" {STRANDED}"
     return Message(content=f"▶️ **{run.name}** is {where}{on}.{in_vain}")
+
+
+def asked(run: Run, request: Request, replaced: Request | None) -> Message:
+    """The run's worker is asked for something; `replaced` is what it was asked before and had not taken up yet."""
+    when = "at its next step" if run.state is RunState.RUNNING else "at its first step"
+    match request.verb:
+        case "land":
+            icon, what = "🛬", f"lands {when}: its learning rate goes down to zero, and with that it has finished."
+        case "rate":
+            icon, what = "🎛️", f"takes the learning rate {text.rate(request.value or 0)} {when}."
+        case "checkpoint":
+            icon, what = "💾", f"saves {when}, and keeps that checkpoint whatever comes after."
+    instead = ""
+    if replaced is not None:
+        instead = f"\n-# What was asked before ({requested(replaced)}) it had not taken up yet: this takes its place."
+    return Message(content=f"{icon} **{run.name}** {what} Its card says when it has.{instead}")
+
+
+def requested(request: Request) -> str:
+    """What was asked for, in a few words."""
+    if request.verb == "rate":
+        return f"learning rate {text.rate(request.value or 0)}"
+    return {"land": "landing", "checkpoint": "checkpoint"}[request.verb]
 
 
 def _over(run: Run) -> Message | None:

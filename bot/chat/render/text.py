@@ -93,6 +93,11 @@ def change(first: float | None, last: float) -> str:
     return number(last, 3) if first is None else f"{number(first, 3)} → {number(last, 3)}"
 
 
+def rate(value: float) -> str:
+    """A learning rate: `0.003`, `0.00025`; with an exponent where that is shorter: `3e-06`."""
+    return f"{value:.3g}"
+
+
 def short(value: float) -> str:
     """Three digits and a scale: `812`, `12.3k`, `1.24M`, `88.6M`."""
     if not math.isfinite(value):
@@ -110,6 +115,14 @@ def size(size_bytes: int) -> str:
             scaled = size_bytes / 1024**power
             return f"{scaled:.0f} {unit}" if scaled >= 9.95 else f"{scaled:.1f} {unit}".replace(".0 ", " ")
     return f"{size_bytes} bytes"
+
+
+def energy(joules: float) -> str:
+    """`40 J`, `3.1 Wh`, `1.24 kWh`."""
+    if joules < 360:
+        return f"{joules:.0f} J"
+    hours = joules / 3600
+    return f"{hours / 1000:.2f} kWh" if hours >= 1000 else f"{hours:.0f} Wh" if hours >= 10 else f"{hours:.1f} Wh"
 
 
 def duration(seconds: float) -> str:

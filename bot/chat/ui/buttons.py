@@ -28,6 +28,7 @@ _LOOKS = {
     Act.PAUSE: Look("Pause"),
     Act.RESUME: Look("Resume", discord.ButtonStyle.success),
     Act.RETRY: Look("Try again"),
+    Act.GO_ON: Look("Go on", discord.ButtonStyle.primary),
     Act.WAIT: Look("Wait"),
     Act.RESTART: Look("Kill & resume", discord.ButtonStyle.primary),
 }

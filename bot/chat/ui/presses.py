@@ -70,7 +70,7 @@ async def _act(interaction: Interaction, button: Button) -> Message:
             said = steering.keeping((await service.status(person, run)).run)
         case Act.PAUSE:
             said = steering.pausing(await service.pause(person, run))
-        case Act.RESUME:
+        case Act.RESUME | Act.GO_ON:
             await service.resume(person, run)
             said = steering.resuming(await service.status(person, run))
         case Act.RETRY:

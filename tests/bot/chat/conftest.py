@@ -48,6 +48,7 @@ class Recorded:
     woken: int = 0
     stopped: list[str] = field(default_factory=list)
     paused: list[str] = field(default_factory=list)
+    steered: list[str] = field(default_factory=list)
     restarted: list[str] = field(default_factory=list)
     waited: list[str] = field(default_factory=list)
 
@@ -63,6 +64,9 @@ class Recorded:
 
     def pause(self, run: Run) -> None:
         self.paused.append(run.name)
+
+    def steer(self, run: Run) -> None:
+        self.steered.append(run.name)
 
     def restart(self, run: Run) -> None:
         self.restarted.append(run.name)

@@ -136,7 +136,7 @@ def test_a_disk_that_stays_full_is_told_again_after_hours(told_at: float, later:
 
 
 def test_what_passes_is_what_can_be_over() -> None:
-    assert {kind for kind in Kind if kind.passes} == {Kind.STALLED, Kind.PAUSED}
+    assert {kind for kind in Kind if kind.passes} == {Kind.STALLED, Kind.ASKED, Kind.PAUSED}
 
 
 def test_a_card_belongs_to_one_watching() -> None:

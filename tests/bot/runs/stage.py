@@ -71,9 +71,12 @@ class Stage:
                     return self._exits[job]
                 await self._changed.wait()
 
-    async def control(self, job: Job, verb: Verb) -> None:
-        await self._note(job, verb)
-        if self.deaf:
+    async def control(self, job: Job, verb: Verb, value: float | None = None) -> None:
+        await self._note(job, verb if value is None else f"{verb} {value}")
+        if self.trouble is not None:
+            trouble, self.trouble = self.trouble, None
+            raise trouble
+        if self.deaf or verb not in ("stop", "pause"):
             return
         if verb == "stop":
             await self.says(job, JobStopped(control_seq=1, summary=summary()))

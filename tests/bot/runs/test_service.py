@@ -51,6 +51,9 @@ class Asked:
     def pause(self, run: Run) -> None:
         self.calls.append(("pause", run.name))
 
+    def steer(self, run: Run) -> None:
+        self.calls.append(("steer", run.name))
+
     def restart(self, run: Run) -> None:
         self.calls.append(("restart", run.name))
 

@@ -1,0 +1,117 @@
+"""What workers are asked for: to stop, to pause, to change their course. A worker reads only what it was asked last."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Coroutine, Mapping
+from typing import Literal
+
+from bot.runs.executor import Executor, Job
+from bot.runs.model import Run
+from bot.runs.watchdog import Watchdog
+from bot.store import runs as rows
+from bot.store.db import Database
+
+_STALLED_GRACE = 10.0
+"""Seconds a worker that has stalled has to end when it is told to: it is not expected to hear."""
+
+log = logging.getLogger(__name__)
+
+
+class Requests:
+    def __init__(
+        self,
+        database: Database,
+        executor: Executor,
+        watchdog: Watchdog,
+        tending: Mapping[Job, asyncio.Task[None]],
+        *,
+        grace: float,
+        retry_pause: float,
+    ) -> None:
+        """`tending`: who follows each job to its end, as long as it has not ended. `grace` and `retry_pause` as in
+        `Dispatcher`.
+        """
+        self._database = database
+        self._executor = executor
+        self._watchdog = watchdog
+        self._tending = tending
+        self._grace = grace
+        self._retry_pause = retry_pause
+        self._asking = asyncio.Lock()
+        """Held while a worker is asked."""
+        self._ending: dict[Job, asyncio.Task[None]] = {}
+        """Who asks a job to end, until it has."""
+        self._telling: set[asyncio.Task[None]] = set()
+
+    async def close(self) -> None:
+        tasks = [*self._ending.values(), *self._telling]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def end(self, run: Run, verb: Literal["stop", "pause"]) -> None:
+        """Ask the run's worker to end, then tell it to, then make it.
+
+        The newest request is the one that counts: a stop is not cut short by the pause before it.
+        """
+        job = Job(run.name, run.attempt)
+        if earlier := self._ending.pop(job, None):
+            earlier.cancel()
+        task = self._ending[job] = asyncio.create_task(self._end(job, verb, self._grace_of(run)))
+        task.add_done_callback(lambda done: self._ending.pop(job) if self._ending.get(job) is done else None)
+
+    def steer(self, run: Run) -> None:
+        """Tell the run's worker of `Run.request`, if there is one."""
+        if run.request is not None:
+            self._spawn(self._tell(Job(run.name, run.attempt)))
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
+        self._telling.add(task)
+        task.add_done_callback(self._telling.discard)
+
+    def _grace_of(self, run: Run) -> float:
+        """Seconds for a step and a save: slow steps take longer, and a worker that has stalled hears nothing."""
+        if run.stall is not None:
+            return min(self._grace, _STALLED_GRACE)
+        return max(self._grace, self._watchdog.slow_step(Job(run.name, run.attempt)))
+
+    async def _tell(self, job: Job) -> None:
+        while True:
+            try:
+                async with self._asking:
+                    await self._tell_newest(job)
+                return
+            except Exception:
+                # A full disk, say. What was asked for is in the store, and the worker goes on meanwhile.
+                log.exception("telling %s failed; trying again in %.0f s", job, self._retry_pause)
+                await asyncio.sleep(self._retry_pause)
+
+    async def _tell_newest(self, job: Job) -> None:
+        """Ask for what the store says was asked last, unless the job has ended or is asked to."""
+        async with self._database.snapshot() as tx:
+            run = await rows.find(tx, job.run)
+        request = run.request if run and run.attempt == job.attempt else None
+        if request is not None and job in self._tending and job not in self._ending:
+            await self._executor.control(job, request.verb, request.value)
+
+    async def _end(self, job: Job, verb: Literal["stop", "pause"], grace: float) -> None:
+        for force in (None, False, True):
+            try:
+                if force is None:
+                    async with self._asking:
+                        await self._executor.control(job, verb)
+                else:
+                    log.warning("%s did not %s within %.0f s", job, verb, grace)
+                    await self._executor.kill(job, force=force)
+            except Exception:
+                # A worker that could not be asked still has to end: the next step is harder.
+                log.exception("asking %s to %s failed; trying harder", job, verb)
+            task = self._tending.get(job)
+            if task is None:
+                return
+            await asyncio.wait([task], timeout=grace)
+            if task.done():
+                return
