@@ -10,8 +10,9 @@ from bot.catalog.incoming import Incoming
 from bot.person import Person
 from bot.runs.models import ModelChoice, model_fields
 from bot.runs.overrides import merged
-from trainer_core.data.card import DataKind, DatasetCard
+from trainer_core.data.card import DataKind, DatasetCard, Images
 from trainer_core.errors import Code, SpotterError
+from trainer_core.models.families import FAMILIES
 from trainer_core.models.specs import Family, ModelSpec
 from trainer_core.spec import RunSpec, TokenizerSpec, parse_spec
 from trainer_core.tokenizers import strategy
@@ -19,6 +20,7 @@ from trainer_core.tokenizers import strategy
 Priority = Literal["low", "normal", "high"]
 SUITED: Mapping[DataKind, Family] = {"text": "gpt2", "images": "image-cnn"}
 """What is trained on a kind of data where nobody asks for something else."""
+_NAMED: Mapping[DataKind, str] = {"text": "text", "images": "pictures"}
 PRIORITIES: dict[Priority, int] = {"low": -1, "normal": 0, "high": 1}
 
 
@@ -75,15 +77,33 @@ def priority(person: Person, submission: Submission) -> int:
 
 def check_fits(card: DatasetCard, spec: RunSpec) -> None:
     """Raises SpotterError if the model cannot be trained on what the data set holds, or not with that tokenizer."""
-    if card.kind != "text":
+    family = FAMILIES[spec.model.family]
+    if card.kind not in family.learns_from:
+        holds, reads = (_NAMED[kind] for kind in (card.kind, family.learns_from[0]))
         raise SpotterError(
             Code.MODEL_INCOMPATIBLE,
-            f"`{card.name}` holds pictures, and {spec.model.family} learns from text",
-            field="data",
-            next_step="Pick a data set of text.",
+            f"`{card.name}` holds {holds}, and {family.family} learns from {reads}",
+            field="model",
+            next_step=f"Take the model {SUITED[card.kind]}, or a data set of {reads}.",
         )
-    if spec.tokenizer.kind not in ("saved", "pretrained"):  # these do not go by the text
+    if card.images:
+        _check_pictures(card, card.images, spec)
+    elif spec.tokenizer.kind not in ("saved", "pretrained"):  # these do not go by the text
         strategy.choose(spec.tokenizer, spec.model.family, card.characters)
+
+
+def _check_pictures(card: DatasetCard, images: Images, spec: RunSpec) -> None:
+    if spec.tokenizer != TokenizerSpec():
+        raise SpotterError(
+            Code.CONFIG_INVALID, f"`{card.name}` holds pictures, which have no tokens; leave it out", field="tokenizer"
+        )
+    if max(images.classes.values()) < 2:
+        raise SpotterError(
+            Code.CORPUS_EMPTY,
+            f"each class of `{card.name}` has one picture only, so that none can be held out",
+            field="data",
+            next_step="Add a data set with more pictures of each class.",
+        )
 
 
 def no_longer_there(run: str, dataset: str) -> SpotterError:
