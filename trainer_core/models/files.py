@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
+import torch
 from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
@@ -51,7 +52,7 @@ def made_from(folder: Path) -> MadeFrom | None:
     except (OSError, ValueError) as error:
         field = f" ({_place(error)})" if isinstance(error, ValidationError) else ""
         raise SpotterError(
-            Code.MODEL_LOAD_FAILED, f"its {CONFIG} is missing or is none that Spotter reads{field}", field="model"
+            Code.MODEL_LOAD_FAILED, f"the {CONFIG} of the model is missing or cannot be read{field}", field="model"
         ) from error
 
 
@@ -84,7 +85,11 @@ def save_finished(model: nn.Module, folder: Path, weights: Weights | None = None
 
 def _save_whole(model: nn.Module, folder: Path, weights: Weights) -> None:
     if isinstance(model, PreTrainedModel):
-        model.save_pretrained(folder, state_dict=dict(weights))
+        # By the names that `load_weights` looks for, which are not always those that the model was published with.
+        model.save_pretrained(folder, state_dict=dict(weights), save_original_format=False)
+        if model.dtype != torch.float32:  # the weights given are not the model's own
+            config = json.loads((folder / CONFIG).read_bytes())
+            (folder / CONFIG).write_text(json.dumps({**config, "dtype": "float32"}, indent=2), encoding="utf-8")
         return
     description = getattr(model, _MADE_FROM, None)
     if isinstance(description, MadeFrom):

@@ -23,6 +23,8 @@ from trainer_core.models.places import Places
 from trainer_core.models.sizes import Recipe
 from trainer_core.models.sources import Source, find
 from trainer_core.models.specs import PretrainedSpec
+from trainer_core.tokenizers.pretrained import load
+from trainer_core.tokenizers.shelf import open_tokenizer
 
 _LONGEST = 512
 """Tokens that a model is fine-tuned on at once, where it could take more."""
@@ -46,8 +48,9 @@ def kept(spec: PretrainedSpec, places: Places) -> Path:
             source = find(spec.source, places)
             for file in source.files:
                 shutil.copyfile(file, aside / file.name)
+            rows = _rows(aside, source.name)
             _save_tokenizer(source, aside)
-            _check(aside, source.name)
+            _check_fits(rows, aside, source.name)
             write_sums(aside)
     return places.base
 
@@ -106,21 +109,22 @@ def _save_tokenizer(source: Source, folder: Path) -> None:
         for file in source.tokenizer:
             shutil.copyfile(file, folder / file.name)
     else:
-        from trainer_core.tokenizers import pretrained
-
-        pretrained.load(str(source.folder.absolute()), folder)
+        load(str(source.folder.absolute()), folder)
 
 
-def _check(folder: Path, name: str) -> None:
-    """Raises MODEL_INCOMPATIBLE if it is no language model that can be trained, or not with the tokenizer beside it."""
-    from trainer_core.tokenizers import shelf
-
+def _rows(folder: Path, name: str) -> int:
+    """Tokens that the model knows. Raises MODEL_INCOMPATIBLE, MODEL_LOAD_FAILED if it is none that can be trained."""
     if described := made_from(folder):
         raise _incompatible(
             f"{name} is a {described.model.family}, and only models of transformers are fine-tuned",
             "Choose a run of gpt2, llama or qwen.",
         )
-    rows, tokens = _config(folder).vocab_size, shelf.open_tokenizer(folder).vocabulary
+    return int(_config(folder).vocab_size)
+
+
+def _check_fits(rows: int, folder: Path, name: str) -> None:
+    """Raises MODEL_INCOMPATIBLE if the tokenizer in `folder` is not that of a model of so many tokens."""
+    tokens = open_tokenizer(folder).vocabulary
     if not _FEWER * rows <= tokens <= rows + 1:  # one token may have been added, which ends a text
         raise _incompatible(
             f"{name} has {rows:,} tokens, and the tokenizer beside it {tokens:,}",
