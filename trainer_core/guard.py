@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import fmean
+from statistics import fmean, median
 from typing import Literal
 
 KEPT = 128
@@ -27,7 +27,7 @@ _SIGMAS = 6.0
 _LEAST_SIGMA = 0.02
 """Of the mean: a loss that hardly moves is no reason to skip one that moves a little."""
 _SUSTAINED = 10
-"""Steps whose mean loss says where the run is."""
+"""Steps whose losses together say where the run is; one of them may stand out."""
 _AFTER_SKIPS, _AFTER_DIVERGENCE = 0.5, 0.1
 """Factors on the learning rate after a rollback."""
 
@@ -41,6 +41,8 @@ class Verdict:
     """As half a sentence for a person."""
     since: int = 0
     """`rollback`: the newest step after which the run was sound."""
+    or_later: bool = False
+    """`rollback`: whether a checkpoint that is newer than that is still better than the beginning."""
     factor: float = 1.0
     """`rollback`: on the learning rate from there on."""
 
@@ -65,24 +67,33 @@ def judge(step: int, loss: float, norm: float, past: Past, *, weights_finite: bo
     """What to do with step number `step`, whose gradients are there and have not reached the weights yet."""
     if not weights_finite:
         return broken(step - 1, past)
+    lately = recent(step, past.skipped)
     if _diverged(loss, past):
-        reason = f"the loss ran away, to {loss:.2f} at step {step:,}"
-        since = step - 1 - _SUSTAINED - len(recent(step, past.skipped))
-        return Verdict("rollback", reason, max(0, since), _lowered(past))
+        return Verdict(
+            "rollback",
+            f"the loss ran away, to {loss:.2f} at step {step:,}",
+            since=max(0, step - 1 - _SUSTAINED - len(lately)),
+            or_later=loss < past.start,
+            factor=_lowered(past),
+        )
     reason = _outstanding(step, loss, norm, past)
     if not reason:
         return Verdict("take")
-    lately = recent(step, past.skipped)
     if len(lately) + 1 < MOST_SKIPS:
         return Verdict("skip", reason)
-    reason = f"{reason}, after {len(lately)} steps skipped shortly before"
-    return Verdict("rollback", reason, lately[0] - 1, _AFTER_SKIPS)
+    return Verdict(
+        "rollback",
+        f"{reason}, and {len(lately)} steps were skipped shortly before",
+        since=lately[0] - 1,
+        or_later=True,  # what was skipped has not reached the weights
+        factor=_AFTER_SKIPS,
+    )
 
 
 def broken(step: int, past: Past) -> Verdict:
     """What to do when the weights have stopped being numbers by the end of step number `step`."""
-    reason = f"the weights were no numbers any more after step {step:,}"
-    return Verdict("rollback", reason, max(0, step - _SUSTAINED), _lowered(past))
+    reason = f"the weights are no numbers any more after step {step:,}"
+    return Verdict("rollback", reason, since=max(0, step - _SUSTAINED), factor=_lowered(past))
 
 
 def recent(step: int, skipped: Sequence[int]) -> tuple[int, ...]:
@@ -107,8 +118,8 @@ def _bound(before: Sequence[float]) -> float:
 
 
 def _diverged(loss: float, past: Past) -> bool:
-    """Whether the mean of the newest losses lies far above what it was: half of what was learnt is lost, and more than
-    a quarter of what there was at the start.
+    """Whether the newest losses lie far above what they were: half of what was learnt is lost, and more than a quarter
+    of what there was at the start.
     """
     known = (*past.losses, loss)
     if len(known) < _SUSTAINED or not math.isfinite(loss):
@@ -118,7 +129,7 @@ def _diverged(loss: float, past: Past) -> bool:
     best = min(means, default=known[0])
     start = max(past.start, best)
     most = best + max((start - best) / 2, start / 4)
-    return fmean(newest) > most and loss > most
+    return median(newest) > most and loss > most
 
 
 def _lowered(past: Past) -> float:

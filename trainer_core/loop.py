@@ -136,11 +136,9 @@ def _enough(training: Training) -> str:
     patience, without = training.spec.evaluation.patience, training.state.without_better
     if patience is None or without < patience or progress(training.state.step, training.state.paces) >= 1:
         return ""
-    return (
-        f"the last {without} evaluations were no better than the best before"
-        if without > 1
-        else ("the last evaluation was no better than the best before")
-    )
+    if without == 1:
+        return "the last evaluation was no better than the best before"
+    return f"none of the last {without} evaluations was better than the best before"
 
 
 def _look(training: Training, checkpoints: Checkpoints, steering: SteeringLog) -> Iterator[Event]:

@@ -44,6 +44,8 @@ def go_back(
     SpotterError.
     """
     checkpoint = checkpoints.newest_good(at_most=verdict.since)
+    if checkpoint is None and verdict.or_later:
+        checkpoint = checkpoints.newest_good()
     step = step_of(checkpoint)
     sound = _state_in(checkpoint, training)
     for steer in due(steering.entries, len(sound.steering), step):

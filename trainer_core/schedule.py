@@ -63,7 +63,7 @@ def landed(paces: Sequence[Pace], step: int, spec: OptimizerSpec) -> int:
     The decay has the share of the whole that it would have had, and the run ends no later than it would have.
     """
     share = spec.decay_fraction or OptimizerSpec().decay_fraction
-    return min(paces[-1].total, step + max(1, math.ceil(step * share / (1 - share)))) if share < 1 else paces[-1].total
+    return min(paces[-1].total, step + max(1, round(step * share / (1 - share)))) if share < 1 else paces[-1].total
 
 
 def landing(paces: Sequence[Pace]) -> Pace | None:

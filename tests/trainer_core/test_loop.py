@@ -39,8 +39,8 @@ class Run:
         self.control = folder / "control.json"
         self.checkpoints = Checkpoints(folder / "checkpoints", spec.checkpoint)
         self._steering = folder / "steering.jsonl"
-        self._make = lambda: make(spec)
-        self.training = self._make()
+        self.make = lambda: make(spec)
+        self.training = self.make()
         self.events: list[Event] = []
 
     @property
@@ -62,7 +62,7 @@ class Run:
 
     def resume(self) -> None:
         """As another worker would: from the newest checkpoint, or from nothing."""
-        self.training = self._make()
+        self.training = self.make()
         torch.manual_seed(99)
         checkpoint = self.checkpoints.newest_good()
         if checkpoint:
@@ -185,5 +185,5 @@ def test_a_run_that_gets_no_better_ends_early(run: Start) -> None:
     going = run(small_spec(evaluation=patient, optimizer={"learning_rate": 1e-12}, checkpoint={"best": 0}))
     events = list(going.go())
     assert steps(events)[-1] < 6
-    assert summary(going.training).early == "no evaluation of the last 2 was better than the best before"
+    assert summary(going.training).early == "none of the last 2 evaluations was better than the best before"
     assert isinstance(events[-1], MetricsCheckpoint)
