@@ -6,21 +6,37 @@ from collections.abc import Callable
 from functools import partial
 
 from trainer_core.errors import Code, SpotterError
-from trainer_core.export import verify, write_model
+from trainer_core.export import sha256, verify, write_model
 from trainer_core.layout import RunDirectory
 from trainer_core.manifest import Manifest
-from trainer_core.models.files import save_weights
+from trainer_core.model_card import write_card
+from trainer_core.models.files import save_finished
+from trainer_core.models.specs import ModuleSpec
 from trainer_core.training import Training
+from trainer_core.wiring.wired import Wired
+from trainer_core.wiring.written import written
 
 
 def finish(training: Training, directory: RunDirectory, manifest: Manifest, fence: Callable[[], None]) -> None:
-    """Write the model, and the manifest with the model's sums. Each folder and file of it is whole or absent, so that
-    all of it can be tried again. Raises OSError, SpotterError if it does not verify or another attempt has taken over.
+    """Write the model, and the manifest with what is known by now.
+
+    Each folder and file of it is whole or absent, so that all of it can be tried again. Raises OSError, SpotterError if
+    it does not verify or another attempt has taken over.
     """
     fence()
-    tokenizer = training.objective.tokenizer
-    save = partial(save_weights, training.model)
-    sums = write_model(directory.export, save, tokenizer.folder if tokenizer else None)
+    model, tokenizer = training.model, training.objective.tokenizer
+    module = directory.module if isinstance(training.spec.model, ModuleSpec) else None
+    save = partial(save_finished, model)
+    sums = write_model(directory.export, save, tokenizer.folder if tokenizer else None, module)
     if problems := verify(directory.export):
         raise SpotterError(Code.WORKER_CRASHED, f"The finished model does not verify: {problems[0]}.")
-    manifest.model_copy(update={"sums": sums}).write(directory)
+    known: dict[str, object] = {
+        "mode": training.mode,
+        "wiring": written(model.wiring) if isinstance(model, Wired) else None,
+        "module_sha256": sha256(module) if module else None,
+        "steering": training.state.steering,
+        "sums": sums,
+    }
+    finished = manifest.model_copy(update=known)
+    finished.write(directory)
+    write_card(finished, directory)

@@ -1,4 +1,4 @@
-"""Where a model came from: `manifest.json` for programs, `card.md` for people. Neither names a path of this machine."""
+"""Where a model came from: `manifest.json`, for programs. It names no path of this machine."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from trainer_core.atomic import write_atomic
 from trainer_core.data.card import DatasetCard
 from trainer_core.events import MetricsConfig, Summary
 from trainer_core.layout import RunDirectory
+from trainer_core.mode import Mode
 from trainer_core.spec import RunSpec
+from trainer_core.steering import Steer
 
 _PACKAGES = ("spotter-trainer", "torch", "transformers", "tokenizers", "safetensors", "numpy")
 
@@ -53,72 +55,22 @@ class Manifest(BaseModel):
     durations: dict[str, float]
     """Seconds of each phase of the last attempt."""
     summary: Summary
-    sums: dict[str, str]
+    mode: Mode = Mode()
+    """How a step's arithmetic was done."""
+    wiring: dict[str, object] | None = None
+    """What each parameter of a module's `forward` was fed with, as `model.wiring` of a spec takes it."""
+    module_sha256: str | None = None
+    """Of the Python file of a module."""
+    steering: tuple[Steer, ...] = ()
+    """What changed the run's course on its way."""
+    averaged: bool = False
+    """Whether the finished weights are the moving average."""
+    sums: dict[str, str] = {}
     """SHA-256 of each file of the finished model."""
 
     def write(self, directory: RunDirectory) -> None:
         """Raises OSError."""
         write_atomic(directory.manifest, self.model_dump_json(indent=2).encode())
-        write_atomic(directory.card, self.card().encode())
-
-    def card(self) -> str:
-        """The model card, in Markdown."""
-        made, spec = self.summary, self.spec
-        return _CARD.format(
-            run=self.run,
-            model=spec.model.label,
-            parameters=made.parameters,
-            dataset=self.dataset.name,
-            characters=self.dataset.characters,
-            steps=made.steps,
-            tokens=made.tokens,
-            seconds=made.seconds,
-            device=self.device,
-            first_loss=_number(made.first_loss),
-            loss=_number(made.loss),
-            first_bits=_number(made.first_bits_per_byte),
-            bits=_number(made.bits_per_byte),
-            sample="\n".join(f"    {line}" for line in made.sample.splitlines()),
-            folder=made.model,
-            spec=spec.model_dump_json(indent=2),
-        )
-
-
-_CARD = """---
-library_name: transformers
-pipeline_tag: text-generation
----
-# {run}
-
-{model} ({parameters:,} parameters), trained from scratch by Spotter on `{dataset}`
-({characters:,} characters): {steps:,} steps, {tokens:,} tokens, {seconds:,.0f} s on {device}.
-
-| on held-out text | before | after |
-|---|---|---|
-| loss (nats per token) | {first_loss} | {loss} |
-| bits per byte | {first_bits} | {bits} |
-
-## A sample
-
-{sample}
-
-## Use
-
-```python
-from transformers import AutoModelForCausalLM, AutoTokenizer
-
-tokenizer = AutoTokenizer.from_pretrained("{folder}")
-model = AutoModelForCausalLM.from_pretrained("{folder}")
-prompt = tokenizer("The ", return_tensors="pt")
-print(tokenizer.decode(model.generate(**prompt, max_new_tokens=60)[0]))
-```
-
-## Specification
-
-```json
-{spec}
-```
-"""
 
 
 def decisions(config: MetricsConfig) -> dict[str, Decision]:
@@ -167,7 +119,3 @@ def _git(folder: Path, seconds: float, *arguments: str) -> str | None:
 def system() -> str:
     """Operating system and processor architecture: `Linux x86_64`."""
     return f"{platform.system()} {platform.machine()}"
-
-
-def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3f}"

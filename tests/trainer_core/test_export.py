@@ -1,26 +1,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from safetensors import SafetensorError
 
 from trainer_core.export import REQUIRED, problems_with_sums, verify, write_model
-
-
-class Files:
-    """What a model saves, by the names of its files; one without text is a link to nowhere."""
-
-    def __init__(self, files: dict[str, str]) -> None:
-        self._files = files
-
-    def save_pretrained(self, save_directory: Path) -> None:
-        for name, text in self._files.items():
-            if text:
-                (save_directory / name).write_text(text)
-            else:
-                (save_directory / name).symlink_to("nowhere")
 
 
 @pytest.fixture
@@ -32,8 +19,14 @@ def tokenizer(tmp_path: Path) -> Path:
     return folder
 
 
-def model(text: str) -> Files:
-    return Files({"config.json": text, "model.safetensors": text})
+def model(text: str) -> Callable[[Path], None]:
+    """What writes a model of these files."""
+
+    def save(folder: Path) -> None:
+        for name in ("config.json", "model.safetensors"):
+            (folder / name).write_text(text)
+
+    return save
 
 
 def test_a_newer_model_takes_the_place_of_an_older(tmp_path: Path, tokenizer: Path) -> None:
@@ -51,22 +44,19 @@ def test_a_model_that_cannot_be_written_leaves_the_older_one(tmp_path: Path, tok
     folder = tmp_path / "run" / "export"
     write_model(folder, model("older"), tokenizer)
     with pytest.raises(FileNotFoundError):  # found only when the files are made durable
-        write_model(folder, Files({"link": ""}), tokenizer)
+        write_model(folder, lambda aside: (aside / "link").symlink_to("nowhere"), tokenizer)
     assert verify(folder) == []
     assert (folder / "model.safetensors").read_text() == "older"
     assert list(folder.parent.iterdir()) == [folder]
 
 
-class Refused:
-    """A model whose weights a full disk refuses, as safetensors says it."""
-
-    def save_pretrained(self, save_directory: Path) -> None:
+def test_a_model_on_a_full_disk_is_the_disk_s_refusal(tmp_path: Path, tokenizer: Path) -> None:
+    def refused(_: Path) -> None:
+        """As safetensors says it."""
         raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
 
-
-def test_a_model_on_a_full_disk_is_the_disk_s_refusal(tmp_path: Path, tokenizer: Path) -> None:
     with pytest.raises(OSError, match="space"):
-        write_model(tmp_path / "run" / "export", Refused(), tokenizer)
+        write_model(tmp_path / "run" / "export", refused, tokenizer)
 
 
 @pytest.mark.parametrize("sums", ["", "[]", "{}", json.dumps({"../secret": "0" * 64}), json.dumps({"x" * 300: "0"})])
