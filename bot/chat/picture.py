@@ -10,7 +10,10 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from bot.chat.heatmap import draw_matrix
+from bot.chat.palette import FAINT, GRID, PANEL, TEXT, TRAIN, VALIDATION
 from bot.chat.plot import LENGTH, REQUEST
+from bot.chat.render.confusion import Confusion
 from bot.chat.render.curve import PlotRequest, trend
 from bot.chat.render.histogram import Histogram
 from bot.chat.render.plots import Plot
@@ -18,9 +21,7 @@ from bot.chat.render.plots import Plot
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_PANEL, _GRID, _TEXT, _FAINT = "#1e1f22", "#313338", "#f2f3f5", "#949ba4"
-_TRAIN, _VALIDATION = "#7289ff", "#f0b232"
-_SIZE, _DPI = (6.4, 3.3), 200
+_SIZE, _SQUARER, _DPI = (6.4, 3.3), (6.4, 5.2), 200
 _TOLD_FROM = 0.15
 """The planned steps are the axis' end once this share of them is done; before, the curve would be a dot in a corner."""
 
@@ -35,13 +36,17 @@ _TICKS = 8
 
 
 def draw(request: Plot) -> bytes:
-    """A PNG of 1280 by 660 pixels."""
+    """A PNG of 1280 by 660 pixels; a matrix is as wide and 1040 high."""
     from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-    figure = Figure(figsize=_SIZE, dpi=_DPI, facecolor=_PANEL, layout=ConstrainedLayoutEngine(w_pad=0.14, h_pad=0.12))
-    axes = figure.add_subplot(facecolor=_PANEL)
+    shape = _SQUARER if isinstance(request, Confusion) else _SIZE
+    figure = Figure(figsize=shape, dpi=_DPI, facecolor=PANEL, layout=ConstrainedLayoutEngine(w_pad=0.14, h_pad=0.12))
+    axes = figure.add_subplot(facecolor=PANEL)
     match request:
+        case Confusion():
+            _frame(axes, request.title, "taken for", "is")
+            draw_matrix(axes, request)
         case Histogram():
             _frame(axes, request.title, "characters in a document", "documents")
             _bars(axes, request)
@@ -49,16 +54,16 @@ def draw(request: Plot) -> bytes:
             _frame(axes, request.title, "step", "loss, nats per token")
             _curves(axes, request)
     image = io.BytesIO()
-    figure.savefig(image, format="png", facecolor=_PANEL)
+    figure.savefig(image, format="png", facecolor=PANEL)
     return image.getvalue()
 
 
 def _frame(axes: Axes, title: str, x: str, y: str) -> None:
-    axes.set_title(title, color=_TEXT, loc="left", fontsize=11, fontweight="bold", pad=10, parse_math=False)
-    axes.set_xlabel(x, color=_FAINT, fontsize=9)
-    axes.set_ylabel(y, color=_FAINT, fontsize=9)
-    axes.tick_params(colors=_FAINT, length=0, labelsize=9)
-    axes.grid(axis="y", color=_GRID, linewidth=0.8)
+    axes.set_title(title, color=TEXT, loc="left", fontsize=11, fontweight="bold", pad=10, parse_math=False)
+    axes.set_xlabel(x, color=FAINT, fontsize=9)
+    axes.set_ylabel(y, color=FAINT, fontsize=9)
+    axes.tick_params(colors=FAINT, length=0, labelsize=9)
+    axes.grid(axis="y", color=GRID, linewidth=0.8)
     axes.set_axisbelow(True)
     for spine in axes.spines.values():
         spine.set_visible(False)
@@ -69,22 +74,22 @@ def _curves(axes: Axes, request: PlotRequest) -> None:
 
     if not (request.train or request.validation):
         axes.set(xlim=(0, 1), ylim=(0, 1), xticks=[], yticks=[])
-        axes.text(0.5, 0.5, "nothing measured yet", color=_FAINT, ha="center", va="center")
+        axes.text(0.5, 0.5, "nothing measured yet", color=FAINT, ha="center", va="center")
         return
     if request.train:
         steps, losses = zip(*request.train, strict=True)
         dot = "o" if len(steps) == 1 else ""
-        axes.plot(steps, losses, color=_TRAIN, linewidth=0.8, alpha=0.3)
-        axes.plot(steps, trend(request.train), color=_TRAIN, linewidth=2, marker=dot, markersize=4, label="training")
+        axes.plot(steps, losses, color=TRAIN, linewidth=0.8, alpha=0.3)
+        axes.plot(steps, trend(request.train), color=TRAIN, linewidth=2, marker=dot, markersize=4, label="training")
     if request.validation:
         steps, losses = zip(*request.validation, strict=True)
-        axes.plot(steps, losses, color=_VALIDATION, linewidth=1.4, marker="o", markersize=4.5, label="validation")
+        axes.plot(steps, losses, color=VALIDATION, linewidth=1.4, marker="o", markersize=4.5, label="validation")
         axes.annotate(
             f"{losses[-1]:.2f}",
             (steps[-1], losses[-1]),
             xytext=(0, 8),
             textcoords="offset points",
-            color=_VALIDATION,
+            color=VALIDATION,
             ha="center",
             fontsize=9,
             fontweight="bold",
@@ -104,7 +109,7 @@ def _curves(axes: Axes, request: PlotRequest) -> None:
         bbox_to_anchor=(1, 1),
         ncols=2,
         frameon=False,
-        labelcolor=_FAINT,
+        labelcolor=FAINT,
         fontsize=9,
         borderaxespad=0.3,
     )
@@ -120,9 +125,9 @@ def _bars(axes: Axes, request: Histogram) -> None:
     edges = [place(edge) for edge in request.edges]
     widths = [(right - left) * _BAR for left, right in pairwise(edges)]
     middles = [(left + right) / 2 for left, right in pairwise(edges)]
-    axes.bar(middles, request.counts, width=widths, color=_TRAIN, linewidth=0)
+    axes.bar(middles, request.counts, width=widths, color=TRAIN, linewidth=0)
     median = min(max(place(request.median), edges[0]), edges[-1])
-    axes.axvline(median, ymax=0.9, color=_VALIDATION, linewidth=1.6, linestyle=(0, (3, 2)))
+    axes.axvline(median, ymax=0.9, color=VALIDATION, linewidth=1.6, linestyle=(0, (3, 2)))
     is_right = median > (edges[0] + edges[-1]) / 2
     axes.annotate(
         f"median {_plain(request.median)}",
@@ -130,7 +135,7 @@ def _bars(axes: Axes, request: Histogram) -> None:
         xycoords=("data", "axes fraction"),
         xytext=(-5 if is_right else 5, 0),
         textcoords="offset points",
-        color=_VALIDATION,
+        color=VALIDATION,
         ha="right" if is_right else "left",
         va="center",
         fontsize=9,

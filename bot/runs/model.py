@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Literal
 
 from trainer_core.errors import Code
+from trainer_core.evals.classes import ClassReport
 from trainer_core.events import (
     Event,
     JobProgress,
@@ -215,6 +216,8 @@ class RunStatus:
     steer: MetricsGuard | None = None
     """How a person last changed its course."""
     curve: Curve = Curve()
+    classes: ClassReport | None = None
+    """Of a classifier that has ended: how well it tells each class."""
 
 
 def status_of(

@@ -17,7 +17,7 @@ def alert(run: Run) -> Message:
     return Message(
         content=content(
             f"🆘 **{run.name}** needs a decision.\n{said}\n"
-            f"-# Going on, `/trainer rate` sets another learning rate; stopping keeps what it has learned."
+            "-# Once it goes on, `/trainer rate` sets another learning rate. Stopping keeps its newest checkpoint."
         ),
         buttons=buttons(run.name, CHOICES),
         silent=False,

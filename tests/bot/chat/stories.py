@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from bot.chat.render.message import Act, Button, Message
-from bot.runs.model import Run, RunError, RunState, RunStatus, Stall, status_of
+from bot.runs.model import Question, Run, RunError, RunState, RunStatus, Stall, status_of
 from trainer_core.errors import Code
 from trainer_core.events import (
     Event,
@@ -26,6 +26,8 @@ SAMPLE = "The assert statement is a convenient way to insert debugging assertion
 
 STALL = Stall(since=START + 100, noticed_at=START + 460, step=430, restarts_at=START + 820)
 """No step for six minutes, and six more to choose what to do."""
+
+QUESTION = Question(step=430, reason="the loss ran away a third time", at=START + 460)
 
 
 def spec(name: str = NAME, budget: str = "1000 steps") -> RunSpec:

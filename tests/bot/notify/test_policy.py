@@ -116,6 +116,23 @@ def test_a_pause_is_over_when_the_run_moves_on(move: tuple[RunState, RunState]) 
     assert not policy.stands(notice, replace(after, queued_at=after.queued_at + 1))
 
 
+def test_a_question_is_asked_once_instead_of_telling_of_the_pause() -> None:
+    pausing, asks = run(RunState.PAUSING), stories.run(RunState.PAUSED, question=stories.QUESTION)
+    [notice] = [each for each in policy.notices(Change(pausing, asks), {7: 0.0}) if each.kind is not Kind.LIVE]
+    assert notice.kind is Kind.ASKED
+    assert [each.kind for each in policy.notices(Change(asks, asks), {7: 0.0})] == [Kind.LIVE]
+    later = replace(asks, question=replace(stories.QUESTION, at=stories.QUESTION.at + 1))
+    assert policy.stands(notice, asks) and not policy.stands(notice, later)
+
+
+@pytest.mark.parametrize("to", [RunState.QUEUED, RunState.STOPPED])
+def test_a_question_is_over_when_the_run_moves_on(to: RunState) -> None:
+    asks = stories.run(RunState.PAUSED, question=stories.QUESTION)
+    after = asks.moved(to, 5.0)
+    assert policy.passed(Change(asks, after)) == [Kind.ASKED]
+    assert not policy.stands(policy.asked(asks.name, 7, stories.QUESTION), after)
+
+
 def full(step: int) -> MetricsGuard:
     return MetricsGuard(run=stories.NAME, attempt=1, step=step, action="disk", reason="the disk is full")
 

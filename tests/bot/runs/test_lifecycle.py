@@ -11,10 +11,20 @@ from hypothesis import strategies as st
 from bot.runs import lifecycle
 from bot.runs.executor import Ending, ExecutorError, Exit
 from bot.runs.lifecycle import PAUSES, POISON, History, Tried
-from bot.runs.model import NEXT, Run, RunState, Stall
+from bot.runs.model import NEXT, Question, Request, Run, RunState, Stall, SteeringVerb
 from tests.bot.chat.stories import run, summary
 from trainer_core.errors import Code
-from trainer_core.events import Event, JobCompleted, JobFailed, JobPaused, JobProgress, JobStarted, JobStopped
+from trainer_core.events import (
+    Event,
+    JobCompleted,
+    JobFailed,
+    JobPaused,
+    JobProgress,
+    JobStarted,
+    JobStopped,
+    MetricsCheckpoint,
+    MetricsGuard,
+)
 
 REPORTS: list[Event] = [
     JobStarted(pid=1, host="h", device="CPU"),
@@ -24,6 +34,7 @@ REPORTS: list[Event] = [
     JobFailed(code=Code.CORPUS_EMPTY, message="m", next_step="n"),
     JobStopped(control_seq=1, summary=summary()),
     JobPaused(control_seq=1, step=3),
+    JobPaused(control_seq=0, step=3, reason="the loss ran away"),
 ]
 EXITS = [
     Exit(Ending.EXITED, 0),
@@ -217,3 +228,40 @@ def test_a_refusal_that_stays_one_is_final() -> None:
     (failed,) = lifecycle.after_refusal(run(RunState.STARTING), refusal, 5.0, History([BEGAN]))
     assert failed.state is RunState.FAILED and failed.error is not None
     assert (failed.error.code, failed.error.next_step) == (Code.CONFIG_INVALID, "Put it back.")
+
+
+@pytest.mark.parametrize("state", [RunState.RUNNING, RunState.PAUSING])
+def test_what_the_guard_asks_is_kept_until_the_run_goes_on(state: RunState) -> None:
+    event = JobPaused(control_seq=0, step=430, reason="the loss ran away")
+    *between, asks = lifecycle.after_event(run(state), event, 9.0)
+    assert [each.state for each in between] == ([RunState.PAUSING] if state is RunState.RUNNING else [])
+    assert asks.state is RunState.PAUSED and asks.question == Question(430, "the loss ran away", 9.0)
+    assert asks.moved(RunState.QUEUED, 10.0).question is None
+
+
+@pytest.mark.parametrize("state", [RunState.RUNNING, RunState.PAUSING])
+def test_a_pause_that_somebody_asked_for_is_no_question(state: RunState) -> None:
+    *_, paused = lifecycle.after_event(run(state), JobPaused(control_seq=7, step=3), 9.0)
+    assert paused.state is RunState.PAUSED and paused.question is None
+
+
+def test_what_was_asked_of_a_worker_is_asked_of_the_next_one_unless_the_run_ends() -> None:
+    asked = run(RunState.RUNNING, request=Request("land"))
+    lost = asked.moved(RunState.LOST, 1.0)
+    assert lost.moved(RunState.QUEUED, 1.0).moved(RunState.STARTING, 2.0).request == Request("land")
+    assert asked.moved(RunState.PAUSING, 1.0).moved(RunState.PAUSED, 2.0).request == Request("land")
+    assert asked.moved(RunState.STOPPING, 1.0).request is None
+
+
+@pytest.mark.parametrize(
+    ("event", "answers"),
+    [
+        (MetricsGuard(step=3, action="steer", control_seq=9, reason="r"), {"land", "rate", "checkpoint"}),
+        (MetricsGuard(step=3, action="skip", reason="r"), set()),
+        (MetricsCheckpoint(step=3, path="p", bytes=1, seconds=1, pinned=True, control_seq=9), {"checkpoint"}),
+        (MetricsCheckpoint(step=3, path="p", bytes=1, seconds=1), set()),
+    ],
+)
+def test_a_worker_answers_by_naming_the_request(event: Event, answers: set[str]) -> None:
+    verbs: tuple[SteeringVerb, ...] = ("land", "rate", "checkpoint")
+    assert {verb for verb in verbs if Request(verb).is_answered_by(event)} == answers

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.runs.model import RunError, RunState, Stall
+from bot.runs.model import Question, Request, RunError, RunState, Stall
 from bot.store import runs as rows
 from bot.store.db import Database
 from tests.bot.chat.stories import NAME, run, summary
@@ -65,3 +65,22 @@ async def test_a_stall_is_read_back_and_goes_with_its_worker(database: Database)
         await rows.update(tx, stalled, lost, 5.0)
         found = await rows.find(tx, NAME)
     assert found == lost and lost.stall is None
+
+
+async def test_a_question_and_a_request_are_read_back_and_go_with_what_they_belong_to(database: Database) -> None:
+    running = run(RunState.RUNNING, attempt=1)
+    asked = replace(running, request=Request("rate", 3e-4))
+    asks = asked.moved(RunState.PAUSING, 4.0).moved(RunState.PAUSED, 5.0, question=Question(3, "it ran away", 5.0))
+    async with database.transaction() as tx:
+        await rows.insert(tx, running, None)
+        for before, after in ((running, asked), (asked, asks), (asks, asks.moved(RunState.STOPPED, 6.0))):
+            await rows.update(tx, before, after, 5.0)
+            assert await rows.find(tx, NAME) == after
+        assert after.question is None and after.request is None
+
+
+async def test_names_are_of_ones_own_runs(database: Database) -> None:
+    async with database.transaction() as tx:
+        for name, owner in (("swans", 7), ("geese", 8)):
+            await rows.insert(tx, run(RunState.QUEUED, name=name, owner_id=owner), None)
+        assert await rows.names_of(tx, 7) == {"swans"}

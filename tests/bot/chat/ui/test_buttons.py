@@ -28,7 +28,7 @@ def test_what_a_button_in_an_old_message_means_never_changes() -> None:
         f"run:swans:{word}"
         for word in (
             *("stop", "stop_now", "keep", "status", "watch", "unwatch"),
-            *("pause", "resume", "wait", "restart", "retry"),
+            *("pause", "resume", "wait", "restart", "retry", "go_on"),
         )
     }
 

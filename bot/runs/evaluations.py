@@ -1,0 +1,29 @@
+"""Reports of evaluations, which are files in a run's folder: events only say where."""
+
+from __future__ import annotations
+
+import logging
+import re
+
+from trainer_core.evals.classes import ClassReport
+from trainer_core.layout import RunDirectory
+
+_PLACE = re.compile(r"eval/step-\d{8,13}\.json")
+_LARGEST = 2**22
+"""Bytes; the report on a thousand classes takes a tenth of it."""
+
+log = logging.getLogger(__name__)
+
+
+def read_report(directory: RunDirectory, place: str) -> ClassReport | None:
+    """The report at `place`, relative to the run's folder; None if it is not there, or is none."""
+    if not _PLACE.fullmatch(place):
+        return None
+    file = directory.path / place
+    try:
+        if file.stat().st_size > _LARGEST:
+            return None
+        return ClassReport.model_validate_json(file.read_bytes())
+    except (OSError, ValueError) as error:
+        log.warning("the report %s of %s cannot be read: %s", place, directory.name, type(error).__name__)
+        return None
