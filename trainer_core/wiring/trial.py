@@ -83,9 +83,9 @@ class Trial:
             except Exception as error:
                 raise unclear((f"{path} does not take what it is fed with ({described(error)})",), wiring) from error
             takes = only_tensor(returned[path])
-            if len(takes) != 1:
-                problems.append(f"{path} returns {len(takes)} tensors, and one of them is asked for")
-            wiring = self._taking(wiring, path, takes[0] if takes else None)
+            before, wiring = wiring, self._taking(wiring, path, takes[0] if takes else None)
+            if not takes or (len(takes) > 1 and wiring != before):
+                problems.append(f"{path} returns {len(takes) or 'no'} tensors, and one of them is asked for")
         if problems:
             raise unclear(tuple(problems), wiring)
         return wiring, returned
