@@ -2,52 +2,65 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from bot.chat.palette import FAINT, PANEL, TEXT, TRAIN
+from bot.chat.palette import PANEL, TEXT, TRAIN, VALIDATION
 from bot.chat.render.confusion import Confusion
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_COUNTED = 17
-"""Most rows whose cells have room for a number."""
-_LONG = 3
-"""Characters of a name beyond which names below the columns would run into each other."""
+_SHORT, _ROOM = 3, 44
+"""Characters that a short name takes at least below its column, and that all names may take beside each other."""
+_EMPTY = "#26272b"
+_LIGHT = 0.55
+"""Share of a row from which a cell is too light for light numbers."""
 
 
 def draw_matrix(axes: Axes, request: Confusion) -> None:
-    """Rows are what pictures are, columns what they were taken for; the lighter, the larger the share of the row."""
+    """Rows are what pictures are, columns what they were taken for: what is right in one colour, mistakes in another,
+    the stronger, the larger their share of the row.
+    """
     from matplotlib.colors import LinearSegmentedColormap
 
     size = range(len(request.classes))
+    hit, miss = (LinearSegmentedColormap.from_list(ink, [_EMPTY, ink]) for ink in (TRAIN, VALIDATION))
     shares = [[count / max(1, sum(row)) for count in row] for row in request.matrix]
-    colours = LinearSegmentedColormap.from_list("shares", [PANEL, TRAIN])
-    axes.imshow(shares, cmap=colours, vmin=0, vmax=1, aspect="auto")
+    axes.imshow(
+        [[(hit if row == column else miss)(shares[row][column]) for column in size] for row in size], aspect="auto"
+    )
+    _name_axes(axes, request.classes)
+    for row, counts in enumerate(request.matrix):
+        for column, count in enumerate(counts):
+            if count:
+                axes.text(
+                    column,
+                    row,
+                    _plain(count),
+                    color=PANEL if shares[row][column] > _LIGHT else TEXT,
+                    ha="center",
+                    va="center",
+                    fontsize=_font(len(size)),
+                    fontweight="bold" if row == column else "normal",
+                )
+
+
+def _name_axes(axes: Axes, classes: Sequence[str]) -> None:
+    size = range(len(classes))
+    slanted = sum(max(len(name), _SHORT) for name in classes) > _ROOM
     axes.grid(visible=False)
-    slanted = sum(max(len(name), _LONG) for name in request.classes) > 40
-    axes.set_xticks(size, request.classes, rotation=40 if slanted else 0, ha="right" if slanted else "center")
-    axes.set_yticks(size, request.classes)
+    axes.set_xticks(size, classes, rotation=40 if slanted else 0, ha="right" if slanted else "center")
+    axes.set_yticks(size, classes)
     for label in (*axes.get_xticklabels(), *axes.get_yticklabels()):
         label.set_parse_math(False)
         label.set_color(TEXT)
         label.set_fontsize(_font(len(size)))
-    axes.set_xticks([at - 0.5 for at in size[1:]], minor=True)
-    axes.set_yticks([at - 0.5 for at in size[1:]], minor=True)
+    between = [at - 0.5 for at in size[1:]]
+    axes.set_xticks(between, minor=True)
+    axes.set_yticks(between, minor=True)
     axes.grid(which="minor", color=PANEL, linewidth=2)
     axes.tick_params(which="minor", length=0)
-    if len(size) > _COUNTED:
-        return
-    for right, row in enumerate(request.matrix):
-        for told, count in enumerate(row):
-            if count:
-                is_light = shares[right][told] > 0.6
-                colour = PANEL if is_light else TEXT if right != told else FAINT
-                weight = "bold" if right == told else "normal"
-                axes.text(
-                    told, right, _plain(count), color=colour, ha="center", va="center", fontweight=weight,
-                    fontsize=_font(len(size)),
-                )  # fmt: skip
 
 
 def _font(classes: int) -> float:

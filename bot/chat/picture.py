@@ -45,7 +45,7 @@ def draw(request: Plot) -> bytes:
     axes = figure.add_subplot(facecolor=PANEL)
     match request:
         case Confusion():
-            _frame(axes, request.title, "taken for", "is")
+            _frame(axes, request.title, "what it is taken for", "what it is")
             draw_matrix(axes, request)
         case Histogram():
             _frame(axes, request.title, "characters in a document", "documents")

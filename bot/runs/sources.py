@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import difflib
-import re
 from collections.abc import Collection, Iterable
 
 from bot.runs.again import newest_step
@@ -16,8 +15,6 @@ from trainer_core.models.families import FAMILIES
 from trainer_core.models.listed import list_models, list_modules
 from trainer_core.models.specs import FOLDER, RUN, ModelSpec, ModuleSpec, PretrainedSpec
 from trainer_core.spec import RunSpec, parse_spec
-
-_HUB = re.compile(r"[A-Za-z0-9][\w.-]*(?:/[A-Za-z0-9][\w.-]*)?")
 
 
 def can_be_gone_on_from(spec: RunSpec) -> bool:
@@ -69,9 +66,6 @@ class Sources:
             name = source.removeprefix(FOLDER)
             if name not in folders:
                 raise _no_folder(name, folders)
-        elif not _HUB.fullmatch(source):
-            says = f"{_quoted(source)} is neither a run of yours, nor a folder, nor a model's name like `org/model`"
-            raise _not_found("from", says, source, [*runs, *folders])
 
 
 def _check_run(run: RunDirectory) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 from bot.catalog.catalog import Catalog
 from bot.person import Person
 from bot.runs.intake import Submission
-from bot.runs.model import Run, RunState, Stall
+from bot.runs.model import Request, Run, RunState, Stall
 from bot.runs.service import RunService
 from bot.runs.slots import Slot, share
 from bot.runs.stalls import Choice
@@ -113,6 +114,38 @@ async def test_what_cannot_be_is_refused(
     assert (await engine.read(NAME)).state is state and asked.calls == [] and engine.changes == []
 
 
+async def test_a_run_that_trains_is_asked_and_the_newest_request_counts(
+    engine: Engine, service: RunService, asked: Asked
+) -> None:
+    await engine.add(RunState.RUNNING, attempt=1)
+    rate, land = Request("rate", 3e-4), Request("land")
+    assert (await service.steer(ADA, NAME, rate))[1] is None
+    assert (await service.steer(ADA, NAME, rate))[1] is None, "the same again replaces nothing"
+    run, replaced = await service.steer(ADA, NAME, land)
+    assert (run.request, replaced) == (land, rate)
+    assert (await engine.read(NAME)).request == land and asked.calls == [("steer", NAME)] * 3
+
+
+@pytest.mark.parametrize(
+    "state", [RunState.QUEUED, RunState.PAUSING, RunState.PAUSED, RunState.STOPPING, RunState.FAILED]
+)
+async def test_only_a_run_that_trains_is_asked(
+    engine: Engine, service: RunService, asked: Asked, state: RunState
+) -> None:
+    await engine.add(state, attempt=1)
+    with pytest.raises(SpotterError, match=f"`{NAME}` (is|has) {state}") as refused:
+        await service.steer(ADA, NAME, Request("land"))
+    assert refused.value.field == "run" and asked.calls == []
+
+
+@pytest.mark.parametrize("rate", [0.0, -1e-3, 1.5, math.nan, math.inf])
+async def test_a_rate_that_is_none_is_refused(engine: Engine, service: RunService, rate: float) -> None:
+    await engine.add(RunState.RUNNING, attempt=1)
+    with pytest.raises(SpotterError) as refused:
+        await service.steer(ADA, NAME, Request("rate", rate))
+    assert refused.value.field == "learning_rate" and (await engine.read(NAME)).request is None
+
+
 async def test_a_paused_run_can_be_stopped(engine: Engine, service: RunService, asked: Asked) -> None:
     await engine.add(RunState.PAUSED, attempt=1)
     assert (await service.stop(ADA, NAME)).state is RunState.STOPPED
@@ -121,7 +154,7 @@ async def test_a_paused_run_can_be_stopped(engine: Engine, service: RunService, 
 
 async def test_nobody_steers_the_runs_of_others(engine: Engine, service: RunService) -> None:
     await engine.add(RunState.RUNNING, attempt=1, owner_id=ADA.id)
-    for ask in (service.pause, service.resume, service.stop):
+    for ask in (service.pause, service.resume, service.stop, lambda who, run: service.steer(who, run, Request("land"))):
         with pytest.raises(SpotterError, match="no run called"):
             await ask(GRACE, NAME)
     with pytest.raises(SpotterError, match="no run called"):
