@@ -7,7 +7,7 @@ import torch
 
 from trainer_core.errors import Code, SpotterError
 from trainer_core.failures import classify, explained, origin
-from trainer_core.models.specs import Size
+from trainer_core.models.specs import GPT2Spec, Size
 
 SECRET = "/home/someone/diary.txt: my dear diary"
 
@@ -100,14 +100,14 @@ def test_a_failure_that_has_a_code_keeps_it() -> None:
 def test_a_block_that_runs_out_of_memory_says_what_can_be_chosen_instead(
     error: BaseException, code: Code, size: Size, micro_batch: int, advice: str
 ) -> None:
-    with pytest.raises(SpotterError) as caught, explained(size, micro_batch):
+    with pytest.raises(SpotterError) as caught, explained(GPT2Spec(size=size), micro_batch):
         raise error
     assert (caught.value.code, caught.value.next_step) == (code, advice)
 
 
 @pytest.mark.parametrize("error", [ZeroDivisionError(), RuntimeError("shapes do not match")])
 def test_a_block_that_fails_otherwise_fails_as_it_does(error: Exception) -> None:
-    with pytest.raises(type(error)) as caught, explained("tiny", 4):
+    with pytest.raises(type(error)) as caught, explained(GPT2Spec(), 4):
         raise error
     assert caught.value is error
 
