@@ -25,7 +25,6 @@ from trainer_core.distributed.words import Begin, Failed, Order, Ready
 from trainer_core.failures import classify, is_out_of_memory
 from trainer_core.layout import RunDirectory
 from trainer_core.models.build import Places
-from trainer_core.network import Network
 from trainer_core.phases import Phases
 from trainer_core.preparation import prepared
 from trainer_core.process import die_with_parent
@@ -78,8 +77,7 @@ def made_ready(begin: Begin) -> Training:
     nobody = ControlReader(directory.attempt(begin.attempt).path / "no-control.json")
     training = prepared(places, begin.spec, card, device, begin.checkpoint, nobody, Phases(lambda _: None))
     assert isinstance(training, Training), "nobody asks this process to end"
-    training.mode = begin.mode
-    training.network = Network(training.model, begin.mode, device)
+    training.compute_in(begin.mode)
     training.model.train()
     return training
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -53,7 +52,7 @@ def cut(batching: Batching, workers: int) -> Batching:
             field=_FIELD,
             next_step=f"Set batch.tokens_per_step to {workers * batching.length:,} or more, or take fewer workers.",
         )
-    most = math.ceil(batching.sequences / workers)
+    most = batching.sequences // workers
     if batching.micro_batch <= most:
         return batching
     return replace(batching, micro_batch=most, reason=f"a share of the step for each of {workers} processes")
