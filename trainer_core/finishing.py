@@ -26,7 +26,7 @@ def finish(training: Training, directory: RunDirectory, manifest: Manifest, fenc
     fence()
     model, tokenizer = training.model, training.objective.tokenizer
     module = directory.module if isinstance(training.spec.model, ModuleSpec) else None
-    save = partial(save_finished, model)
+    save = partial(save_finished, model, weights=training.learnt())
     sums = write_model(directory.export, save, tokenizer.folder if tokenizer else None, module)
     if problems := verify(directory.export):
         raise SpotterError(Code.WORKER_CRASHED, f"The finished model does not verify: {problems[0]}.")
@@ -35,6 +35,7 @@ def finish(training: Training, directory: RunDirectory, manifest: Manifest, fenc
         "wiring": written(model.wiring) if isinstance(model, Wired) else None,
         "module_sha256": sha256(module) if module else None,
         "steering": training.state.steering,
+        "averaged": training.average is not None,
         "sums": sums,
     }
     finished = manifest.model_copy(update=known)

@@ -147,13 +147,15 @@ def _look(training: Training, checkpoints: Checkpoints, steering: SteeringLog) -
     Weights that have stopped being numbers are not looked at: the run goes back.
     """
     step, spec = training.state.step, training.spec.evaluation
-    evaluation = training.objective.evaluate(training.network, spec.max_tokens, training.batching.micro_batch, step)
+    with training.averaged():
+        evaluation = training.objective.evaluate(training.network, spec.max_tokens, training.batching.micro_batch, step)
     if not math.isfinite(evaluation.loss):
         if step == 0:
             raise SpotterError(Code.TRAINING_NAN_LOSS, "The held-out loss is not a number before the first step.")
         yield from go_back(training, checkpoints, steering, ran_out_of_numbers(training, steering))
         return
-    text = training.objective.sample(training.network, spec.sample_tokens, training.spec.seed + step)
+    with training.averaged():
+        text = training.objective.sample(training.network, spec.sample_tokens, training.spec.seed + step)
     best = better(evaluation, training.state.best, training.spec.checkpoint)
     training.state = training.state.evaluated(evaluation, text, better=best)
     yield MetricsEval(

@@ -199,7 +199,7 @@ def assembled(
         mode = record.mode
     fresh = partial(build, spec.model, objective.data, spec.seed, places)
     model = fresh().to(device.kind)
-    return Training(
+    training = Training(
         spec=spec,
         device=device,
         mode=mode,
@@ -212,3 +212,5 @@ def assembled(
         state=LoopState(),
         fresh=fresh,
     )
+    training.compute_in(mode)
+    return training

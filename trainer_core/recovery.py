@@ -6,14 +6,11 @@ import math
 from collections.abc import Iterator
 from pathlib import Path
 
-import torch
-
 from trainer_core.checkpoint import Checkpoints, step_of
 from trainer_core.course import peak
 from trainer_core.events import MetricsGuard
 from trainer_core.failures import is_out_of_memory
 from trainer_core.guard import MOST_ROLLBACKS, Past, Verdict, broken, judge
-from trainer_core.optim import Optimizer
 from trainer_core.restoring import restore
 from trainer_core.snapshot import record_in
 from trainer_core.state import LoopState
@@ -63,7 +60,7 @@ def go_back(
     if checkpoint:
         restore(training, checkpoint)
     else:
-        _begin_anew(training)
+        training.restart()
         training.state = sound
     training.synchronize()
 
@@ -110,9 +107,3 @@ def _state_in(checkpoint: Path | None, training: Training) -> LoopState:
         return record.loop
     first = training.state.first
     return LoopState(paces=training.state.paces[:1], first=first, last=first, best=first)
-
-
-@torch.no_grad()
-def _begin_anew(training: Training) -> None:
-    training.model.load_state_dict(training.fresh().state_dict())
-    training.optimizer = Optimizer(training.model, training.spec.optimizer)

@@ -11,7 +11,7 @@ from safetensors import safe_open
 from trainer_core.checkpoint import step_of
 from trainer_core.errors import GOES_ON, Code, SpotterError
 from trainer_core.failures import is_out_of_memory
-from trainer_core.models.files import load_weights
+from trainer_core.models.files import read_weights
 from trainer_core.snapshot import OPTIMIZER, STATE, Record
 from trainer_core.training import Training
 
@@ -29,10 +29,9 @@ def restore(training: Training, checkpoint: Path) -> None:
         assert record.loop.step == step_of(checkpoint), "the folder was renamed"
         part = next(checkpoint.glob(_WEIGHTS)).name
         _check(training, checkpoint / part)
-        load_weights(training.model, checkpoint)
+        training.optimizer.load_weights(read_weights(training.model, checkpoint))
         part = OPTIMIZER
-        optimizer = torch.load(checkpoint / part, weights_only=True, map_location=training.device.kind)
-        training.optimizer.load(optimizer)
+        training.load_moments(torch.load(checkpoint / part, weights_only=True, map_location=training.device.kind))
     except Exception as error:  # the sums are right, but somebody may have written files and sums alike
         if isinstance(error, SpotterError) or is_out_of_memory(error):
             raise

@@ -90,8 +90,8 @@ def snapshot(training: Training, *, evaluated: bool = False) -> Snapshot:
     """Of `training` as it is now; its tensors are the live ones. `evaluated`: the last evaluation was of this."""
     return Snapshot(
         model=training.model,
-        weights=training.model.state_dict(),
-        optimizer=training.optimizer.state(),
+        weights=training.optimizer.weights(),
+        optimizer=training.moments(),
         record=Record(
             loop=training.state,
             evaluated=evaluated,

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from trainer_core.averaging import Average
 from trainer_core.device import Device
 from trainer_core.distributed.group import ALONE, Group
 from trainer_core.failures import is_out_of_memory
@@ -37,6 +40,8 @@ class Training:
     state: LoopState
     fresh: Callable[[], nn.Module]
     """Makes the model anew, on the CPU, with the weights it had before step 1."""
+    average: Average | None = None
+    """Of the weights, if the run keeps one: that is what is evaluated and exported then."""
     group: Group = ALONE
     """The processes that share each step."""
     waited: float = 0.0
@@ -80,6 +85,8 @@ class Training:
         """Let the gradients change the weights."""
         self.group.tell("step", learning_rate)
         self.optimizer.step(learning_rate)
+        if self.average:
+            self.average.update()
 
     def discard(self) -> None:
         """Forget the gradients: nothing of the step reaches the weights."""
@@ -89,10 +96,46 @@ class Training:
     def synchronize(self) -> None:
         """Weights and optimizer of rank 0 become those of all: whenever something but the verbs above changed them."""
         self.group.tell("synchronize")
-        self.group.hand_out([tensor.detach() for tensor in (*self.model.parameters(), *self.model.buffers())])
-        state = self.group.hand_out_state(self.optimizer.state())
+        weights = {weight.data_ptr(): weight for weight in self.optimizer.weights().values()}
+        self.group.hand_out([*weights.values(), *self.model.buffers()])
+        moments = self.group.hand_out_state(self.moments())
         if self.group.rank:
-            self.optimizer.load(state)
+            self.optimizer.load_weights(self.optimizer.weights())  # what the model computes with follows them
+            self.load_moments(moments)
+
+    def compute_in(self, mode: Mode) -> None:
+        """From now on. What the optimizer remembers is forgotten: to be called before the first step, or a restore."""
+        self.optimizer.release()
+        self.mode = mode
+        self.network = Network(self.model, mode, self.device)
+        self.optimizer = Optimizer(self.model, self.spec.optimizer, mode.precision)
+        if self.spec.optimizer.average is not None:
+            self.average = Average(self.model, self.optimizer, self.spec.optimizer.average)
+
+    def restart(self) -> None:
+        """Back to before step 1, in the same mode; `state` is for the caller to set."""
+        self.optimizer.restart(self.fresh().state_dict())
+        if self.average:
+            self.average.restart()
+
+    def averaged(self) -> AbstractContextManager[None]:
+        """The model has the averaged weights meanwhile, if there are any: to evaluate it."""
+        return self.average.applied() if self.average else nullcontext()
+
+    def learnt(self) -> Mapping[str, Tensor]:
+        """The weights to export, in fp32: the averaged ones if there are any. By the names of `state_dict`; live."""
+        return self.average.weights() if self.average else self.optimizer.weights()
+
+    def moments(self) -> dict[str, Any]:  # Any: as torch types an optimizer's
+        """What else of the training changes from step to step, for `load_moments`; tensors are the live ones."""
+        state = {"optimizer": self.optimizer.state()}
+        return {**state, "average": self.average.state()} if self.average else state
+
+    def load_moments(self, moments: Mapping[str, Any]) -> None:
+        """Raises ValueError, KeyError or the like if they are not of such a training."""
+        self.optimizer.load(moments["optimizer"])
+        if self.average:
+            self.average.load(moments["average"])
 
     def _batch(self, cursor: int, count: int) -> Batch:
         """The next examples, and what waiting for them cost: nothing, if the device is still busy with those before."""

@@ -68,13 +68,21 @@ def save_weights(model: nn.Module, folder: Path, weights: Weights | None = None)
         _save_whole(model, folder, weights)
 
 
-def load_weights(model: nn.Module, folder: Path) -> None:
-    """Put back what `save_weights` wrote of such a model. Raises OSError; RuntimeError, or what safetensors raises."""
+def read_weights(model: nn.Module, folder: Path) -> Weights:
+    """What `save_weights` wrote of such a model. Raises OSError; RuntimeError, or what safetensors raises."""
     if lora.adapted(model):
-        saved = load_file(folder / ADAPTER)
-        model.load_state_dict({**model.state_dict(), **saved})
-    else:
-        _load(model, load_file(folder / WEIGHTS))
+        return load_file(folder / ADAPTER)
+    saved = load_file(folder / WEIGHTS)
+    missing = _once(model.state_dict()).keys() - saved.keys()
+    unexpected = saved.keys() - model.state_dict().keys()
+    if missing or unexpected:
+        raise RuntimeError(f"{len(missing)} weights are missing and {len(unexpected)} are others")
+    return saved
+
+
+def load_weights(model: nn.Module, folder: Path) -> None:
+    """Put back what `save_weights` wrote of such a model. Raises as `read_weights` does."""
+    model.load_state_dict(dict(read_weights(model, folder)), strict=False)
 
 
 def save_finished(model: nn.Module, folder: Path, weights: Weights | None = None) -> None:
@@ -99,15 +107,6 @@ def _save_whole(model: nn.Module, folder: Path, weights: Weights) -> None:
 
 def _save(weights: Weights, file: Path) -> None:
     save_file({name: weight.contiguous() for name, weight in _once(weights).items()}, file)
-
-
-def _load(model: nn.Module, saved: Weights) -> None:
-    """Raises RuntimeError if they are not of such a model."""
-    kept = _once(model.state_dict()).keys()
-    shared = model.state_dict().keys() - kept
-    missing, unexpected = model.load_state_dict(dict(saved), strict=False)
-    if unexpected or set(missing) - shared:
-        raise RuntimeError(f"{len(set(missing) - shared)} weights are missing and {len(unexpected)} are others")
 
 
 def _once(weights: Weights) -> dict[str, Tensor]:
