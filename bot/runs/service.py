@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Collection
 from dataclasses import replace
@@ -14,6 +15,7 @@ from bot.runs import views
 from bot.runs.admission import Admission, Submitted
 from bot.runs.announce import Announce, Change
 from bot.runs.dispatch import Dispatch
+from bot.runs.evaluations import read_report
 from bot.runs.intake import Submission
 from bot.runs.model import STEERABLE, Request, Run, RunState, RunStatus
 from bot.runs.sources import Sources, can_be_gone_on_from
@@ -43,6 +45,7 @@ class RunService:
     ) -> None:
         """`queued_cap` is the most runs one person may have waiting; `approved`: where models may come from."""
         self._database = database
+        self._home = home
         self._sources = Sources(home, approved)
         self._announce = announce
         self._dispatch = dispatch
@@ -243,7 +246,11 @@ class RunService:
 
     async def _status(self, tx: Transaction, run: Run) -> RunStatus:
         dispatch = self._dispatch
-        return await views.load_status(tx, run, dispatch.slots, dispatch.held, dispatch.running_cap)
+        status = await views.load_status(tx, run, dispatch.slots, dispatch.held, dispatch.running_cap)
+        if not run.summary or not run.summary.evaluation:
+            return status
+        directory = self._home.run(run.name)
+        return replace(status, classes=await asyncio.to_thread(read_report, directory, run.summary.evaluation))
 
     async def _move(self, tx: Transaction, run: Run, to: RunState) -> Run:
         now = self._now()

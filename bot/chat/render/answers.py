@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bot.chat.notify.kinds import Kind
-from bot.chat.render import text
+from bot.chat.render import classes, text
 from bot.chat.render.card import card, curve
 from bot.chat.render.embeds import Colour, content, embed, listing
 from bot.chat.render.message import Act, Message, buttons
@@ -71,7 +71,9 @@ def status_reply(status: RunStatus, now: float, viewer_id: int) -> Message:
     if not run.state.is_terminal:
         offered.append(Act.UNWATCH if viewer_id in status.watchers else Act.WATCH)
     offered += acts(run)
-    return Message(embed=card(status, now), plot=curve(status), buttons=buttons(run.name, offered))
+    return Message(
+        embed=card(status, now), plot=classes.matrix(status) or curve(status), buttons=buttons(run.name, offered)
+    )
 
 
 def runs_list(statuses: Sequence[RunStatus], now: float) -> Message:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import discord
 
-from bot.chat.render import text
+from bot.chat.render import classes, text
 from bot.chat.render.curve import PlotRequest, plot_request
 from bot.chat.render.embeds import Field, embed
 from bot.chat.render.headline import headline
@@ -58,6 +58,7 @@ def _current(status: RunStatus, now: float) -> list[Field]:
         fields.append(Field("Validation", f"{text.number(last.loss, 3)}{drop}"))
         if last.bits_per_byte is not None:
             fields.append(Field("Bits per byte", text.number(last.bits_per_byte, 3)))
+        fields += classes.current_numbers(first, last)
     if progress:
         unit = unit_of(status)
         fields.append(Field("Speed", _speed(progress, unit)))
@@ -99,6 +100,7 @@ def _final(summary: Summary) -> list[Field]:
         fields.append(Field("Bits per byte", text.number(summary.bits_per_byte, 3)))
     return [
         *fields,
+        *classes.final_numbers(summary),
         Field("Steps", text.number(summary.steps)),
         Field(summary.unit.capitalize(), text.short(summary.tokens)),
         Field("Trained for", text.duration(summary.seconds)),

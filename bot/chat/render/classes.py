@@ -21,6 +21,11 @@ _RARE = 5
 """Held-out pictures below which the figures of a class are mostly chance."""
 
 
+def percent(share: float) -> str:
+    """One place, and 100 only for all of them."""
+    return f"{int(share * 1000) / 10:.1f} %"
+
+
 def outcome(summary: Summary) -> str:
     """`Accuracy 20.0 % → 97.5 %.`; empty for what is no classifier."""
     return "" if summary.accuracy is None else f"Accuracy {_change(summary.first_accuracy, summary.accuracy)}."
@@ -38,8 +43,8 @@ def current_numbers(first: MetricsEval, last: MetricsEval) -> list[Field]:
     """The same of a run that goes on."""
     if last.accuracy is None:
         return []
-    drop = f" (from {_percent(first.accuracy)})" if first.accuracy is not None and first.step != last.step else ""
-    return [Field("Accuracy", f"{_percent(last.accuracy)}{drop}")]
+    drop = f" (from {percent(first.accuracy)})" if first.accuracy is not None and first.step != last.step else ""
+    return [Field("Accuracy", f"{percent(last.accuracy)}{drop}")]
 
 
 def table(report: ClassReport) -> list[Field]:
@@ -92,9 +97,4 @@ def _named(name: str) -> str:
 
 
 def _change(first: float | None, last: float) -> str:
-    return _percent(last) if first is None else f"{_percent(first)} → {_percent(last)}"
-
-
-def _percent(share: float) -> str:
-    """One place, and 100 only for all of them."""
-    return f"{int(share * 1000) / 10:.1f} %"
+    return percent(last) if first is None else f"{percent(first)} → {percent(last)}"

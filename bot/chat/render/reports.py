@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from bot.chat.notify.kinds import Kind
-from bot.chat.render import questions, stalls, text
+from bot.chat.render import classes, questions, stalls, text
 from bot.chat.render.card import card, curve
 from bot.chat.render.embeds import Colour, Field, content, embed
 from bot.chat.render.failures import failed
@@ -74,6 +74,8 @@ def summary_line(status: RunStatus) -> Message:
     if last:
         bits = f", {text.number(last.bits_per_byte, 3)} bits per byte" if last.bits_per_byte is not None else ""
         parts.append(f"validation {text.number(last.loss, 3)}{bits}")
+        if last.accuracy is not None:
+            parts.append(f"accuracy {classes.percent(last.accuracy)}")
     if progress and not status.run.state.is_terminal:
         parts.append(f"{text.duration(progress.remaining)} left")
     return Message(content=content(f"📈 **{status.run.name}** {text.percent(fraction(status))} · {' · '.join(parts)}"))
@@ -90,7 +92,7 @@ def completed(status: RunStatus) -> Message:
             fields=_numbers(status, summary) if summary else (),
             footer=recipe(status),
         ),
-        plot=curve(status),
+        plot=classes.matrix(status) or curve(status),
         silent=False,
     )
 
@@ -114,7 +116,7 @@ def stopped(status: RunStatus) -> Message:
         )
         if summary and summary.steps
         else None,
-        plot=curve(status) if summary and summary.steps else None,
+        plot=classes.matrix(status) or curve(status) if summary and summary.steps else None,
         buttons=buttons(run.name, acts(run)),
         silent=False,
     )
@@ -157,7 +159,8 @@ def _outcome(summary: Summary | None) -> list[str]:
     if summary is None or summary.loss is None:
         return []
     ending = f", {text.number(summary.bits_per_byte, 3)} bits per byte" if summary.bits_per_byte is not None else ""
-    return [f"Validation loss {text.change(summary.first_loss, summary.loss)}{ending}."]
+    told = [classes.outcome(summary)] if summary.accuracy is not None else []
+    return [*told, f"Validation loss {text.change(summary.first_loss, summary.loss)}{ending}."]
 
 
 def _early(summary: Summary | None) -> list[str]:
@@ -171,12 +174,14 @@ def _numbers(status: RunStatus, summary: Summary) -> list[Field]:
         fields.append(Field("Validation loss", text.change(summary.first_loss, summary.loss)))
     if summary.bits_per_byte is not None:
         fields.append(Field("Bits per byte", text.change(summary.first_bits_per_byte, summary.bits_per_byte)))
-    if summary.loss is not None and summary.loss < 20:
+    fields += classes.final_numbers(summary)
+    if summary.unit == "tokens" and summary.loss is not None and summary.loss < 20:
         fields.append(Field("Perplexity", text.number(math.exp(summary.loss), 1)))
     fields += [
         Field("Steps", text.number(summary.steps)),
         Field(summary.unit.capitalize(), text.short(summary.tokens)),
         Field("Trained for", text.duration(summary.seconds)),
+        *(classes.table(status.classes) if status.classes else ()),
     ]
     if summary.model:
         fields.append(Field("Model", text.code(f"runs/{status.run.name}/{summary.model}"), inline=False))
