@@ -22,9 +22,6 @@ RANK = "trainer_core.distributed.rank"
 LEFT_ALONE = 3
 """Exit status of a process that could not go on because another of the group was gone."""
 
-_PARTING = 5.0
-"""Seconds in which they end once one of them is gone, or they are not needed any more."""
-
 
 @dataclass(frozen=True, slots=True)
 class Ended:
@@ -38,10 +35,13 @@ class Ended:
 class Ranks:
     """Processes that share the steps of this one."""
 
-    def __init__(self, begins: Sequence[Begin], module: str = RANK) -> None:
-        """Start `module` for each of `begins`."""
+    def __init__(self, begins: Sequence[Begin], module: str = RANK, parting: float = 5.0) -> None:
+        """Start `module` for each of `begins`.
+
+        `parting` are the seconds that they have to end once one is gone, or none is needed any more.
+        """
+        self._parting = parting
         self._heard: SimpleQueue[Ready | Failed | Ended] = SimpleQueue()
-        self._running = len(begins)
         self._processes: list[subprocess.Popen[bytes]] = []
         for begin in begins:
             process = subprocess.Popen(
@@ -71,9 +71,11 @@ class Ranks:
 
     def explained(self, words: Iterable[Ready | Failed | Ended] = ()) -> SpotterError:
         """Why nothing can be done together any more, from what was heard: `words`, and what comes in a moment."""
-        deadline = time.monotonic() + _PARTING
+        deadline = time.monotonic() + self._parting
         heard = list(words)
-        while self._running - sum(isinstance(word, Ended) for word in heard) and (word := self._next(deadline)):
+        while sum(isinstance(word, Ended) for word in heard) < len(self._processes):
+            if (word := self._next(deadline)) is None:
+                break
             heard.append(word)
         return cause(heard, len(self._processes) + 1)
 
@@ -83,7 +85,7 @@ class Ranks:
             assert process.stdin is not None
             with suppress(BrokenPipeError):
                 process.stdin.close()
-        deadline = time.monotonic() + _PARTING
+        deadline = time.monotonic() + self._parting
         for process in self._processes:
             try:
                 process.wait(max(0.0, deadline - time.monotonic()))
@@ -114,10 +116,10 @@ def cause(words: Iterable[Ready | Failed | Ended], size: int) -> SpotterError:
             return word.error()
     for word in heard:
         if isinstance(word, Ended) and word.status not in (0, LEFT_ALONE):
-            of = f"process {word.rank + 1} of the {size} that share each step"
+            process = f"Process {word.rank + 1} of the {size} that share each step"
             if word.status < 0:
-                return SpotterError(Code.WORKER_KILLED, f"From outside, {of} was killed.")
-            return SpotterError(Code.WORKER_CRASHED, f"Unexpectedly, {of} ended.")
+                return SpotterError(Code.WORKER_KILLED, f"{process} was killed from outside.")
+            return SpotterError(Code.WORKER_CRASHED, f"{process} ended with status {word.status}.")
     return SpotterError(Code.TRAINING_STALLED, f"One of the {size} processes that share each step does not answer.")
 
 
