@@ -15,9 +15,10 @@ READING = {"datasets", "pyarrow", "rensa", "ijson", "py3langid", "detect_secrets
 """What only taking in data needs."""
 HEAVY = {"torch", "transformers", "tokenizers", "numpy", "matplotlib", "safetensors"} | READING
 TORCHLESS = """
-    spec events errors state schedule guard shim layout atomic control process faults disk memory
+    spec events errors state schedule guard shim layout atomic control process faults disk memory evals.classes
     data.card data.formats data.headings data.sources.local data.catalog data.advice tasks.orders
     tokenizers.card tokenizers.families tokenizers.located tokenizers.shelf tokenizers.strategy
+    models.specs models.sizes models.picture_sizes models.families models.data
 """.split()
 
 
@@ -63,7 +64,7 @@ def test_only_the_chat_imports_discord() -> None:
 
 def test_only_the_plotting_process_draws() -> None:
     drawing = {name for name, path in modules("bot") if "matplotlib" in roots(path)}
-    assert drawing == {"bot.chat.picture"}
+    assert drawing == {"bot.chat.picture", "bot.chat.heatmap"}
 
 
 def test_only_the_demo_knows_the_playground() -> None:

@@ -219,8 +219,8 @@ class Catalog:
             raise catalog.not_found(name.strip(), [*catalog.BUILTINS, *theirs])
         return card
 
-    async def dataset(self, person: Person, name: str) -> tuple[DatasetCard, Suggestion | None]:
-        """One of theirs, and what to train on it; None for pictures."""
+    async def dataset(self, person: Person, name: str) -> tuple[DatasetCard, Suggestion]:
+        """One of theirs, and what to train on it."""
         card = await self.find(person, name)
         gflops = await asyncio.to_thread(machine.read_gflops, self._home)
         return card, advice.suggest(card, {**advice.speeds_from(gflops), **await self._runs.speeds()})

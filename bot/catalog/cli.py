@@ -221,7 +221,7 @@ async def _dataset(catalog: Catalog, name: str, *, as_json: bool) -> RenderableT
 
     card, suggestion = await catalog.dataset(COMMAND_LINE, name)
     if as_json:
-        return json.dumps({**card.model_dump(mode="json"), "suggestion": suggestion and asdict(suggestion)})
+        return json.dumps({**card.model_dump(mode="json"), "suggestion": asdict(suggestion)})
     return dataset_table(card, suggestion)
 
 

@@ -46,7 +46,7 @@ def datasets_table(cards: Sequence[DatasetCard]) -> Table:
     return table
 
 
-def dataset_table(card: DatasetCard, suggestion: Suggestion | None) -> Table:
+def dataset_table(card: DatasetCard, suggestion: Suggestion) -> Table:
     """Everything the card tells, and what to train on it."""
     table = _rows()
     table.add_row("name", Text(card.name, style="bold"))
@@ -59,7 +59,14 @@ def dataset_table(card: DatasetCard, suggestion: Suggestion | None) -> Table:
         table.add_row(
             "sizes", f"{'×'.join(map(str, card.images.smallest))} to {'×'.join(map(str, card.images.largest))}"
         )
-        return table
+    else:
+        _add_text_rows(table, card)
+    table.add_row("suggestion", f"--size {suggestion.size} --budget '{suggestion.budget}'{_time(suggestion.seconds)}")
+    table.add_row("", suggestion.reason)
+    return table
+
+
+def _add_text_rows(table: Table, card: DatasetCard) -> None:
     table.add_row("documents", f"{card.documents:,} of {card.counts.read:,} read")
     table.add_row("text", f"{card.characters:,} characters, {_size(card.bytes)}")
     table.add_row("tokens", f"about {card.tokens:,} ({card.tokens_per_byte:.2f} a byte)")
@@ -68,12 +75,6 @@ def dataset_table(card: DatasetCard, suggestion: Suggestion | None) -> Table:
     table.add_row("lengths", histogram(card.lengths))
     table.add_row("changes", "\n".join(changes(card.counts)) or "none")
     table.add_row("secrets", secrets(card))
-    if suggestion is not None:
-        table.add_row(
-            "suggestion", f"--size {suggestion.size} --budget '{suggestion.budget}'{_time(suggestion.seconds)}"
-        )
-        table.add_row("", suggestion.reason)
-    return table
 
 
 def tokenizers_table(cards: Sequence[TokenizerCard]) -> Table:

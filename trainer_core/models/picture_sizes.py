@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from trainer_core.models.sizes import Recipe, shape_of
@@ -62,19 +63,45 @@ def stem_stride(side: int) -> int:
 def picture_parameters(size: Size, classes: int, channels: int = 3, side: int = 32) -> int:
     """Number of trainable numbers in a network of this size."""
     shape = picture_shape(size)
+    last = shape.width << (len(shape.blocks) - 1)
+    return sum(layer.weights + 2 * layer.wide for layer in _convolutions(shape, channels, side)) + (last + 1) * classes
 
-    def convolution(narrow: int, wide: int, kernel: int) -> int:
-        return wide * (narrow * kernel * kernel + 2)
 
-    before = shape.width
-    total = convolution(channels, before, stem_kernel(stem_stride(side)))
+def multiplications(size: Size, channels: int, side: int) -> int:
+    """Products of numbers that it takes to look at one picture."""
+    return sum(layer.weights * layer.places for layer in _convolutions(picture_shape(size), channels, side))
+
+
+@dataclass(frozen=True, slots=True)
+class _Convolution:
+    narrow: int
+    wide: int
+    kernel: int
+    across: int
+    """Places, high and wide, that it looks at."""
+
+    @property
+    def weights(self) -> int:
+        return self.wide * self.narrow * self.kernel * self.kernel
+
+    @property
+    def places(self) -> int:
+        return self.across * self.across
+
+
+def _convolutions(shape: PictureShape, channels: int, side: int) -> Iterator[_Convolution]:
+    stride = stem_stride(side)
+    across, before = -(-side // stride), shape.width
+    yield _Convolution(channels, before, stem_kernel(stride), across)
     for stage, blocks in enumerate(shape.blocks):
         width = shape.width * 2**stage
+        across = -(-across // 2) if stage else across
         for _ in range(blocks):
-            total += convolution(before, width, 3) + convolution(width, width, 3)
-            total += convolution(before, width, 1) if before != width else 0
+            yield _Convolution(before, width, 3, across)
+            yield _Convolution(width, width, 3, across)
+            if before != width:
+                yield _Convolution(before, width, 1, across)
             before = width
-    return total + (before + 1) * classes
 
 
 def stem_kernel(stride: int) -> int:

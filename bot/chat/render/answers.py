@@ -39,7 +39,8 @@ def accepted(submitted: Submitted, *, again: bool = False) -> Message:
     """The run is stored: its name, its place, what it trains on. `again`: the same was asked for moments ago."""
     run, card_ = submitted.run, submitted.card
     where = standing(run, submitted.position, submitted.starts_in)
-    documents = "one document" if card_.documents == 1 else f"{card_.documents:,} documents"
+    one, many = ("picture", "pictures") if card_.images else ("document", "documents")
+    documents = f"one {one}" if card_.documents == 1 else f"{card_.documents:,} {many}"
     spec = run.spec
     return Message(
         content=content(

@@ -20,9 +20,11 @@ _KINDS = 6
 _BUDGET = 20
 """Characters of a budget that a button can hold."""
 _CLOSE = "-# Only counts are shown, never the text."
+_UNEVEN = 10
+"""Times as many pictures of one class as of another, from which the rarer one is learnt worse."""
 
 
-def dataset_card(card: DatasetCard, suggestion: Suggestion | None, *, is_new: bool = True) -> Message:
+def dataset_card(card: DatasetCard, suggestion: Suggestion, *, is_new: bool = True) -> Message:
     """The card with its buttons; `is_new` is False if the same was there before it was asked for."""
     pictures = card.images
     fields = _of_pictures(pictures, card.documents) if pictures else _of_text(card)
@@ -52,8 +54,8 @@ def named(counts: Mapping[str, int]) -> str:
     return " · ".join(parts)
 
 
-def _buttons(card: DatasetCard, suggestion: Suggestion | None) -> Iterable[AnyButton]:
-    if suggestion and len(suggestion.budget) <= _BUDGET:
+def _buttons(card: DatasetCard, suggestion: Suggestion) -> Iterable[AnyButton]:
+    if len(suggestion.budget) <= _BUDGET:
         yield TrainButton(card.name, suggestion.size, suggestion.budget)
     if not card.builtin:
         yield DatasetButton(card.name, DatasetAct.DELETE)
@@ -69,9 +71,7 @@ def _origin(card: DatasetCard) -> str:
     return " · ".join(parts)
 
 
-def _plan(suggestion: Suggestion | None) -> str:
-    if suggestion is None:
-        return "No model of Spotter's learns from pictures yet."
+def _plan(suggestion: Suggestion) -> str:
     reason = text.sentence(suggestion.reason)
     return (
         f"➡️ Train **{suggestion.size}** for **{suggestion.budget}**: {text.roughly(suggestion.seconds)} here.\n"
@@ -106,8 +106,18 @@ def _of_pictures(images: Images, count: int) -> list[Field]:
         Field("Pixels", smallest if smallest == largest else f"{smallest} to {largest}"),
         Field("Colours", named(images.modes)),
         Field("In each class", named(images.classes), inline=False),
+        Field("⚠️ Uneven", _uneven(images.classes), inline=False),
         Field("⚠️ Unreadable", f"{_count(images.broken, 'file')} left out" if images.broken else "", inline=False),
     ]
+
+
+def _uneven(classes: Mapping[str, int]) -> str:
+    most, fewest = max(classes, key=lambda name: classes[name]), min(classes, key=lambda name: classes[name])
+    times = classes[most] // max(1, classes[fewest])
+    if times < _UNEVEN:
+        return ""
+    common, rare = (text.literal(text.clip(name, 40)) for name in (most, fewest))
+    return f"{common} has {text.number(times)} times the pictures of {rare}, which will be learnt worse"
 
 
 def _span(shortest: int, median: int, longest: int) -> str:

@@ -34,10 +34,10 @@ def test_a_card_of_text_tells_what_was_counted_and_what_to_train() -> None:
 
 
 def test_a_card_of_pictures_tells_its_classes() -> None:
-    shown = text(dataset_table(cards.pictures(), None))
+    shown = text(dataset_table(cards.pictures(), cards.SUGGESTION))
     for part in ("cat 580, dog 600", "2 broken", "28×28 to 640×480"):
         assert part in shown, shown
-    assert "languages" not in shown and "suggestion" not in shown
+    assert "languages" not in shown and "--size mini" in shown
 
 
 def test_the_list_has_a_line_for_each() -> None:
@@ -48,7 +48,7 @@ def test_the_list_has_a_line_for_each() -> None:
 
 
 def test_what_a_name_holds_is_no_markup() -> None:
-    assert "[red]x[/].txt" in text(dataset_table(cards.dataset(filename="[red]x[/].txt"), None))
+    assert "[red]x[/].txt" in text(dataset_table(cards.dataset(filename="[red]x[/].txt"), cards.SUGGESTION))
     assert "[bold]" in text(tokenizer_table(cards.tokenizer(special_tokens={"[bold]": 1})))
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trainer_core.budget import Budget
-from trainer_core.data.advice import EPOCHS, LEAST_STEPS, PATIENCE, expected_loss, speeds_from, suggest
+from trainer_core.data.advice import EPOCHS, LEAST_STEPS, PATIENCE, PICTURE_EPOCHS, expected_loss, speeds_from, suggest
 from trainer_core.data.card import DatasetCard, Images
 from trainer_core.models.sizes import SIZES
 from trainer_core.models.specs import Size
@@ -36,35 +36,43 @@ def card(size: int, **other: object) -> DatasetCard:
 
 def test_a_small_text_is_read_until_it_teaches_nothing_more() -> None:
     suggestion = suggest(card(400_000), LAPTOP)
-    assert suggestion is not None
     assert (suggestion.size, suggestion.budget) == ("tiny", f"{EPOCHS} epochs")
     assert suggestion.tokens == EPOCHS * 90_000
 
 
 def test_a_large_text_on_a_slow_machine_is_read_for_as_long_as_one_waits() -> None:
     suggestion = suggest(card(2_000_000_000), LAPTOP)
-    assert suggestion is not None
     assert (suggestion.size, suggestion.budget) == ("tiny", "30m")
     assert suggestion.seconds == pytest.approx(PATIENCE)
 
 
 def test_a_large_text_on_a_fast_machine_fills_a_larger_model() -> None:
     large, small = suggest(card(2_000_000_000), GPU), suggest(card(400_000), GPU)
-    assert large is not None
-    assert small is not None
     assert list(SIZES).index(large.size) > list(SIZES).index(small.size)
 
 
 def test_a_very_short_text_gets_enough_steps_to_learn_anything() -> None:
     suggestion = suggest(card(2_000), LAPTOP)
-    assert suggestion is not None
     assert suggestion.budget == f"{LEAST_STEPS} steps"
     assert suggestion.tokens == LEAST_STEPS * SIZES[suggestion.size].tokens_per_step
 
 
-def test_pictures_train_no_language_model() -> None:
-    pictures = card(9_000, kind="images", images=Images(classes={"bench": 3, "squat": 3}))
-    assert suggest(pictures, LAPTOP) is None
+def pictures(each: int, side: int = 32) -> DatasetCard:
+    images = Images(classes={"bench": each, "squat": each}, smallest=(side, side), largest=(side, side))
+    return card(9_000, kind="images", images=images)
+
+
+def test_a_few_pictures_are_looked_at_often_by_the_smallest_classifier() -> None:
+    suggestion = suggest(pictures(30), LAPTOP)
+    assert (suggestion.size, suggestion.budget) == ("tiny", f"{LEAST_STEPS} steps")
+    assert suggestion.tokens == LEAST_STEPS * 64 and suggestion.seconds < PATIENCE
+
+
+def test_more_pictures_suit_a_larger_classifier_as_far_as_time_allows() -> None:
+    assert [suggest(pictures(each), GPU).size for each in (100, 2_000, 20_000)] == ["tiny", "mini", "small"]
+    assert suggest(pictures(2_000), GPU).budget == f"{PICTURE_EPOCHS} epochs"
+    slow = suggest(pictures(200_000), LAPTOP)
+    assert (slow.size, slow.budget, slow.seconds) == ("tiny", str(Budget.parse("30m")), pytest.approx(PATIENCE))
 
 
 @given(
@@ -73,7 +81,6 @@ def test_pictures_train_no_language_model() -> None:
 )
 def test_a_suggestion_can_be_followed(size: int, speeds: dict[Size, float]) -> None:
     suggestion = suggest(card(size), speeds)
-    assert suggestion is not None
     assert suggestion.size in speeds
     budget = Budget.parse(suggestion.budget)
     assert suggestion.seconds <= PATIENCE * 1.01 or budget.amount == PATIENCE

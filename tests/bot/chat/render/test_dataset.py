@@ -99,11 +99,11 @@ def test_a_budget_that_no_button_holds_has_none() -> None:
     assert dataset_card(cards.dataset(), suggestion).buttons == (DatasetButton("talks", DatasetAct.DELETE),)
 
 
-def test_pictures_have_classes_and_no_model_yet() -> None:
-    message = dataset_card(cards.pictures(), None)
+def test_pictures_have_classes_and_are_trained_on_with_a_button() -> None:
+    message = dataset_card(cards.pictures(), cards.SUGGESTION)
     check(message)
     assert message.embed and message.embed.title == "🖼️ pets"
-    assert "No model of Spotter's learns from pictures yet." in (message.embed.description or "")
+    assert "Train **mini** for **10 epochs**" in (message.embed.description or "")
     assert fields(message) == {
         "Pictures": "1,180",
         "Classes": "2",
@@ -113,7 +113,14 @@ def test_pictures_have_classes_and_no_model_yet() -> None:
         "⚠️ Unreadable": "2 files left out",
     }
     assert message.plot is None
-    assert message.buttons == (DatasetButton("pets", DatasetAct.DELETE),)
+    assert message.buttons == (TrainButton("pets", "mini", "10 epochs"), DatasetButton("pets", DatasetAct.DELETE))
+
+
+def test_a_rare_class_is_told_of() -> None:
+    uneven = cards.pictures(images=Images(classes={"cat": 600, "d*g": 40}))
+    assert fields(dataset_card(uneven, cards.SUGGESTION))["⚠️ Uneven"] == (
+        "cat has 15 times the pictures of d\\*g, which will be learnt worse"
+    )
 
 
 @pytest.mark.parametrize("name", ["@everyone", "`` ` ``", "[x](https://e.example)", "a" * 255, "\u202ereversed"])
@@ -144,4 +151,4 @@ def test_any_card_fits(
 @given(st.dictionaries(NAME, COUNT, min_size=1, max_size=300))
 def test_any_classes_fit(classes: dict[str, int]) -> None:
     card: DatasetCard = cards.pictures(images=Images(classes=classes))
-    check(dataset_card(card, None))
+    check(dataset_card(card, cards.SUGGESTION))
