@@ -1,18 +1,36 @@
-"""Before step 1: a few forward and backward passes that show what would otherwise show after hours."""
+"""Before step 1: a few small passes that show what would otherwise show after hours."""
 
 from __future__ import annotations
 
+import copy
 import math
 import time
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 
 import torch
+from torch import nn
 
+from trainer_core.distributed.group import ALONE
 from trainer_core.errors import Code, SpotterError
+from trainer_core.models.specs import ModuleSpec, PretrainedSpec
+from trainer_core.network import Network
+from trainer_core.optim import Optimizer
 from trainer_core.training import Training
 
 _LOSS_TOLERANCE = 1.0
 """Nats by which the loss of fresh weights may miss that of guessing evenly."""
+_STEPS = 4
+"""On one small batch, which is enough for every parameter to be reached and for the loss to fall."""
+_TARGETS = 64
+"""At least so many targets in that batch, where a pass takes them."""
+_LOWER = (0.1, 0.01, 0.001)
+"""Factors that are tried on a learning rate at which the loss grows."""
+_LEAK = 1e-3
+"""Share of the logits' spread that rounding may move them by."""
+_QUICK = 0.03
+"""Seconds that a whole pass may take to be timed; longer ones are told from a smaller one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,31 +41,48 @@ class Preflight:
     seconds_per_step: float
     bytes: int
     """Of weights, gradients and optimizer state; activations come on top."""
+    doubts: tuple[str, ...] = ()
+    """What may be meant so, but is worth a look; half a sentence each."""
 
     def __str__(self) -> str:
-        return (
-            f"loss at start {self.loss:.2f}, every parameter learns, about {self.seconds_per_step:.2g} s a step, "
-            f"{self.bytes / 2**20:,.0f} MiB of weights and optimizer state"
+        return "; ".join(
+            (
+                f"loss at start {self.loss:.2f}, every parameter learns, about {self.seconds_per_step:.2g} s a step, "
+                f"{self.bytes / 2**20:,.0f} MiB of weights and optimizer state",
+                *self.doubts,
+            )
         )
 
 
 def preflight(training: Training) -> Preflight:
-    """Check shapes, the loss, and that every parameter learns; measure a step. Nothing of `training` is changed.
+    """Check shapes, the loss at the start, that every parameter learns, that nothing is known of the future, and that
+    one batch can be learnt at the run's learning rate; measure a step. Nothing of `training` is changed.
 
-    Raises MODEL_INCOMPATIBLE (shapes, a dead parameter) or TRAINING_NAN_LOSS.
+    Raises MODEL_INCOMPATIBLE (shapes, a loss that cannot be, a dead parameter, a leak) or TRAINING_NAN_LOSS.
     """
-    cursor, sequences = training.state.cursor, training.batching.micro_batch
+    examples = min(training.batching.micro_batch, max(1, _TARGETS // training.batching.length))
+    with _leaving_no_trace(training):
+        _check_shapes(training)
+        if training.state.step:  # it has learnt before, and would not have without all that
+            loss = training.forward_backward(training.state.cursor, examples)
+            _check_loss(loss, training)
+            return Preflight(loss, _seconds_per_step(training, examples), _bytes(training))
+        trial = _learnt(training, examples, training.peak_learning_rate)
+        _check_loss(trial.losses[0], training)
+        _check_gradients(trial)
+        _check_causality(trial.copy)
+        doubts = (*_unlike_guessing(trial.losses[0], training), *_unlearnt(trial, training, examples))
+        return Preflight(trial.losses[0], _seconds_per_step(training, examples), _bytes(training), doubts)
+
+
+@contextmanager
+def _leaving_no_trace(training: Training) -> Iterator[None]:
     devices = [torch.cuda.current_device()] if training.device.kind == "cuda" else []
     with torch.random.fork_rng(devices=devices):
-        _check_shapes(training)
-        loss = training.forward_backward(cursor, sequences)
-        _check_loss(loss, training)
-        _check_gradients(training)
-        started = time.perf_counter()
-        training.forward_backward(cursor, sequences)
-        seconds = time.perf_counter() - started
-    training.discard()
-    return Preflight(loss, seconds * training.batching.accumulation, training.parameters * 16)
+        try:
+            yield
+        finally:
+            training.discard()
 
 
 def _check_shapes(training: Training) -> None:
@@ -64,20 +99,152 @@ def _check_shapes(training: Training) -> None:
 def _check_loss(loss: float, training: Training) -> None:
     if not math.isfinite(loss):
         raise SpotterError(Code.TRAINING_NAN_LOSS, "The loss is not a number before the first step.")
-    even = math.log(training.objective.answers)
-    if training.state.step == 0 and abs(loss - even) > _LOSS_TOLERANCE:
+    ours = not isinstance(training.spec.model, ModuleSpec | PretrainedSpec)
+    if ours and training.state.step == 0 and abs(loss - _even(training)) > _LOSS_TOLERANCE:
         raise SpotterError(
             Code.MODEL_INCOMPATIBLE,
-            f"fresh weights have a loss of {loss:.2f}, and even guessing has {even:.2f}: the model is not set up right",
+            f"fresh weights have a loss of {loss:.2f}, and even guessing has {_even(training):.2f}: the model is not "
+            "set up right",
             field="model",
         )
 
 
-def _check_gradients(training: Training) -> None:
-    for name, parameter in training.model.named_parameters():
-        if not parameter.requires_grad:
-            continue
-        if parameter.grad is None or not bool(parameter.grad.any()):
-            raise SpotterError(Code.MODEL_INCOMPATIBLE, f"the parameter {name} does not learn", field="model")
-        if not bool(parameter.grad.isfinite().all()):
-            raise SpotterError(Code.TRAINING_NAN_LOSS, f"The gradient of {name} is not finite before the first step.")
+def _unlike_guessing(loss: float, training: Training) -> Iterator[str]:
+    """Of models that are not ours."""
+    if loss > _even(training) + _LOSS_TOLERANCE:
+        yield f"guessing evenly would have a loss of {_even(training):.2f}, so the first steps only unlearn"
+
+
+@dataclass(frozen=True, slots=True)
+class _Trial:
+    """Some steps on one small batch, on a copy."""
+
+    copy: Training
+    rate: float
+    losses: tuple[float, ...]
+    """Before each step, and after the last."""
+    dead: frozenset[str]
+    """Trainable parameters that no gradient reached in any step."""
+    broken: str
+    """A parameter whose gradient was no number at the first step; empty if there was none."""
+
+    @property
+    def has_learnt(self) -> bool:
+        return self.losses[-1] < self.losses[0]
+
+
+def _learnt(training: Training, examples: int, rate: float) -> _Trial:
+    model = copy.deepcopy(training.model)
+    mode = replace(training.mode, compiled=False)
+    trial = replace(
+        training,
+        model=model,
+        mode=mode,
+        network=Network(model, mode, training.device),
+        optimizer=Optimizer(model, training.spec.optimizer, mode.precision),
+        average=None,
+        group=ALONE,
+    )
+    cursor, losses, broken = training.state.cursor, [], ""
+    dead = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
+    for step in range(_STEPS):
+        losses.append(trial.forward_backward(cursor, examples))
+        dead -= {name for name in dead if _is_reached(model.get_parameter(name))}
+        broken = broken or ("" if step else _broken(model))
+        trial.clip()
+        trial.step(rate * (step + 1) / _STEPS)
+    with torch.inference_mode():
+        batch = trial.objective.batch(cursor, examples)
+        losses.append(float(trial.network.losses(batch.inputs, batch.targets).mean()))
+    return _Trial(trial, rate, tuple(losses), frozenset(dead), broken)
+
+
+def _is_reached(parameter: nn.Parameter) -> bool:
+    return parameter.grad is not None and bool(parameter.grad.any())
+
+
+def _broken(model: nn.Module) -> str:
+    return next(
+        (
+            name
+            for name, parameter in model.named_parameters()
+            if parameter.grad is not None and not bool(parameter.grad.isfinite().all())
+        ),
+        "",
+    )
+
+
+def _check_gradients(trial: _Trial) -> None:
+    if trial.broken:
+        raise SpotterError(
+            Code.TRAINING_NAN_LOSS, f"The gradient of {trial.broken} is not finite before the first step."
+        )
+    if trial.dead:
+        first, *others = sorted(trial.dead)
+        which = f"the parameter {first} does not learn"
+        if others:
+            which = f"{len(trial.dead)} parameters do not learn, among them {first}"
+        raise SpotterError(
+            Code.MODEL_INCOMPATIBLE,
+            f"{which}: no gradient reaches it",
+            field="model",
+            next_step="Use it in `forward`, or freeze it with `requires_grad_(False)`.",
+        )
+
+
+def _check_causality(training: Training) -> None:
+    """Whether what comes later in a window changes what is predicted before it. Of text only."""
+    if training.objective.unit != "tokens" or training.batching.length < 2:
+        return
+    inputs = dict(training.objective.batch(training.state.cursor, 1).inputs)
+    half = training.batching.length // 2
+    other = dict(inputs)
+    other["input_ids"] = inputs["input_ids"].clone()
+    other["input_ids"][:, half:] = (other["input_ids"][:, half:] + 1) % training.objective.answers
+    training.model.train(False)
+    with torch.inference_mode():
+        before, after = (training.network.logits(fields)[:, :half].float() for fields in (inputs, other))
+    tolerance = _LEAK if training.mode.precision == "fp32" else 100 * _LEAK
+    if bool((before - after).abs().max() > tolerance * before.std()):
+        raise SpotterError(
+            Code.MODEL_INCOMPATIBLE,
+            "the model knows of tokens that come later: changing them changes what it predicts before them",
+            field="model",
+            next_step="Mask what comes later in its attention; otherwise its loss says nothing.",
+        )
+
+
+def _unlearnt(trial: _Trial, training: Training, examples: int) -> Iterator[str]:
+    """If the loss of the one batch grew, a rate at which it falls."""
+    if trial.has_learnt:
+        return
+    what = f"a learning rate of {trial.rate:.2g} makes the loss of a single batch grow"
+    for factor in _LOWER:
+        if _learnt(training, examples, trial.rate * factor).has_learnt:
+            yield f"{what}, and {trial.rate * factor:.2g} does not"
+            return
+    yield f"{what}, and so do lower ones"
+
+
+def _seconds_per_step(training: Training, examples: int) -> float:
+    """As the step's whole forward passes take, or, where these are long, as a smaller one does."""
+    seconds = _timed(training, examples)
+    at_once = training.batching.micro_batch
+    if seconds * at_once / examples <= _QUICK:
+        return _timed(training, at_once) * training.batching.sequences / at_once
+    return seconds * training.batching.sequences / examples
+
+
+def _timed(training: Training, examples: int) -> float:
+    started = time.perf_counter()
+    training.forward_backward(training.state.cursor, examples)
+    return time.perf_counter() - started
+
+
+def _even(training: Training) -> float:
+    """The loss of guessing evenly."""
+    return math.log(training.objective.answers)
+
+
+def _bytes(training: Training) -> int:
+    return training.parameters * 16

@@ -3,6 +3,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -39,7 +40,7 @@ class Run:
         self.control = folder / "control.json"
         self.checkpoints = Checkpoints(folder / "checkpoints", spec.checkpoint)
         self._steering = folder / "steering.jsonl"
-        self.make = lambda: make(spec)
+        self.make: Callable[[], Training] = partial(make, spec)
         self.training = self.make()
         self.events: list[Event] = []
 

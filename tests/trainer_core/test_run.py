@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -36,7 +35,6 @@ from trainer_core.export import verify
 from trainer_core.layout import Home
 from trainer_core.manifest import Manifest
 from trainer_core.models.sizes import SIZES
-from trainer_core.preflight import preflight
 from trainer_core.run import run
 from trainer_core.spec import RunSpec
 from trainer_core.tokenizers import shelf
@@ -194,7 +192,7 @@ def test_more_entries_than_the_text_has_are_no_tokenizer(home: Home, card: Datas
 def test_pictures_are_no_text(home: Home, card: DatasetCard) -> None:
     pictures = card.model_copy(update={"kind": "images"})
     (home.dataset(card.name) / "dataset.json").write_text(pictures.model_dump_json())
-    with pytest.raises(SpotterError, match="gym holds images, and gpt2 learns from text") as caught:
+    with pytest.raises(SpotterError, match="gym holds pictures, and gpt2 learns from text") as caught:
         run_attempt(home.run("brisk-otter-42"), small_spec())
     assert caught.value.code is Code.MODEL_INCOMPATIBLE
 
@@ -240,7 +238,8 @@ def test_a_corrupt_checkpoint_that_was_passed_over_is_told_of(home: Home, card: 
 
 def test_a_text_of_the_least_size_can_be_trained_on(home: Home) -> None:
     make_dataset(home, "note", [prose(1_100)])
-    events = run_attempt(home.run("short-run-1"), small_spec(data={"dataset": "note"}, tokenizer={"vocabulary": None}))
+    spec = small_spec(data={"dataset": "note"}, tokenizer={"vocabulary": None}, batch={})
+    events = run_attempt(home.run("short-run-1"), spec)
     [config] = [event for event in events if isinstance(event, MetricsConfig)]
     assert config.context <= config.train_tokens - 1
     assert isinstance(events[-1], JobCompleted)
@@ -293,70 +292,12 @@ def test_a_finished_model_waits_for_the_disk_which_is_told_once(home: Home, card
         assert verify(directory.export) == []
         directory.card.rmdir()
 
-    run(directory, 1, events.append, ControlReader(directory.attempt(1).control), pauses())
+    run(directory, 1, events.append, ControlReader(directory.attempt(1).control), pauses=pauses())
     [guard] = [event for event in events if isinstance(event, MetricsGuard)]
     assert guard.reason.startswith("the disk refuses it (")
     assert guard.reason.endswith("): the finished model was not saved; it is tried again for some minutes")
     assert isinstance(events[-1], JobCompleted)
     assert verify(directory.export) == [] and directory.card.is_file()
-
-
-def test_preflight_measures_and_leaves_no_trace(training: Make) -> None:
-    making = training(small_spec(model={"dropout": 0.1}))
-    chance = torch.get_rng_state()
-    found = preflight(making)
-    assert found.loss == pytest.approx(math.log(300), abs=0.3)
-    assert found.seconds_per_step > 0
-    assert "every parameter learns" in str(found)
-    assert torch.equal(torch.get_rng_state(), chance)
-    assert all(parameter.grad is None for parameter in making.model.parameters())
-
-
-def test_preflight_finds_a_parameter_that_does_not_learn(training: Make) -> None:
-    making = training(small_spec())
-    making.model.register_parameter("unused", torch.nn.Parameter(torch.zeros(3)))
-    with pytest.raises(SpotterError, match="the parameter unused does not learn") as caught:
-        preflight(making)
-    assert caught.value.code is Code.MODEL_INCOMPATIBLE
-
-
-def test_preflight_lets_a_frozen_parameter_be(training: Make) -> None:
-    making = training(small_spec())
-    making.model.get_parameter("transformer.wpe.weight").requires_grad_(False)
-    assert preflight(making).loss > 0
-
-
-def test_preflight_finds_a_loss_that_cannot_be(training: Make) -> None:
-    making = training(small_spec())
-    with torch.no_grad():
-        making.model.get_parameter("transformer.wte.weight").mul_(100)
-    with pytest.raises(SpotterError, match="even guessing"):
-        preflight(making)
-    with torch.no_grad():
-        making.model.get_parameter("transformer.wte.weight").fill_(math.nan)
-    with pytest.raises(SpotterError, match="not a number"):
-        preflight(making)
-
-
-def test_preflight_finds_a_gradient_that_cannot_be(training: Make) -> None:
-    making = training(small_spec())
-    making.model.get_parameter("transformer.ln_f.bias").register_hook(lambda g: g * math.inf)  # type: ignore[no-untyped-call]  # unannotated in torch
-    with pytest.raises(SpotterError, match="bias is not finite"):
-        preflight(making)
-
-
-def test_preflight_finds_an_output_of_another_shape(training: Make) -> None:
-    making = training(small_spec())
-    making.model.lm_head = torch.nn.Linear(128, 7)
-    with pytest.raises(SpotterError, match="shape"):
-        preflight(making)
-
-
-def test_a_saved_checkpoint_is_told_of(home: Home, card: DatasetCard) -> None:
-    directory = home.run("brisk-otter-42")
-    events = run_attempt(directory, small_spec(budget="2 steps"))
-    saved = [event for event in events if isinstance(event, MetricsCheckpoint)]
-    assert [(directory.path / event.path).is_dir() for event in saved] == [True]
 
 
 def test_an_attempt_that_was_replaced_touches_nothing_more(home: Home, card: DatasetCard) -> None:
