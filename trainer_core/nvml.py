@@ -15,8 +15,8 @@ class Library(Protocol):
 
     def nvmlInit_v2(self) -> int: ...  # noqa: N802 the names are NVIDIA's
     def nvmlDeviceGetHandleByUUID(self, uuid: bytes, handle: object) -> int: ...  # noqa: N802
-    def nvmlDeviceGetUtilizationRates(self, handle: object, rates: object) -> int: ...  # noqa: N802
-    def nvmlDeviceGetTotalEnergyConsumption(self, handle: object, millijoules: object) -> int: ...  # noqa: N802
+    def nvmlDeviceGetUtilizationRates(self, handle: ctypes.c_void_p, rates: object) -> int: ...  # noqa: N802
+    def nvmlDeviceGetTotalEnergyConsumption(self, handle: ctypes.c_void_p, millijoules: object) -> int: ...  # noqa: N802
 
 
 class _Rates(ctypes.Structure):
