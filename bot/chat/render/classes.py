@@ -23,7 +23,7 @@ _RARE = 5
 
 def percent(share: float) -> str:
     """One place, and 100 only for all of them."""
-    return f"{int(share * 1000) / 10:.1f} %"
+    return f"{min(share * 100, 100.0 if share == 1 else 99.9):.1f} %"
 
 
 def outcome(summary: Summary) -> str:

@@ -16,6 +16,7 @@ from bot.chat.notify.kinds import Kind
 from bot.chat.outgoing import compose
 from bot.chat.picture import draw
 from bot.chat.plot import PlotError, Plotter
+from bot.chat.render.confusion import Confusion
 from bot.chat.render.curve import PlotRequest
 from bot.chat.render.histogram import Histogram
 from bot.chat.render.plots import Plot
@@ -74,6 +75,14 @@ async def test_the_line_is_who_waits_for_a_picture(plotter: Plotter) -> None:
 )
 def test_any_numbers_make_a_picture(request_: Plot) -> None:
     assert size(draw(request_)) == (1280, 660)
+
+
+@pytest.mark.parametrize("classes", [1, 2, 16])
+def test_any_matrix_makes_a_picture(classes: int) -> None:
+    names = tuple(f"a $class_ {{of}} some {number}" for number in range(classes))
+    none_held_out = (0,) * classes
+    counts = (tuple(10**number for number in range(classes)),) * (classes - 1)
+    assert size(draw(Confusion("a $title_", names, (*counts, none_held_out)))) == (1280, 1040)
 
 
 async def test_a_killed_process_is_replaced(plotter: Plotter) -> None:

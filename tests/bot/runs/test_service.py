@@ -13,6 +13,7 @@ from bot.catalog.catalog import Catalog
 from bot.person import Person
 from bot.runs.intake import Submission
 from bot.runs.model import Request, Run, RunState, Stall
+from bot.runs.models import ModelChoice
 from bot.runs.service import RunService
 from bot.runs.slots import Slot, share
 from bot.runs.stalls import Choice
@@ -212,9 +213,10 @@ async def test_a_file_is_taken_in_before_its_run_is_queued(catalog: Catalog, ser
 
 async def test_pictures_are_not_for_a_model_of_text(engine: Engine, service: RunService) -> None:
     lay(engine.home, cards.pictures(added_by=str(ADA.id)))
-    with pytest.raises(SpotterError, match="holds pictures") as refused:
-        await service.submit(ADA, Submission(data="pets"))
+    with pytest.raises(SpotterError, match="`pets` holds pictures, and gpt2 learns from text") as refused:
+        await service.submit(ADA, Submission(data="pets", model=ModelChoice("gpt2")))
     assert refused.value.code is Code.MODEL_INCOMPATIBLE
+    assert (await service.submit(ADA, Submission(data="pets"))).run.spec.model.family == "image-cnn"
 
 
 async def test_a_data_set_is_not_deleted_while_a_run_on_it_comes_to_be_noted_down(

@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bot.runs.evaluations import read_report
+from trainer_core.evals.classes import report
+from trainer_core.layout import Home, RunDirectory
+
+MADE = report(10, 0.5, ("cat", "dog"), {(0, 0): 3, (1, 0): 1})
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> RunDirectory:
+    directory = Home(tmp_path).run("pets-1")
+    MADE.write(directory.evaluations)
+    return directory
+
+
+def test_the_report_an_event_names_is_read(run: RunDirectory) -> None:
+    assert read_report(run, "eval/step-00000010.json") == MADE
+
+
+@pytest.mark.parametrize(
+    "place", ["", "eval/step-00000011.json", "eval/../spec.json", "../pets-1/eval/step-00000010.json"]
+)
+def test_what_is_not_there_or_elsewhere_is_none(run: RunDirectory, place: str) -> None:
+    assert read_report(run, place) is None
+
+
+@pytest.mark.parametrize("held", [b"", b"{}", b"\xff", b" " * (2**22 + 1)])
+def test_what_is_no_report_is_none(run: RunDirectory, held: bytes) -> None:
+    (run.evaluations / "step-00000010.json").write_bytes(held)
+    assert read_report(run, "eval/step-00000010.json") is None
