@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from types import ModuleType
 
 from torch import nn
@@ -19,6 +21,7 @@ from trainer_core.models.places import Places
 from trainer_core.models.specs import ModuleSpec
 from trainer_core.wiring.wire import wire
 from trainer_core.wiring.wired import Wired
+from trainer_core.wiring.written import written
 
 _SECONDS = 30.0
 """What loading the file and making the module may take; and again, its first forward passes."""
@@ -30,8 +33,10 @@ def build_module(spec: ModuleSpec, data: Data, places: Places, seconds: float = 
     """The module, on the CPU in fp32, wired and tried.
 
     Its file is read from the approved folder until it has made a model; from then on the run has a copy of its own,
-    `places.run.module`, which nothing changes. Raises MODEL_NOT_FOUND, MODEL_LOAD_FAILED (the file raises, or takes
-    longer than `seconds`), MODEL_INCOMPATIBLE, CONFIG_INVALID; each names the field that is wrong.
+    `places.run.module`, which nothing changes, and beside it the wiring that was found.
+
+    Raises MODEL_NOT_FOUND, MODEL_LOAD_FAILED (the file raises, or takes longer than `seconds`), MODEL_INCOMPATIBLE,
+    CONFIG_INVALID; each names the field that is wrong.
     """
     source = _source(spec, places)
     with contained(spec.file, "it is loaded", seconds):
@@ -41,10 +46,25 @@ def build_module(spec: ModuleSpec, data: Data, places: Places, seconds: float = 
         made = maker(*bound.args, **bound.kwargs)
     module = _checked(made, spec)
     with contained(spec.file, "its forward runs for the first time", seconds):
-        model = wire(module, data, spec.wiring)
+        model = wire(module, data, _wiring_kept(places) or spec.wiring)
     if not places.run.module.exists():
+        write_atomic(_beside(places), json.dumps(written(model.wiring)).encode())
         write_atomic(places.run.module, source)
     return model
+
+
+def _beside(places: Places) -> Path:
+    """Where the wiring of the run's module lies."""
+    return places.run.module.with_suffix(".json")
+
+
+def _wiring_kept(places: Places) -> Mapping[str, object] | None:
+    """The wiring that was found before, for the run's copy; None if there is none to read."""
+    try:
+        kept = json.loads(_beside(places).read_bytes()) if places.run.module.exists() else None
+    except (OSError, ValueError):
+        return None
+    return kept if isinstance(kept, dict) else None
 
 
 def _source(spec: ModuleSpec, places: Places) -> bytes:

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
 from trainer_core.models.data import Data, TextData
 from trainer_core.wiring.aliases import fields_of
+
+_BRIEF = 5
+"""Tokens that are enough to see shapes: recurrent modules are traced token by token."""
+
+
+def brief(data: Data) -> Data:
+    """`data` with shorter texts."""
+    return replace(data, context=min(data.context, _BRIEF)) if isinstance(data, TextData) else data
 
 
 def a_batch(data: Data) -> dict[str, Tensor]:

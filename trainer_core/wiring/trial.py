@@ -14,7 +14,7 @@ from torch.utils._pytree import tree_map
 
 from trainer_core.models.data import Data
 from trainer_core.wiring.aliases import Fields
-from trainer_core.wiring.example import a_batch, logits_of_a_batch
+from trainer_core.wiring.example import a_batch, brief, logits_of_a_batch
 from trainer_core.wiring.outputs import logits_in, no_logits, only_tensor, taken
 from trainer_core.wiring.resolve import Resolution, producers, resolve
 from trainer_core.wiring.signature import Signature
@@ -35,6 +35,10 @@ class Trial:
     fields: Fields
     data: Data
     given: Wiring
+
+    def brief(self) -> Trial:
+        """The same on short texts."""
+        return replace(self, data=brief(self.data))
 
     def tried(self, wiring: Wiring, mode: AbstractContextManager[object]) -> tuple[Wiring, dict[str, object]]:
         """`wiring` with the parts of outputs that are meant, and what the submodules returned that it calls.

@@ -32,9 +32,9 @@ def wire(module: nn.Module, data: Data, said: Mapping[str, object] | None = None
     try:
         wiring = _settled(found, trial)
     except SpotterError:
-        if (found_without := trial.without_chain()) is None:
+        if (without := trial.brief().without_chain()) is None:
             raise
-        wiring = _settled(found_without, trial)
+        wiring = _settled(without, trial)
     trial.run(wiring)
     return Wired(module, wiring, fields)
 
@@ -42,8 +42,10 @@ def wire(module: nn.Module, data: Data, said: Mapping[str, object] | None = None
 def _settled(found: Resolution, trial: Trial) -> Wiring:
     if found.problems:
         raise unclear(found.problems, found.wiring)
+    shapes = trial.brief()
     try:
-        wiring, returned = trial.tried(found.wiring, FakeTensorMode(allow_non_fake_inputs=True))
+        wiring, returned = shapes.tried(found.wiring, FakeTensorMode(allow_non_fake_inputs=True))
     except Exception:  # what cannot be followed without numbers; or it is wrong, and then it says so better with them
         wiring, returned = trial.tried(found.wiring, nullcontext())
-    return trial.confirmed(wiring, returned)
+        return trial.confirmed(wiring, returned)
+    return shapes.confirmed(wiring, returned)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 from textwrap import dedent
 
@@ -76,20 +77,32 @@ def put(places: Places, source: str) -> None:
 
 
 def made(
-    places: Places, *, name: str | None = None, data: Data = TEXT, seconds: float = 30, **arguments: Argument
+    places: Places,
+    arguments: Mapping[str, Argument] | None = None,
+    name: str | None = None,
+    data: Data = TEXT,
+    seconds: float = 30,
 ) -> Wired:
-    return build_module(ModuleSpec(file="nets/net.py", name=name, arguments=arguments), data, places, seconds)
+    return build_module(ModuleSpec(file="nets/net.py", name=name, arguments=arguments or {}), data, places, seconds)
 
 
 def test_a_run_keeps_the_file_it_began_with(places: Places) -> None:
     put(places, TINY)
-    model = made(places, width=8)
+    model = made(places, {"width": 8})
     weights = {name: tuple(weight.shape) for name, weight in model.module.state_dict().items()}
     assert weights == {"embed.weight": (11, 8), "place.weight": (6, 8), "head.weight": (11, 8), "head.bias": (11,)}
     kept = places.run.module.read_bytes()
     put(places, "raise SystemExit")
-    assert made(Places(places.run), width=2).module.state_dict()["embed.weight"].shape == (11, 2)
+    assert made(Places(places.run), {"width": 2}).module.state_dict()["embed.weight"].shape == (11, 2)
     assert places.run.module.read_bytes() == kept == dedent(TINY).encode()
+
+
+def test_a_wiring_is_found_once(places: Places) -> None:
+    """What is kept of it goes before what would be found."""
+    put(places, net().replace("return self.embed(tokens)", "return self.embed(tokens), self.embed(tokens)"))
+    first = build_module(ModuleSpec(file="nets/net.py", wiring={"return": 1}), TEXT, places)
+    again = build_module(ModuleSpec(file="nets/net.py"), TEXT, places)
+    assert again.wiring == first.wiring
 
 
 def test_what_never_made_a_model_can_be_mended(places: Places) -> None:
@@ -116,7 +129,9 @@ def test_a_finished_module_opens_again_beside_its_file(places: Places, tmp_path:
     elsewhere.mkdir()
     save_finished(model, elsewhere)
     (elsewhere / "module.py").write_bytes(places.run.module.read_bytes())
+    files = sorted(elsewhere.iterdir())
     opened = open_model(elsewhere, Places(RunDirectory(elsewhere)))
+    assert sorted(elsewhere.iterdir()) == files, "opening writes nothing"
     tokens = torch.arange(6)[None]
     assert torch.equal(opened(input_ids=tokens), model(input_ids=tokens))
 
@@ -129,7 +144,7 @@ def test_pictures_are_told_apart_by_a_function_that_makes_the_module(places: Pla
             return nn.Sequential(nn.Flatten(), nn.Linear(in_channels * img_size**2, num_classes, **more))
     """
     put(places, source)
-    model = made(places, name="classifier", data=PICTURES, bias=False)
+    model = made(places, {"bias": False}, "classifier", PICTURES)
     assert [tuple(weight.shape) for weight in model.parameters()] == [(2, 3 * 8 * 8)]
     assert model(pixel_values=torch.zeros(4, 3, 8, 8)).shape == (4, 2)
 
@@ -227,14 +242,14 @@ def test_arguments_that_nobody_gave_are_asked_for(places: Places) -> None:
 def test_arguments_that_nothing_asks_for_are_wrong(places: Places, name: str, words: str) -> None:
     put(places, TINY)
     with pytest.raises(SpotterError) as raised:
-        made(places, **{name: 3})
+        made(places, {name: 3})
     assert words in raised.value.message
     assert raised.value.field == f"model.arguments.{name}"
 
 
 def test_what_was_asked_for_comes_before_what_the_data_say(places: Places) -> None:
     put(places, net("vocab_size: int, wide: bool = False", made="self.seen = (vocab_size, wide)"))
-    model = made(places, vocab_size=40, wide=True)
+    model = made(places, {"vocab_size": 40, "wide": True})
     assert model.module.seen == (40, True)
 
 

@@ -223,9 +223,10 @@ def text() -> Tensor:
 
 
 def logits(model: Wired, data: Data) -> Tensor:
-    if data is TEXT:
-        return model(input_ids=text())
-    return model(pixel_values=torch.linspace(0, 1, 3 * 3 * nets.SIDE**2).view(3, 3, nets.SIDE, nets.SIDE))
+    pictures = torch.linspace(0, 1, 3 * 3 * nets.SIDE**2).view(3, 3, nets.SIDE, nets.SIDE)
+    found = model(input_ids=text()) if data is TEXT else model(pixel_values=pictures)
+    assert isinstance(found, Tensor)
+    return found
 
 
 def changed(module: nn.Module, before: dict[str, Tensor]) -> list[str]:
