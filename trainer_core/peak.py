@@ -60,7 +60,10 @@ def flops(model: nn.Module, inputs: Fields) -> int | None:
     shapes = {
         name: tensor.detach().to("meta") for name, tensor in chain(model.named_parameters(), model.named_buffers())
     }
-    fields = {name: field.to("meta") for name, field in inputs.items()}
+    dtype = next(model.parameters()).dtype
+    fields = {
+        name: field.to("meta", dtype if field.is_floating_point() else field.dtype) for name, field in inputs.items()
+    }
     try:
         with torch.no_grad(), FlopCounterMode(display=False) as counter:
             torch.func.functional_call(model, shapes, kwargs=fields)

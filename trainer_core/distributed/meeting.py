@@ -20,7 +20,8 @@ def meet(file: Path, rank: int, size: int, kind: Kind) -> distributed.ProcessGro
     What is on the CPU goes through gloo, what is on GPUs through NCCL. Whoever is later than the others by more than
     `PATIENCE`, now or at anything they do together, makes them raise.
     """
-    os.environ["GLOO_SOCKET_IFNAME"] = "lo0" if sys.platform == "darwin" else "lo"
+    loopback = "lo0" if sys.platform == "darwin" else "lo"
+    os.environ |= {"GLOO_SOCKET_IFNAME": loopback, "NCCL_SOCKET_IFNAME": loopback}
     distributed.init_process_group(
         "cpu:gloo,cuda:nccl" if kind == "cuda" else "gloo",
         store=distributed.FileStore(str(file), size),  # type: ignore[attr-defined]  # its stub forgets it
