@@ -9,7 +9,7 @@ import os
 import shutil
 import sqlite3
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from importlib import metadata
@@ -48,8 +48,11 @@ class Finding:
 async def examine(settings: Settings) -> list[Finding]:
     """Every finding, in the order in which they should be read."""
     found = [_python(), await _torch(), _sqlite(), _home(settings.home), _disk(settings.home)]
-    found += await asyncio.to_thread(_data_dirs, settings.data_dirs)
-    found += [_sentencepiece()]
+    found += await asyncio.to_thread(lambda: [*_folders(settings)])
+    found += [
+        _optional("SentencePiece", ("sentencepiece", "google.protobuf"), "sentencepiece", "for its tokenizers only")
+    ]
+    found += [_optional("LoRA", ("peft",), "lora", "for fine-tuning with adapters only")]
     found += await asyncio.to_thread(_store, Home(settings.home.resolve()))
     return [*found, await _token(settings), _owner(settings)]
 
@@ -99,26 +102,34 @@ def _disk(home: Path) -> Finding:
     return Finding("disk", "ok", what)
 
 
-def _data_dirs(folders: Sequence[Path]) -> list[Finding]:
-    """The folders whose texts may be taken in where they lie."""
-    subject = "data folders"
-    wrong = [folder for folder in folders if not (folder.is_dir() and os.access(folder, os.R_OK | os.X_OK))]
-    if wrong:
-        named = ", ".join(map(str, wrong))
-        return [Finding(subject, "warning", f"cannot be read: {named}", "mend SPOTTER_DATA_DIRS, or the folders")]
-    return [Finding(subject, "ok", ", ".join(map(str, folders)))] if folders else []
+def _folders(settings: Settings) -> Iterator[Finding]:
+    """Those that the owner approved."""
+    readable: tuple[tuple[str, str, Sequence[Path]], ...] = (
+        ("data folders", "SPOTTER_DATA_DIRS", settings.data_dirs),
+        ("module folders", "SPOTTER_MODULE_DIRS", settings.module_dirs),
+        ("model folders", "SPOTTER_MODEL_DIRS", settings.model_dirs),
+    )
+    for subject, setting, folders in readable:
+        wrong = [folder for folder in folders if not (folder.is_dir() and os.access(folder, os.R_OK | os.X_OK))]
+        if wrong:
+            named = ", ".join(map(str, wrong))
+            yield Finding(subject, "warning", f"cannot be read: {named}", f"mend {setting}, or the folders")
+        elif folders:
+            yield Finding(subject, "ok", ", ".join(map(str, folders)))
+    if mirror := settings.mirror_dir:
+        if can_hold(mirror):
+            yield Finding("second copies", "ok", str(mirror))
+        else:
+            what = f"{mirror} cannot be written"
+            yield Finding("second copies", "warning", what, "connect the drive, or mend SPOTTER_MIRROR_DIR")
 
 
-def _sentencepiece() -> Finding:
-    missing = [name for name in ("sentencepiece", "google.protobuf") if not _is_installed(name)]
-    if missing:
-        return Finding(
-            "SentencePiece",
-            "warning",
-            "not installed",
-            "for its tokenizers only: `pip install -c constraints.txt -e '.[sentencepiece]'`",
-        )
-    return Finding("SentencePiece", "ok", metadata.version("sentencepiece"))
+def _optional(subject: str, modules: Sequence[str], extra: str, what_for: str) -> Finding:
+    """A library that comes with an extra of this package."""
+    if all(map(_is_installed, modules)):
+        return Finding(subject, "ok", f"{modules[0]} {metadata.version(modules[0])}")
+    mend = f"{what_for}: `pip install -c constraints.txt -e '.[{extra}]'`"
+    return Finding(subject, "warning", "not installed", mend)
 
 
 def _is_installed(module: str) -> bool:

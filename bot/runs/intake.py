@@ -88,7 +88,8 @@ def check_fits(card: DatasetCard, spec: RunSpec) -> None:
         )
     if card.images:
         _check_pictures(card, card.images, spec)
-    elif spec.tokenizer.kind not in ("saved", "pretrained"):  # these do not go by the text
+    elif spec.model.family == "pretrained" or spec.tokenizer.kind not in ("saved", "pretrained"):
+        # A model that has learnt before has its own, and what is there already does not go by the text.
         strategy.choose(spec.tokenizer, spec.model.family, card.characters)
 
 

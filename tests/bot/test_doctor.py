@@ -50,7 +50,7 @@ async def findings(home: Path, **changes: object) -> Mapping[str, Finding]:
 async def test_a_healthy_machine(tmp_path: Path, playground: Playground) -> None:
     home = tmp_path / "home"
     found = await findings(home, discord_token=playground.token, owner_id=7, **at(playground))
-    subjects = ["Python", "torch", "SQLite", "home folder", "disk", "SentencePiece", "Discord token", "owner"]
+    subjects = ["Python", "torch", "SQLite", "home folder", "disk", "SentencePiece", "LoRA", "Discord token", "owner"]
     assert list(found) == subjects
     assert {finding.verdict for finding in found.values()} <= {"ok", "warning"}
     assert found["Python"].what == ".".join(map(str, sys.version_info[:3]))
@@ -63,12 +63,24 @@ async def test_a_healthy_machine(tmp_path: Path, playground: Playground) -> None
     assert not home.exists(), "nothing is made by looking"
 
 
-async def test_folders_of_texts_that_can_be_read_and_one_that_cannot(tmp_path: Path, torchless: None) -> None:
-    folders = (tmp_path / "texts", tmp_path / "gone")
-    folders[0].mkdir()
-    assert (await findings(tmp_path, data_dirs=folders[:1]))["data folders"].what == str(folders[0])
-    found = (await findings(tmp_path, data_dirs=folders))["data folders"]
-    assert (found.verdict, found.what) == ("warning", f"cannot be read: {folders[1]}")
+async def test_folders_that_can_be_used_and_some_that_cannot(tmp_path: Path, torchless: None) -> None:
+    there, gone = tmp_path / "there", tmp_path / "gone"
+    there.mkdir()
+    found = await findings(tmp_path, data_dirs=[there], module_dirs=[there], model_dirs=[there], mirror_dir=gone / "in")
+    subjects = ("data folders", "module folders", "model folders", "second copies")
+    assert [found[subject].what for subject in subjects] == [*[str(there)] * 3, str(gone / "in")]
+    assert {found[subject].verdict for subject in subjects} == {"ok"}
+    gone.touch()
+    both = [there, gone]
+    found = await findings(tmp_path, data_dirs=both, module_dirs=both, model_dirs=both, mirror_dir=gone / "in")
+    assert [found[subject].what for subject in subjects] == [
+        *[f"cannot be read: {gone}"] * 3,
+        f"{gone / 'in'} cannot be written",
+    ]
+    mends = [found[subject].mend for subject in subjects]
+    assert all(
+        f"SPOTTER_{name}" in mend for name, mend in zip(("DATA", "MODULE", "MODEL", "MIRROR"), mends, strict=True)
+    )
 
 
 async def test_a_home_that_is_there_already(tmp_path: Path, torchless: None) -> None:

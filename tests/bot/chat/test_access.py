@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
-import pytest
+from discord import app_commands
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.chat.access import Access
 from bot.chat.client import SpotterClient
+from bot.chat.commands import TRAINER
 from bot.person import Person
 from tests.bot.chat.conftest import Chat
 
@@ -25,36 +26,44 @@ def test_the_owner_and_the_allowed_are_served(owner: int, allowed: frozenset[int
     assert person == expected
 
 
-@pytest.mark.parametrize(
-    ("command", "options"),
-    [
-        ("train", {"data": "python-docs", "name": "mine"}),
-        ("status", {}),
-        ("status", {"run": "swans"}),
-        ("runs", {}),
-        ("watch", {"run": "swans"}),
-        ("unwatch", {"run": "swans"}),
-        ("pause", {"run": "swans"}),
-        ("resume", {"run": "swans"}),
-        ("stop", {"run": "swans"}),
-        ("help", {}),
-    ],
-)
-async def test_a_stranger_is_refused_at_every_command(
-    chat: Chat, spotter: SpotterClient, command: str, options: dict[str, str]
-) -> None:
+COMMANDS: list[tuple[str, dict[str, str | float]]] = [
+    ("train", {"data": "python-docs", "name": "mine"}),
+    ("status", {}),
+    ("status", {"run": "swans"}),
+    ("runs", {}),
+    ("watch", {"run": "swans"}),
+    ("unwatch", {"run": "swans"}),
+    ("pause", {"run": "swans"}),
+    ("resume", {"run": "swans"}),
+    ("stop", {"run": "swans"}),
+    ("retry", {"run": "swans"}),
+    ("land", {"run": "swans"}),
+    ("rate", {"run": "swans", "learning_rate": 0.001}),
+    ("checkpoint", {"run": "swans"}),
+    ("models", {}),
+    ("help", {}),
+]
+
+
+def test_every_command_is_tried_here() -> None:
+    plain = {command.name for command in TRAINER.commands if not isinstance(command, app_commands.Group)}
+    assert plain == {name for name, _ in COMMANDS}
+
+
+async def test_a_stranger_is_refused_at_every_command(chat: Chat, spotter: SpotterClient) -> None:
     await chat.owner.slash("trainer train", data="python-docs", name="swans")
     before = await chat.runs()
-    reply = await chat.stranger.slash(f"trainer {command}", file=None, **options)
-    assert reply.text == REFUSAL
-    assert reply.ephemeral
+    for command, options in COMMANDS:
+        reply = await chat.stranger.slash(f"trainer {command}", options)
+        assert (reply.text, reply.ephemeral) == (REFUSAL, True), command
     assert await chat.runs() == before
 
 
-@pytest.mark.parametrize(("command", "option"), [("train", "data"), ("status", "run"), ("stop", "run")])
-async def test_a_stranger_is_suggested_nothing(chat: Chat, spotter: SpotterClient, command: str, option: str) -> None:
+async def test_a_stranger_is_suggested_nothing(chat: Chat, spotter: SpotterClient) -> None:
     await chat.owner.slash("trainer train", data="python-docs", name="swans")
-    assert await chat.stranger.autocomplete(f"trainer {command}", option, "") == []
+    options = ("data", "from", "module", "size", "tokenizer")
+    for command, option in (*(("train", option) for option in options), ("status", "run"), ("land", "run")):
+        assert await chat.stranger.autocomplete(f"trainer {command}", option, "") == []
 
 
 async def test_whoever_is_no_longer_allowed_is_refused(chat: Chat, spotter: SpotterClient) -> None:

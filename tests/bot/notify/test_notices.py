@@ -120,6 +120,24 @@ async def test_a_pause_is_told_quietly_and_its_message_follows(post: Post) -> No
     assert loud(post) == []
 
 
+async def test_what_the_guard_asks_is_told_aloud_instead_of_the_pause(post: Post) -> None:
+    async with post.sending():
+        run = await post.run("swans")
+        paused = run.moved(RunState.PAUSING, post.clock()).moved(
+            RunState.PAUSED, post.clock(), question=stories.QUESTION
+        )
+        await changed(post, run, paused)
+        question = await post.ada.until(lambda m: ALERT in m.content)
+        assert buttons(question) == ["Go on", "Stop"] and "the loss ran away" in question.content
+        await post.settled()
+        assert loud(post) == [question.id] and not any("is paused" in m.content for m in post.ada.inbox())
+    async with post.sending():  # as after a restart
+        await changed(post, paused, paused.moved(RunState.QUEUED, post.clock()))
+        over = await post.ada.until(lambda m: "is queued again" in m.content)
+        await post.settled()
+    assert over.id == question.id and buttons(over) == [] and loud(post) == [question.id]
+
+
 async def test_a_run_that_is_paused_again_while_it_waits_is_told_again(post: Post) -> None:
     async with post.sending():
         run = await post.moved(await post.run("swans"), RunState.PAUSING)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection
+from itertools import product
 
 import pytest
 
@@ -66,19 +67,22 @@ async def test_runs_lists_the_persons_own_and_for_the_owner_all_that_go_on(chat:
     assert "**swans**" not in theirs and "**geese** queued · place 2 in the queue" in theirs
 
 
-@pytest.mark.parametrize("verb", ["stop", "pause", "resume", "watch", "unwatch"])
-async def test_a_blank_name_is_refused(chat: Chat, verb: str) -> None:
-    reply = await chat.owner.slash(f"trainer {verb}", run="  ")
-    assert reply.text == "⚠️ **run**: name the run.\n➡️ `/trainer runs` lists your runs."
+VERBS = ("stop", "pause", "resume", "watch", "unwatch", "land", "checkpoint", "retry")
+"""Those that take a run and nothing else."""
 
 
-@pytest.mark.parametrize("verb", ["status", "stop", "pause", "resume", "watch", "unwatch"])
-@pytest.mark.parametrize("name", ["swans", "no-such-run", "`@everyone`"])
-async def test_a_run_of_somebody_else_is_a_run_that_does_not_exist(chat: Chat, verb: str, name: str) -> None:
+async def test_a_blank_name_is_refused(chat: Chat) -> None:
+    for verb in VERBS:
+        reply = await chat.owner.slash(f"trainer {verb}", run="  ")
+        assert reply.text == "⚠️ **run**: name the run.\n➡️ `/trainer runs` lists your runs."
+
+
+async def test_a_run_of_somebody_else_is_a_run_that_does_not_exist(chat: Chat) -> None:
     await train(chat.owner, "swans")
-    reply = await chat.friend.slash(f"trainer {verb}", run=name)
-    assert reply.text.startswith("⚠️ **run**: you have no run called `")
-    assert "@everyone" not in reply.text
+    for verb, name in product(("status", *VERBS), ("swans", "no-such-run", "`@everyone`")):
+        reply = await chat.friend.slash(f"trainer {verb}", run=name)
+        assert reply.text.startswith("⚠️ **run**: you have no run called `"), verb
+        assert "@everyone" not in reply.text
     assert await state_of(chat, "swans") is RunState.QUEUED
     assert await watchers(chat, "swans") == {chat.owner.id}
 

@@ -1,4 +1,4 @@
-"""`/trainer stop`, `pause`, `resume` and `retry`."""
+"""`/trainer stop`, `pause`, `resume`, `retry`, `land`, `rate` and `checkpoint`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from bot.chat.client import SpotterClient
 from bot.runs.model import RunState
 from tests.bot.chat import stories
 from tests.bot.chat.conftest import Chat
+from trainer_core.events import MetricsGuard
 
 
 @pytest.fixture(autouse=True)
@@ -96,3 +97,28 @@ async def test_what_was_stopped_is_tried_again_as_another_run(chat: Chat) -> Non
 
 async def test_what_still_waits_is_not_tried_again(chat: Chat) -> None:
     assert (await said(chat, "retry")).startswith("⚠️ **run**: `swans` is still queued.")
+
+
+async def test_a_run_that_trains_is_asked_for_another_course(chat: Chat) -> None:
+    assert (await said(chat, "land")).startswith("⚠️ **run**: `swans` is queued; only a run that trains")
+    assert await chat.owner.autocomplete("trainer land", "run", "") == []
+    await chat.reported("swans", stories.events(10))
+    for verb in ("land", "rate", "checkpoint"):
+        assert [choice.value for choice in await chat.owner.autocomplete(f"trainer {verb}", "run", "")] == ["swans"]
+    assert (await said(chat, "checkpoint")).startswith("💾 **swans** saves at its next step")
+    rated = await chat.owner.slash("trainer rate", run=" Swans", learning_rate=0.0003)
+    assert rated.text.startswith("🎛️ **swans** takes the learning rate 0.0003 at its next step.")
+    assert "(checkpoint) it had not taken up yet" in rated.text
+    card = await chat.owner.slash("trainer status", run="swans")
+    assert "Asked for: learning rate 0.0003" in card.embeds[0]["description"]
+    await chat.reported_on("swans", MetricsGuard(step=11, action="steer", control_seq=1, reason="the rate is 0.0003"))
+    assert (await said(chat, "land")).startswith("🛬 **swans** lands at its next step")
+    assert chat.dispatch.steered == ["swans"] * 3
+
+
+async def test_a_learning_rate_that_is_none_is_refused(chat: Chat) -> None:
+    await chat.reported("swans", stories.events(10))
+    for rate in (0.0, -0.1, 2.0):
+        reply = await chat.owner.slash("trainer rate", run="swans", learning_rate=rate)
+        assert reply.text.startswith("⚠️ **learning\\_rate**: must be more than 0")
+    assert chat.dispatch.steered == []

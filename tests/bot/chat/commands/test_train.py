@@ -9,9 +9,12 @@ import pytest
 from bot.chat.client import SpotterClient
 from bot.runs.model import RunState
 from bot.runs.service import RunService
-from tests.bot.chat import cards
+from tests.bot.chat import cards, stories
 from tests.bot.chat.conftest import UPLOAD_LIMIT, Chat, nothing_to_announce
+from trainer_core.approved import Approved
 from trainer_core.data import catalog as folders
+from trainer_core.events import JobCompleted
+from trainer_core.models.specs import LlamaSpec, LoraSpec, ModelSpec, ModuleSpec, PretrainedSpec
 
 PROSE = "\n\n".join(f"Paragraph {number} tells of {number * 7} swans on a lake in winter." for number in range(80))
 
@@ -28,7 +31,7 @@ async def test_a_data_set_by_name(chat: Chat) -> None:
     [run] = await chat.runs()
     assert (run.name, run.state, run.owner_id) == ("my-run", RunState.QUEUED, chat.owner.id)
     assert str(run.spec.budget) == "500 steps"
-    assert run.spec.model.size == "mini"
+    assert run.spec.model.label == "gpt2 mini"
     assert reply.text.startswith("🏋️ **my-run** is first in the queue, starts now.\n`python-docs`")
     assert not reply.ephemeral
     assert chat.dispatch.woken == 1
@@ -40,8 +43,57 @@ async def test_what_is_left_out_or_blank_takes_its_default(chat: Chat) -> None:
     await chat.owner.slash("trainer train", data=" python-docs ", budget="  ", name=" ")
     [run] = await chat.runs()
     assert str(run.spec.budget) == "10m"
-    assert run.spec.model.size == "tiny"
+    assert run.spec.model.label == "gpt2 tiny"
     assert run.name.count("-") == 2
+
+
+async def test_every_kind_of_model_can_be_asked_for_with_its_settings(chat: Chat, spotter: SpotterClient) -> None:
+    nets = chat.home.path.parent / "nets"
+    nets.mkdir()
+    (nets / "small.py").touch()
+    approved = Approved(modules=(nets,))
+    spotter.service = RunService(
+        chat.database, chat.home, chat.catalog, nothing_to_announce, chat.dispatch, approved=approved
+    )
+    asked: list[tuple[dict[str, str | int | float], ModelSpec]] = [
+        ({"model": "llama", "size": " Depth=3"}, LlamaSpec(size="depth=3")),
+        ({"from": "org/model", "lora": 4}, PretrainedSpec(source="org/model", lora=LoraSpec(rank=4))),
+        ({"module": "nets/small.py:Net", "wiring": "{}"}, ModuleSpec(file="nets/small.py", name="Net", wiring={})),
+    ]
+    further = "optimizer.schedule=cosine evaluation.patience=3"
+    for options, _ in asked:
+        options |= {"data": "python-docs", "learning_rate": 1e-3, "workers": 1, "settings": further, "batch": 256}
+        reply = await chat.owner.slash("trainer train", options)
+        assert reply.text.startswith("🏋️"), reply.text
+    specs = [run.spec for run in await chat.runs()]
+    assert [spec.model for spec in specs] == [model for _, model in asked]
+    assert {(spec.optimizer.learning_rate, spec.optimizer.schedule, spec.batch.tokens_per_step) for spec in specs} == {
+        (1e-3, "cosine", 256)
+    }
+    assert {spec.evaluation.patience for spec in specs} == {3}
+    [choice] = await chat.friend.autocomplete("trainer train", "module", "small")
+    assert choice.value == "nets/small.py"
+
+
+async def test_an_own_run_that_has_ended_can_be_gone_on_from(chat: Chat) -> None:
+    await chat.owner.slash("trainer train", data="python-docs", name="swans")
+    assert await chat.owner.autocomplete("trainer train", "from", "") == []
+    await chat.reported("swans", [*stories.events(10), JobCompleted(summary=stories.summary())])
+    [choice] = await chat.owner.autocomplete("trainer train", "from", "")
+    assert (choice.name, choice.value) == ("swans · your run", "run:swans")
+    assert await chat.friend.autocomplete("trainer train", "from", "") == []
+    for asker, says in ((chat.friend, "you have no run called `swans`"), (chat.owner, "has saved no weights yet")):
+        reply = await asker.slash("trainer train", {"data": "python-docs", "from": "run:swans"})
+        assert reply.text.startswith("⚠️ **from**: ") and says in reply.text
+
+
+async def test_sizes_are_suggested_with_how_large_the_chosen_model_gets(chat: Chat) -> None:
+    assert [choice.name for choice in await chat.owner.autocomplete("trainer train", "size", "t")] == [
+        "tiny · about 1.33M parameters"
+    ]
+    [deep] = await chat.owner.autocomplete("trainer train", "size", "7")
+    [recurrent] = await chat.owner.autocomplete("trainer train", "size", "7", model="char-lstm")
+    assert deep.value == recurrent.value == "depth=7" and deep.name != recurrent.name
 
 
 async def test_an_attached_file(chat: Chat) -> None:
@@ -60,31 +112,37 @@ async def test_the_second_in_line_is_told_its_place(chat: Chat) -> None:
     assert "place 2 in the queue" in reply.text
 
 
-@pytest.mark.parametrize(
-    ("options", "field"),
-    [
-        ({"data": "pyhton-docs"}, "data"),
-        ({"data": "../../etc"}, "data"),
-        ({}, "data"),
-        ({"data": "python-docs", "file": ("a.txt", PROSE.encode())}, "data"),
-        ({"data": "python-docs", "budget": "soon"}, "budget"),
-        ({"data": "python-docs", "budget": "0 steps"}, "budget"),
-        ({"data": "python-docs", "name": "../x"}, "name"),
-        ({"data": "python-docs", "name": "x" * 49}, "name"),
-        ({"file": ("a.txt", b"x")}, "file"),
-        ({"file": ("a.pdf", PROSE.encode())}, "file"),
-        ({"file": ("a.txt", b"x" * (UPLOAD_LIMIT + 1))}, "file"),
-    ],
-)
-async def test_bad_input_is_refused_by_field_and_leaves_nothing(
-    chat: Chat, options: dict[str, str | tuple[str, bytes]], field: str
-) -> None:
-    file = options.get("file")
-    texts = {name: value for name, value in options.items() if isinstance(value, str)}
-    reply = await chat.owner.slash("trainer train", file=file if isinstance(file, tuple) else None, **texts)
-    await chat.outcome(reply)
-    assert reply.text.startswith(f"⚠️ **{field}**: ")
-    assert await chat.runs() == []
+REFUSED: list[tuple[dict[str, str | tuple[str, bytes]], str]] = [
+    ({"data": "pyhton-docs"}, "data"),
+    ({"data": "../../etc"}, "data"),
+    ({}, "data"),
+    ({"data": "python-docs", "file": ("a.txt", PROSE.encode())}, "data"),
+    ({"data": "python-docs", "budget": "soon"}, "budget"),
+    ({"data": "python-docs", "budget": "0 steps"}, "budget"),
+    ({"data": "python-docs", "name": "../x"}, "name"),
+    ({"data": "python-docs", "name": "x" * 49}, "name"),
+    ({"data": "python-docs", "size": "huge"}, "size"),
+    ({"data": "python-docs", "size": "depth=65"}, "size"),
+    ({"data": "python-docs", "model": "gpt2", "from": "org/model"}, "from"),
+    ({"data": "python-docs", "model": "pretrained"}, "from"),
+    ({"data": "python-docs", "module": "nets/small.py"}, "module"),
+    ({"data": "python-docs", "settings": "faster"}, "settings"),
+    ({"data": "python-docs", "settings": "optimizer.warmth=1"}, "optimizer.warmth"),
+    ({"data": "python-docs", "settings": "tokenizer.kind=saved"}, "tokenizer"),
+    ({"data": "python-docs", "model": "image-cnn"}, "model"),
+    ({"file": ("a.txt", b"x")}, "file"),
+    ({"file": ("a.pdf", PROSE.encode())}, "file"),
+    ({"file": ("a.txt", b"x" * (UPLOAD_LIMIT + 1))}, "file"),
+]
+
+
+async def test_bad_input_is_refused_by_field_and_leaves_nothing(chat: Chat) -> None:
+    for options, field in REFUSED:
+        chat.playground.clock.advance(60)
+        reply = await chat.owner.slash("trainer train", options)
+        await chat.outcome(reply)
+        assert reply.text.startswith(f"⚠️ **{field}**: "), (options, reply.text)
+        assert await chat.runs() == []
     assert [card.name for card in folders.list_cards(chat.home)] == ["python-docs"]
     assert not chat.home.incoming.exists() or not list(chat.home.incoming.iterdir())
     assert not chat.home.runs.exists()
@@ -194,7 +252,10 @@ async def test_somebody_elses_data_set_does_not_exist(chat: Chat) -> None:
     assert reply.text.startswith("⚠️ **data**: there is no data set 'swans'")
 
 
-async def test_pictures_are_not_trained_on(chat: Chat) -> None:
+async def test_pictures_get_a_classifier_and_no_model_of_text(chat: Chat) -> None:
     chat.added(cards.pictures())
-    reply = await chat.owner.slash("trainer train", data="pets")
-    assert reply.text.startswith("⚠️ **data**: `pets` holds pictures") and await chat.runs() == []
+    reply = await chat.owner.slash("trainer train", data="pets", model="gpt2")
+    assert reply.text.startswith("⚠️ **model**: `pets` holds pictures") and await chat.runs() == []
+    await chat.owner.slash("trainer train", data="pets", size="mini")
+    [run] = await chat.runs()
+    assert run.spec.model.label == "image-cnn mini"

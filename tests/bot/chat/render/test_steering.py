@@ -6,7 +6,7 @@ import pytest
 
 from bot.chat.render import steering
 from bot.chat.render.message import Act, Message
-from bot.runs.model import RunState
+from bot.runs.model import Request, RunState
 from tests.bot.chat import stories
 from tests.bot.chat.render.budgets import check
 
@@ -100,6 +100,28 @@ def test_the_question_says_what_is_kept(state: RunState, began: float | None, ke
 def test_what_is_said(said: Message, words: str) -> None:
     assert said.content == words.format("brisk-otter-42")
     check(said)
+
+
+@pytest.mark.parametrize(
+    ("request_", "words"),
+    [
+        (
+            Request("land"),
+            "🛬 **{}** lands at its next step: its learning rate goes down to zero, and with that it has",
+        ),
+        (Request("rate", 2.5e-4), "🎛️ **{}** takes the learning rate 0.00025 at its next step."),
+        (Request("checkpoint"), "💾 **{}** saves at its next step, and keeps that checkpoint whatever comes after."),
+    ],
+)
+def test_what_is_asked_of_a_run_is_said_with_when(request_: Request, words: str) -> None:
+    message = steering.asked(stories.run(RunState.RUNNING), request_, None)
+    assert message.content and message.content.startswith(words.format("brisk-otter-42"))
+    early = steering.asked(stories.run(RunState.STARTING), request_, Request("rate", 0.01))
+    assert early.content and "at its first step" in early.content
+    assert early.content.endswith(
+        "-# What was asked before (learning rate 0.01) it had not taken up yet: this takes its place."
+    )
+    check(early)
 
 
 def test_a_paused_run_comes_with_the_way_back() -> None:

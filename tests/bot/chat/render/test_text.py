@@ -144,3 +144,10 @@ def test_a_bar_is_full_only_at_the_end(fraction: float, cells: int) -> None:
     shown = text.bar(fraction, cells)
     assert len(shown) == cells
     assert ("▱" not in shown) == (math.isfinite(fraction) and fraction >= 1)
+
+
+@pytest.mark.parametrize(
+    ("joules", "said"), [(0, "0 J"), (359, "359 J"), (11_160, "3.1 Wh"), (360_000, "100 Wh"), (4_464_000, "1.24 kWh")]
+)
+def test_energy_is_told_in_what_suits_it(joules: float, said: str) -> None:
+    assert text.energy(joules) == said

@@ -98,6 +98,17 @@ async def test_refresh_shows_the_card_anew_in_its_place(chat: Chat, spotter: Spo
     assert "image" in reply.embeds[0]
 
 
+async def test_what_the_guard_asks_is_answered_from_an_old_message(chat: Chat, spotter: SpotterClient) -> None:
+    await trained(chat)
+    await chat.reported_on("swans", JobPaused(control_seq=0, step=100, reason="the loss ran away"))
+    assert await state(chat) is RunState.PAUSED
+    question = await posted(chat, spotter, Act.GO_ON, Act.STOP)
+    pressed = await chat.owner.click(question, "Go on")
+    assert pressed.text == "▶️ **swans** is first in the queue, starts now, to go on from its newest checkpoint."
+    late = await chat.owner.click(question, "Go on")
+    assert late.text == pressed.text and await state(chat) is RunState.QUEUED
+
+
 async def test_a_run_is_paused_and_resumed_from_its_card(chat: Chat, spotter: SpotterClient) -> None:
     await trained(chat)
     card = await chat.owner.slash("trainer status")
@@ -203,23 +214,23 @@ async def test_buttons_work_after_a_restart(chat: Chat) -> None:
     assert chat.dispatch.stopped == ["swans"]
 
 
-@pytest.mark.parametrize("act", ACTS)
-async def test_a_stranger_is_refused_at_every_button(chat: Chat, spotter: SpotterClient, act: Act) -> None:
+async def test_a_stranger_is_refused_at_every_button(chat: Chat, spotter: SpotterClient) -> None:
     await trained(chat)
-    message = await posted(chat, spotter, act, to=chat.stranger.id)
-    reply = await chat.stranger.click(message, f"run:swans:{act}")
-    assert reply.text.startswith("🔒 This bot trains for its owner only.")
-    assert reply.ephemeral
+    message = await posted(chat, spotter, *ACTS, to=chat.stranger.id)
+    for act in ACTS:
+        reply = await chat.stranger.click(message, f"run:swans:{act}")
+        assert reply.text.startswith("🔒 This bot trains for its owner only."), act
+        assert reply.ephemeral
     assert await state(chat) is RunState.RUNNING
     assert chat.dispatch.stopped == []
 
 
-@pytest.mark.parametrize("act", ACTS)
-async def test_a_button_on_somebody_elses_run_tells_nothing(chat: Chat, spotter: SpotterClient, act: Act) -> None:
+async def test_a_button_on_somebody_elses_run_tells_nothing(chat: Chat, spotter: SpotterClient) -> None:
     await trained(chat)
-    message = await posted(chat, spotter, act, to=chat.friend.id)
-    reply = await chat.friend.click(message, f"run:swans:{act}")
-    assert reply.text == "⚠️ **run**: you have no run called `swans`.\n➡️ `/trainer runs` lists your runs."
-    assert reply.ephemeral
+    message = await posted(chat, spotter, *ACTS, to=chat.friend.id)
+    for act in ACTS:
+        reply = await chat.friend.click(message, f"run:swans:{act}")
+        assert reply.text == "⚠️ **run**: you have no run called `swans`.\n➡️ `/trainer runs` lists your runs.", act
+        assert reply.ephemeral
     unchanged = next(known for known in chat.friend.inbox() if known.id == message.id)
     assert unchanged.content == "old message"

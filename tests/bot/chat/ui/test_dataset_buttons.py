@@ -71,7 +71,8 @@ async def carded(chat: Chat, client: SpotterClient) -> Message:
 async def test_train_starts_what_the_card_suggests(chat: Chat, spotter: SpotterClient) -> None:
     reply = await chat.owner.click(await carded(chat, spotter), "Train mini · 10 epochs")
     [run] = await chat.runs()
-    assert (run.spec.data.dataset, run.spec.model.size, str(run.spec.budget)) == ("talks", "mini", "10 epochs")
+    spec = run.spec
+    assert (spec.data.dataset, spec.model.label, str(spec.budget)) == ("talks", "gpt2 mini", "10 epochs")
     assert reply.text.startswith(
         f"🏋️ **{run.name}** is first in the queue, starts now.\n`talks` (1.2 MB, 1,204 documents)"
     )

@@ -1,0 +1,62 @@
+"""What the card tells of a run's course and of the machine, as far as that is known."""
+
+from dataclasses import replace
+
+import discord
+import pytest
+
+from bot.chat.render.card import card
+from bot.runs.model import Request, RunState, RunStatus
+from tests.bot.chat import stories
+from trainer_core.events import MetricsGuard
+
+NOW = stories.START + 60
+
+
+def shown(embed: discord.Embed) -> dict[str, str]:
+    return {str(field.name): str(field.value) for field in embed.fields}
+
+
+def measured(**changes: object) -> RunStatus:
+    """A run whose newest step told that of the machine."""
+    status = stories.status(RunState.RUNNING, 100)
+    assert status.progress
+    return replace(status, progress=status.progress.model_copy(update=changes))
+
+
+def test_what_is_measured_is_told_and_what_is_not_takes_no_room() -> None:
+    assert "Machine" not in shown(card(measured(), NOW)) and shown(card(measured(), NOW))["Speed"] == "16.4k tokens/s"
+    told = shown(card(measured(peak_share=0.31, data_wait=0.12, memory=3 << 29, busy=0.97, joules=11_160.0), NOW))
+    assert told["Speed"] == "16.4k tokens/s\n31 % of peak\n12 % waiting for data"
+    assert told["Machine"] == "97 % busy\n1.5 GB\nabout 3.1 Wh"
+    assert shown(card(measured(data_wait=0.01), NOW))["Speed"] == "16.4k tokens/s"
+
+
+def test_what_the_guard_did_and_what_a_person_changed_stand_beside_each_other() -> None:
+    status = replace(
+        stories.status(RunState.RUNNING, 100),
+        guard=MetricsGuard(step=40, action="skip", reason="the loss was not a number"),
+        steer=MetricsGuard(step=90, action="steer", control_seq=1, reason="the learning rate peaks at 0.0003 now"),
+    )
+    told = shown(card(status, NOW))
+    assert told["⚠️ At step 40"] == "The loss was not a number."
+    assert told["🎛️ At step 90"] == "The learning rate peaks at 0.0003 now."
+
+
+@pytest.mark.parametrize(
+    ("request_", "says"),
+    [
+        (Request("rate", 3e-4), "⏳ Asked for: learning rate 0.0003, at its next step."),
+        (Request("land"), "⏳ Asked for: landing, at its next step."),
+        (Request("checkpoint"), "⏳ Asked for: checkpoint, at its next step."),
+    ],
+)
+def test_what_was_asked_for_is_shown_until_it_is_answered(request_: Request, says: str) -> None:
+    assert (card(stories.status(RunState.RUNNING, 100, request=request_), NOW).description or "").endswith(says)
+
+
+def test_pictures_are_called_so() -> None:
+    status = measured()
+    assert status.config
+    told = shown(card(replace(status, config=status.config.model_copy(update={"unit": "pictures"})), NOW))
+    assert told["Speed"] == "16.4k pictures/s" and "Pictures" in told and "Tokens" not in told
