@@ -77,7 +77,8 @@ def learning_rate(step: int, paces: Sequence[Pace], peak: float, spec: Optimizer
     down = landing(paces)
     if down is None:
         return peak * _shape(done, spec)
-    return peak * _shape(down.progress, spec) * (1 - done) / (1 - down.progress)
+    would_be = _shape(progress(down.step + 0.5, paces[: paces.index(down)]), spec)
+    return peak * would_be * (1 - done) / (1 - down.progress)
 
 
 def _shape(done: float, spec: OptimizerSpec) -> float:

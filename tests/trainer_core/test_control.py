@@ -29,6 +29,17 @@ def test_requests_are_numbered_and_the_newest_counts(path: Path) -> None:
     assert reader.poll() == asked
 
 
+def test_a_rate_comes_with_its_value(path: Path) -> None:
+    reader = ControlReader(path)
+    asked = write_control(path, "rate", 1e-3)
+    assert reader.poll() == asked and asked.value == 1e-3
+    for value in (None, 0.0, 2.0):
+        with pytest.raises(ValueError, match="value"):
+            write_control(path, "rate", value)
+    with pytest.raises(ValueError, match="value"):
+        write_control(path, "land", 1e-3)
+
+
 def test_a_request_that_is_only_looked_at_is_still_to_be_heard(path: Path) -> None:
     reader = ControlReader(path)
     asked = write_control(path, "pause")
@@ -37,7 +48,15 @@ def test_a_request_that_is_only_looked_at_is_still_to_be_heard(path: Path) -> No
     assert reader.peek() is None
 
 
-UNREADABLE = ["", "{", '{"seq": 0, "verb": "stop"}', '{"seq": 1, "verb": "dance"}', "\udcff"]
+UNREADABLE = [
+    "",
+    "{",
+    '{"seq": 0, "verb": "stop"}',
+    '{"seq": 1, "verb": "dance"}',
+    '{"seq": 1, "verb": "rate"}',
+    '{"seq": 1, "verb": "land", "value": 0.1}',
+    "\udcff",
+]
 
 
 @pytest.mark.parametrize("text", UNREADABLE)

@@ -11,7 +11,7 @@ import torch
 
 from tests.trainer_core.conftest import small_spec, weights
 from tests.trainer_core.test_loop import Run, Start, run, same, steps, told
-from trainer_core.events import MetricsEval, MetricsGuard, MetricsProgress
+from trainer_core.events import JobPaused, MetricsEval, MetricsGuard, MetricsProgress
 from trainer_core.failures import is_out_of_memory
 from trainer_core.spec import RunSpec
 from trainer_core.steering import Steer
@@ -90,25 +90,28 @@ BAD = {10: math.nan, 14: math.nan, 18: math.nan}
 
 
 def everything() -> dict[str, object]:
-    """Dropout, accumulation, and checkpoints often enough to go back to one."""
+    """Dropout, accumulation, averaged weights, and checkpoints often enough to go back to one."""
     return {
         "model": {"size": "depth=1", "dropout": 0.2},
         "budget": "14 steps",
         "batch": {"tokens_per_step": 512, "micro_batch": 1},
         "checkpoint": {"every_seconds": 1e-6, "keep": 3, "best": 0},
         "evaluation": {"times": 2, "max_tokens": 100, "sample_tokens": 0},
+        "optimizer": {"average": 0.9},
     }
 
 
 def test_whatever_happens_on_the_way_a_resumed_run_is_the_run_bit_for_bit(run: Start) -> None:
-    """With dropout, accumulation, a rate that was asked for, skipped steps, a rollback and a landing."""
+    """With dropout, accumulation, averaged weights, rates that were asked for, skipped steps, a rollback, a landing."""
     whole, parts = (hit(run(small_spec(**everything())), BAD) for _ in range(2))
     for going in (whole, parts):
-        going.steering.append(Steer(step=2, verb="rate", value=2e-3))
+        for steer in (Steer(step=2, verb="rate", value=2e-3), Steer(step=11, verb="land", value=13)):
+            going.steering.append(steer)
     list(whole.go())
     assert [action for _, action in told(whole.events)] == ["skip", "skip", "rollback"]
-    assert [steer.verb for steer in whole.training.state.steering] == ["rate", "rollback"]
-    assert whole.training.state.cursor > 14 * 2, "what led there was passed over"
+    assert [steer.verb for steer in whole.training.state.steering] == ["rate", "land", "rollback"]
+    assert whole.training.state.step == 13
+    assert whole.training.state.cursor > 13 * 2, "what led there was passed over"
 
     parts.go_until(1, "pause")
     parts.resume()
@@ -124,6 +127,9 @@ def test_whatever_happens_on_the_way_a_resumed_run_is_the_run_bit_for_bit(run: S
     parts.resume()
     list(parts.go())
     assert same(whole.training, parts.training)
+    assert whole.training.average and parts.training.average
+    ours, theirs = whole.training.average.weights(), parts.training.average.weights()
+    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
 
 
 def test_what_memory_does_not_hold_is_cut_smaller_and_the_step_stays_the_same(run: Start) -> None:
@@ -148,6 +154,49 @@ def test_where_nothing_can_be_cut_the_run_ends(run: Start) -> None:
     assert is_out_of_memory(caught.value)
 
 
+def test_after_two_rollbacks_a_person_is_asked_and_may_let_the_run_go_on(run: Start) -> None:
+    going = hit(run(small_spec(**everything())), dict.fromkeys(range(10, 28), math.nan))
+    events = list(going.go())
+    assert [action for _, action in told(events) if action != "skip"] == ["rollback", "rollback", "rollback", "ask"]
+    last, asking = events[-1], events[-2]
+    assert isinstance(last, JobPaused) and isinstance(asking, MetricsGuard)
+    assert last.control_seq == 0 and last.reason == asking.reason
+    assert "is not a number" in last.reason
+    assert f"and it had gone back 2 times before; it could go on from step {last.step} with" in last.reason
+
+    going.resume()
+    assert isinstance(list(going.go())[-1], JobPaused), "nobody has answered yet"
+    going.resume()
+    going.steering.append(Steer(step=last.step, verb="go_on"))
+    list(going.go())
+    assert going.training.state.step == 14
+    assert going.training.state.cursor >= 28 + 2
+
+
+def test_weights_that_stop_being_numbers_are_taken_back(run: Start) -> None:
+    going = run(small_spec(**everything()))
+    for event in going.go():
+        if isinstance(event, MetricsProgress) and event.step == 12:
+            with torch.no_grad():
+                going.training.model.get_parameter("transformer.ln_f.bias").fill_(math.inf)
+            break
+    list(going.go())
+    [back] = [event for event in going.events if isinstance(event, MetricsGuard)]
+    assert back.reason.startswith("the weights are no numbers any more after step 12; training goes on from ")
+    assert all(bool(value.isfinite().all()) for value in weights(going.training).values())
+    assert going.training.state.step == 14
+
+
+def test_an_evaluation_that_is_no_number_sends_the_run_back(run: Start) -> None:
+    going = run(small_spec(**{**everything(), "optimizer": {}}))
+    for event in going.go():
+        if isinstance(event, MetricsProgress) and event.step == 14 and not told(going.events):
+            with torch.no_grad():
+                going.training.model.get_parameter("transformer.ln_f.bias").fill_(math.nan)
+    assert [action for _, action in told(going.events)] == ["rollback"]
+    assert going.training.state.last is not None and math.isfinite(going.training.state.last.loss)
+
+
 def test_a_learning_rate_far_too_high_is_lowered_until_the_run_learns(run: Start) -> None:
     spec = small_spec(
         model={"size": "depth=1"},
@@ -155,8 +204,7 @@ def test_a_learning_rate_far_too_high_is_lowered_until_the_run_learns(run: Start
         optimizer={"learning_rate": 1.0, "decay_fraction": 0},
         evaluation={"times": 3, "max_tokens": 400, "sample_tokens": 0},
     )
-    going = run(spec)
-    events = list(going.go())
-    print(told(events))
+    events = list(run(spec).go())
+    assert {action for _, action in told(events)} == {"rollback"}
     first, *_, last = (event.loss for event in events if isinstance(event, MetricsEval))
     assert last < first

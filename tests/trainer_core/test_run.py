@@ -35,6 +35,7 @@ from trainer_core.export import verify
 from trainer_core.layout import Home
 from trainer_core.manifest import Manifest
 from trainer_core.models.sizes import SIZES
+from trainer_core.reporter import Reporter
 from trainer_core.run import run
 from trainer_core.spec import RunSpec
 from trainer_core.tokenizers import shelf
@@ -332,6 +333,16 @@ def test_an_attempt_that_was_replaced_exports_nothing(home: Home, card: DatasetC
     with pytest.raises(SpotterError, match="newer attempt"):
         run(directory, 1, report, ControlReader(directory.attempt(1).control))
     assert not directory.export.exists() and not directory.manifest.exists()
+
+
+def test_who_resumes_a_run_whose_guard_has_asked_lets_it_go_on(home: Home, card: DatasetCard) -> None:
+    directory, spec = home.run("brisk-otter-42"), small_spec(budget="1 steps")
+    asked = directory.attempt(1)
+    asked.path.mkdir(parents=True)
+    with Reporter(asked, directory.name) as report:
+        report(JobPaused(control_seq=0, step=0, reason="the loss ran away"))
+    run_attempt(directory, spec, attempt=2)
+    assert [json.loads(line)["verb"] for line in directory.steering.read_text().splitlines()] == ["go_on"]
 
 
 @pytest.mark.parametrize("verb", ["stop", "pause"])

@@ -3,10 +3,10 @@ from __future__ import annotations
 from typing import Literal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trainer_core.schedule import Pace, learning_rate, progress, repaced
+from trainer_core.schedule import Pace, landed, landing, learning_rate, progress, repaced
 from trainer_core.spec import OptimizerSpec
 
 totals = st.integers(1, 5_000)
@@ -87,3 +87,38 @@ def test_time_that_is_up_is_stated_once() -> None:
     assert last is not None
     assert progress(10, (*paces, last)) == 1
     assert repaced((*paces, last), 10, 5.0, 5.0) is None
+
+
+def landing_at(step: int, total: int, spec: OptimizerSpec) -> tuple[Pace, ...]:
+    paces = (Pace(0, 0.0, total),)
+    return (*paces, Pace(step, progress(step, paces), landed(paces, step, spec), landing=True))
+
+
+@settings(max_examples=30)
+@given(st.integers(1, 500), kinds, st.floats(0, 0.99), st.floats(0, 0.5), st.floats(0, 0.5))
+def test_a_run_lands_from_where_it_is_and_no_later_than_it_would_have_ended(
+    total: int, schedule: Literal["wsd", "cosine"], when: float, warmup: float, decay: float
+) -> None:
+    spec = OptimizerSpec(schedule=schedule, warmup_fraction=warmup, decay_fraction=decay)
+    step = int(when * total)
+    paces = landing_at(step, total, spec)
+    end = paces[-1].total
+    assert step < end <= total
+    assert progress(end, paces) == 1
+    falling = [learning_rate(at, paces, 1.0, spec) for at in range(step, end)]
+    assert falling == sorted(falling, reverse=True)
+    assert 0 < falling[-1] <= falling[0] <= learning_rate(step, paces[:1], 1.0, spec)
+
+
+def test_the_decay_of_a_landing_has_its_share_of_the_whole() -> None:
+    assert landing_at(70, 1000, OptimizerSpec(decay_fraction=0.3))[-1].total == 100
+    assert landing_at(70, 80, OptimizerSpec(decay_fraction=0.3))[-1].total == 80
+    assert landing_at(70, 1000, OptimizerSpec(decay_fraction=0))[-1].total == 100, "it has to be some"
+
+
+def test_a_landing_may_end_earlier_for_time_that_runs_out_but_not_later() -> None:
+    paces = landing_at(70, 1000, OptimizerSpec())
+    assert repaced(paces, 80, 8.0, 1000.0) is None
+    sooner = repaced(paces, 80, 8.0, 9.0)
+    assert sooner is not None and sooner.total == 90
+    assert landing((*paces, sooner)) == paces[-1]
