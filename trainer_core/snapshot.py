@@ -20,6 +20,7 @@ from trainer_core.export import write_sums
 from trainer_core.faults import reach
 from trainer_core.mode import Mode
 from trainer_core.models.files import save_weights
+from trainer_core.models.lora import adapted, adapters
 from trainer_core.state import LoopState
 from trainer_core.tokenizing import Chosen
 from trainer_core.training import Training
@@ -57,20 +58,21 @@ class Snapshot:
     model: nn.Module
     """What its weights are weights of; its own have gone on."""
     weights: Mapping[str, Tensor]
-    """In fp32, by the names of the model's `state_dict`."""
-    optimizer: Mapping[str, Any]  # Any: as torch types it
+    """In fp32, by the names of the model's `state_dict`; only the adapters, where only those learn."""
+    moments: Mapping[str, Any]  # Any: as torch types an optimizer's state
+    """What else changes from step to step."""
     record: Record
 
     @property
     def bytes(self) -> int:
         """That its tensors take."""
-        each = {_identity(tensor): tensor.nbytes for tensor in tensors((self.weights, self.optimizer))}
+        each = {_identity(tensor): tensor.nbytes for tensor in tensors((self.weights, self.moments))}
         return sum(each.values())
 
     def copied(self) -> Snapshot:
         """The same in memory of its own, which training does not change."""
         copies: dict[tuple[object, ...], Tensor] = {}
-        return replace(self, weights=_copy(self.weights, copies), optimizer=_copy(self.optimizer, copies))
+        return replace(self, weights=_copy(self.weights, copies), moments=_copy(self.moments, copies))
 
     @disk.unwrapped()
     def write(self, folder: Path) -> None:
@@ -78,7 +80,7 @@ class Snapshot:
         save_weights(self.model, folder, self.weights)
         reach("checkpoint.model")
         with (folder / OPTIMIZER).open("wb") as file:  # by path, torch would not tell a full disk from anything else
-            torch.save(self.optimizer, file)
+            torch.save(self.moments, file)
         reach("checkpoint.optimizer")
         (folder / STATE).write_text(self.record.model_dump_json(), encoding="utf-8")
         reach("checkpoint.state")
@@ -88,10 +90,11 @@ class Snapshot:
 
 def snapshot(training: Training, *, evaluated: bool = False) -> Snapshot:
     """Of `training` as it is now; its tensors are the live ones. `evaluated`: the last evaluation was of this."""
+    model, weights = training.model, training.optimizer.weights()
     return Snapshot(
-        model=training.model,
-        weights=training.optimizer.weights(),
-        optimizer=training.moments(),
+        model=model,
+        weights=adapters(model, weights) if adapted(model) else weights,
+        moments=training.moments(),
         record=Record(
             loop=training.state,
             evaluated=evaluated,
