@@ -70,11 +70,12 @@ def save_weights(model: nn.Module, folder: Path, weights: Weights | None = None)
 
 def read_weights(model: nn.Module, folder: Path) -> Weights:
     """What `save_weights` wrote of such a model. Raises OSError; RuntimeError, or what safetensors raises."""
-    if lora.adapted(model):
-        return load_file(folder / ADAPTER)
-    saved = load_file(folder / WEIGHTS)
-    missing = _once(model.state_dict()).keys() - saved.keys()
-    unexpected = saved.keys() - model.state_dict().keys()
+    weights, in_part = model.state_dict(), lora.adapted(model)
+    saved = load_file(folder / (ADAPTER if in_part else WEIGHTS))
+    there = {_mark(weights[name]) for name in saved if name in weights}  # one name is enough for tied ones
+    wanted = lora.adapters(model, weights) if in_part else weights
+    missing = [name for name, weight in wanted.items() if _mark(weight) not in there]
+    unexpected = saved.keys() - weights.keys()
     if missing or unexpected:
         raise RuntimeError(f"{len(missing)} weights are missing and {len(unexpected)} are others")
     return saved
@@ -111,14 +112,19 @@ def _save(weights: Weights, file: Path) -> None:
 
 def _once(weights: Weights) -> dict[str, Tensor]:
     """Without the further names of weights that have several: safetensors takes none twice."""
-    seen: set[tuple[int, tuple[int, ...], tuple[int, ...]]] = set()
+    seen: set[object] = set()
     kept: dict[str, Tensor] = {}
     for name, weight in weights.items():
-        mark = (weight.data_ptr(), tuple(weight.shape), weight.stride())
+        mark = _mark(weight)
         if mark not in seen or not weight.numel():
             kept[name] = weight
             seen.add(mark)
     return kept
+
+
+def _mark(weight: Tensor) -> object:
+    """Equal for weights that are one under several names."""
+    return weight.data_ptr(), tuple(weight.shape), weight.stride()
 
 
 def _place(error: ValidationError) -> str:

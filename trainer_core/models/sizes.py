@@ -17,6 +17,7 @@ from trainer_core.models.specs import (
 
 _HEAD = 64
 """Width of an attention head, and of a layer's share of the model's width."""
+_RECURRENT_CONTEXT = 256
 _UNKNOWN_RATE = 1e-3
 """A peak learning rate that most modules bear, however they are made."""
 
@@ -107,8 +108,9 @@ def recurrent_of(size: Size) -> Recurrent:
     As wide as the transformer of that size, and much less deep: beyond three layers, recurrent networks gain little.
     """
     shape = shape_of(size)
-    rate = min(4e-3, round(4e-3 * 256 / shape.width, 6))
-    return Recurrent(min(3, math.ceil(shape.layers / 4) + 1), shape.width, Recipe(256, rate, 4096))
+    rate = min(8e-3, round(8e-3 * 128 / shape.width, 6))
+    recipe = Recipe(_RECURRENT_CONTEXT, rate, 2 * shape.tokens_per_step)
+    return Recurrent(min(3, math.ceil(shape.layers / 4) + 1), shape.width, recipe)
 
 
 def next_smaller(size: Size) -> Size | None:

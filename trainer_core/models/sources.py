@@ -7,19 +7,20 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
 from trainer_core.errors import Code, SpotterError
 from trainer_core.export import problems_with_sums
 from trainer_core.layout import Home, RunDirectory
+from trainer_core.models.listed import located
 from trainer_core.models.places import Places
 from trainer_core.models.specs import FOLDER, RUN
 
 _MODEL = re.compile(r"config\.json|generation_config\.json|model.*\.safetensors|model\.safetensors\.index\.json")
 _TOKENIZER = ("tokenizer.json", "tokenizer_config.json", "characters.json")
 """Of the tokenizers that Spotter saves."""
+_FIELD = "model.source"
 _FETCHED = ["*.json", "*.txt", "*.model", "model*.safetensors"]
 _REACHABLE = 10.0
 """Seconds in which the Hub has to answer."""
@@ -52,8 +53,9 @@ def find(source: str, places: Places) -> Source:
     if source.startswith(RUN):
         return _of_run(places.run.home, source.removeprefix(RUN))
     if source.startswith(FOLDER):
-        folder = _below(places.approved.models, source.removeprefix(FOLDER))
-        return Source(folder.name, _files(folder, folder.name, within=folder), folder, own=False)
+        name = source.removeprefix(FOLDER)
+        folder = located(places.approved.models, name, _FIELD)
+        return Source(name, _files(folder, name, within=folder), folder, own=False)
     folder = _of_hub(source)
     return Source(source, _files(folder, source), folder, own=False)
 
@@ -77,7 +79,7 @@ def _of_run(home: Home, name: str) -> Source:
         raise SpotterError(
             Code.MODEL_INCOMPATIBLE,
             f"the run {name} learns from something else than text",
-            field="model.source",
+            field=_FIELD,
             next_step="Choose a run of a language model.",
         ) from error
     return Source(name, _files(checkpoint, name), tokenizer, own=True)
@@ -86,20 +88,6 @@ def _of_run(home: Home, name: str) -> Source:
 def _newest_good(run: RunDirectory) -> Path | None:
     folders = sorted(run.checkpoints.glob("step-*"), reverse=True)
     return next((folder for folder in folders if not problems_with_sums(folder)), None)
-
-
-def _below(approved: Collection[Path], name: str) -> Path:
-    """The folder called so, like `models/mine`: the approved folder's name and the path below it."""
-    first, *rest = Path(name).parts or ("",)
-    for root in approved:
-        folder = root.joinpath(*rest)
-        inside = folder.resolve().is_relative_to(root.resolve())
-        if first == root.name and ".." not in rest and inside and folder.is_dir():
-            return folder
-    raise _not_found(
-        f"there is no model folder {name[:100]!r} below those that are approved",
-        "The owner approves folders of models with SPOTTER_MODEL_DIRS; name it as it is listed.",
-    )
 
 
 def _files(folder: Path, name: str, within: Path | None = None) -> tuple[Path, ...]:
@@ -148,8 +136,8 @@ def _of_hub(name: str) -> Path:
 
 
 def _not_found(message: str, next_step: str) -> SpotterError:
-    return SpotterError(Code.MODEL_NOT_FOUND, message, field="model.source", next_step=next_step)
+    return SpotterError(Code.MODEL_NOT_FOUND, message, field=_FIELD, next_step=next_step)
 
 
 def _not_opened(message: str, next_step: str) -> SpotterError:
-    return SpotterError(Code.MODEL_INCOMPATIBLE, message, field="model.source", next_step=next_step)
+    return SpotterError(Code.MODEL_INCOMPATIBLE, message, field=_FIELD, next_step=next_step)

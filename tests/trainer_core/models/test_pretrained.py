@@ -185,9 +185,9 @@ def test_what_cannot_be_fine_tuned_is_refused(
     [
         ("run:no-such-run", "no run 'no-such-run'"),
         ("run:brisk-otter-42", "has saved no model yet"),
-        ("folder:published/other", "no model folder 'published/other'"),
-        ("folder:elsewhere/mine", "no model folder 'elsewhere/mine'"),
-        ("folder:published/way-out", "no model folder"),
+        ("folder:published/other", "there is no published/other in the approved folders"),
+        ("folder:elsewhere/mine", "there is no elsewhere/mine in the approved folders"),
+        ("folder:published/way-out", "there is no published/way-out in the approved folders"),
         ("org/unheard-of-model", "org/unheard-of-model is not on this machine, which is set to stay offline"),
     ],
 )

@@ -12,7 +12,7 @@ from tests.trainer_core.tokenizers.conftest import SCRIPTS
 from trainer_core.errors import Code, SpotterError
 from trainer_core.layout import Home
 from trainer_core.tokenizers import alphabet
-from trainer_core.tokenizers.characters import MARK, alphabet_of, character_tokenizer
+from trainer_core.tokenizers.characters import MARK, alphabet_of, character_tokenizer, suited_vocabulary
 from trainer_core.tokenizers.fast import open_fast
 from trainer_core.tokenizers.shelf import open_tokenizer
 from trainer_core.tokenizers.tokenizer import Tokenizer
@@ -40,6 +40,20 @@ def test_the_order_is_the_one_that_models_were_trained_with() -> None:
 def test_what_most_people_write_is_in_a_small_vocabulary(home: Home, vocabulary: int, text: str) -> None:
     tokenizer = character_tokenizer(home, vocabulary)
     assert len(tokenizer.encode_batch([text]).ids) == len(text), "one token for each character"
+
+
+@pytest.mark.parametrize(
+    ("text", "suited"),
+    [("", 512), ("lift " * 100 + "café ☃", 512), ("Съешь же ещё", 1_024), ("杠铃慢慢地举起来", 10_048)],
+    ids=["nothing", "English", "Russian", "Chinese"],
+)
+def test_what_suits_a_text_has_nearly_all_its_characters_and_the_bytes_of_the_others(
+    home: Home, text: str, suited: int
+) -> None:
+    assert suited_vocabulary([text, text]) == suited
+    tokenizer = character_tokenizer(home, suited)
+    assert tokenizer.exact
+    assert len(tokenizer.encode_batch([text]).ids) <= 1.02 * len(text)
 
 
 @pytest.mark.parametrize("vocabulary", [100, 511, 512, 4_096])

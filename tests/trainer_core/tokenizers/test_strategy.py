@@ -143,6 +143,30 @@ def test_what_cannot_be_has_its_code_and_next_step(asked: dict[str, object], cod
     assert caught.value.next_step
 
 
+@pytest.mark.parametrize(
+    ("asked", "kind", "vocabulary"),
+    [
+        ({}, "characters", None),
+        ({"kind": "characters"}, "characters", None),
+        ({"vocabulary": 700}, "characters", 700),
+        ({"kind": "bpe"}, "bpe", 1_920),
+    ],
+)
+def test_a_char_lstm_reads_characters_unless_told_otherwise(
+    asked: dict[str, object], kind: str, vocabulary: int | None
+) -> None:
+    choice = choose(TokenizerSpec.model_validate(asked), "char-lstm", 100_000, GPT2_IS_HERE)
+    assert (choice.kind, choice.vocabulary) == (kind, vocabulary)
+
+
+def test_a_model_that_has_learnt_before_keeps_its_tokenizer() -> None:
+    assert choose(TokenizerSpec(), "pretrained", 10_000, GPT2_IS_HERE).kind == "source"
+    for asked in ({"kind": "bpe"}, {"vocabulary": 300}, {"kind": "saved", "name": "gym"}):
+        with pytest.raises(SpotterError, match="keeps the tokenizer that it learnt with") as caught:
+            choose(TokenizerSpec.model_validate(asked), "pretrained", 10_000, Available(saved={"gym": 300}))
+        assert (caught.value.code, caught.value.field) == (Code.MODEL_INCOMPATIBLE, "tokenizer")
+
+
 def test_a_model_and_another_vocabulary_do_not_match() -> None:
     check_match("gym", 300, 300)
     with pytest.raises(SpotterError) as caught:
