@@ -24,7 +24,7 @@ _SMOOTHING = 0.1
 _LOOKS_EVERY = 2.0
 """Seconds between two looks at the system; each takes less than a thousandth of that."""
 _PEAK_AFTER = 100.0
-"""Seconds of training before the machine's peak is measured: once, in some tenths of a second."""
+"""Seconds in which what it takes to measure the peak is not much."""
 _PEAK_SECONDS = 0.03
 
 
@@ -58,16 +58,17 @@ class _Look:
 class Telemetry:
     """Watches one attempt at a run. The system is asked only once in a while: a step pays some microseconds."""
 
-    def __init__(self, training: Training) -> None:
+    def __init__(self, training: Training, peak_after: float = _PEAK_AFTER) -> None:
+        """The machine's peak is measured after `peak_after` seconds, once, which takes some tenths of a second."""
         self._training = training
         self._gpus = _gpus(training)
         self._energy = Energy(self._gpus)
-        self._began = self._last = self._look()
+        self._last = self._look()
         self._step_seconds = 0.0
         self._seen: _Seen | None = None
         self._peak: float | None = None
         """Tokens (or pictures) per second, if the machine did nothing but multiply for this model."""
-        self._peak_due = self._began.clock + _PEAK_AFTER
+        self._peak_due = self._last.clock + peak_after
 
     def measured(self, seconds: float) -> Measured:
         """What is known after one more step, which took `seconds`."""

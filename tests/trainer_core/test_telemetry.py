@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import pytest
-
 from tests.trainer_core.conftest import small_spec
-from trainer_core import telemetry
 from trainer_core.events import MetricsProgress
 from trainer_core.spec import RunSpec
 from trainer_core.telemetry import Telemetry
@@ -16,7 +13,7 @@ from trainer_core.training import Training
 Make = Callable[[RunSpec], Training]
 
 
-def test_a_step_is_told_with_what_it_took_of_the_machine(training: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_step_is_told_with_what_it_took_of_the_machine(training: Make) -> None:
     making = training(small_spec())
     watching = Telemetry(making)
     making.forward_backward(0, making.batching.sequences)
@@ -29,8 +26,7 @@ def test_a_step_is_told_with_what_it_took_of_the_machine(training: Make, monkeyp
     assert told["peak_share"] is None  # not yet
 
     # The system is not asked again at once; the peak is measured when it is due.
-    monkeypatch.setattr(telemetry, "_PEAK_AFTER", 0.0)
-    later = Telemetry(making)
+    later = Telemetry(making, peak_after=0.0)
     first, second = later.measured(0.5), later.measured(1.0)
     assert {**first, "tokens_per_second": 0, "peak_share": 0} == {**second, "tokens_per_second": 0, "peak_share": 0}
     assert first["tokens_per_second"] > second["tokens_per_second"] > making.batching.tokens_per_step

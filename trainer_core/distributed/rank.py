@@ -78,6 +78,7 @@ def made_ready(begin: Begin) -> Training:
     training = prepared(places, begin.spec, card, device, begin.checkpoint, nobody, Phases(lambda _: None))
     assert isinstance(training, Training), "nobody asks this process to end"
     training.compute_in(begin.mode)
+    training.average = None  # rank 0 alone evaluates and exports
     training.model.train()
     return training
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, distributed
 
 from trainer_core.distributed.words import Verb
+from trainer_core.failures import classify, is_out_of_memory
 
 _BUCKET = 2**22
 """Numbers that are added up at once: enough to make up for the delay, few enough to copy."""
@@ -99,7 +100,9 @@ class Shared:
         """Whatever breaks while they do something together, because one of them is gone or does not answer."""
         try:
             yield
-        except RuntimeError as error:
+        except (MemoryError, RuntimeError) as error:
+            if is_out_of_memory(error):
+                raise classify(error) from error  # too late for all of them to begin the step anew
             raise (self._lead.explained() if self._lead else GoneError()) from error
 
 
