@@ -14,9 +14,9 @@ _BRIEF = 5
 """Tokens that are enough to see shapes: recurrent modules are traced token by token."""
 
 
-def brief(data: Data) -> Data:
-    """`data` with shorter texts."""
-    return replace(data, context=min(data.context, _BRIEF)) if isinstance(data, TextData) else data
+def brief(data: Data, tokens: int = _BRIEF) -> Data:
+    """`data` with texts of at most so many tokens."""
+    return replace(data, context=min(data.context, tokens)) if isinstance(data, TextData) else data
 
 
 def a_batch(data: Data) -> dict[str, Tensor]:

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_map
 
-from trainer_core.models.data import Data
+from trainer_core.errors import Code, SpotterError
+from trainer_core.models.data import Data, TextData
 from trainer_core.wiring.aliases import Fields
 from trainer_core.wiring.example import a_batch, brief, logits_of_a_batch
 from trainer_core.wiring.outputs import logits_in, no_logits, only_tensor, taken
@@ -52,9 +53,16 @@ class Trial:
             return self._logits_found(shadow, wiring, batch, returned), returned
 
     def run(self, wiring: Wiring) -> None:
-        """The first forward pass with numbers in it. Raises what the module raises."""
+        """The first forward passes with numbers in them. Raises what the module raises.
+
+        Raises MODEL_INCOMPATIBLE if it cannot read less than it is trained on, as the end of the held-out text is.
+        """
+        model = Wired(self._shadow(), wiring, self.fields)
         with torch.no_grad():
-            Wired(self._shadow(), wiring, self.fields)(**a_batch(self.data))
+            for learning in (True, False):
+                model.train(learning)(**a_batch(self.data))
+            if isinstance(self.data, TextData):
+                _check_short_texts(model, self.data)
 
     def without_chain(self) -> Resolution | None:
         """A wiring without the outputs that `forward` asks for, if it calls each of those submodules itself anyway."""
@@ -173,6 +181,22 @@ class Trial:
     def _shadow(self) -> nn.Module:
         """A copy that has the same weights, not copies of them, and can be thrown away."""
         return copy.deepcopy(self.module, {id(weight): weight for weight in self.module.parameters()})
+
+
+def _check_short_texts(model: Wired, data: TextData) -> None:
+    shortest = brief(data, 1)
+    try:
+        shape = model(**a_batch(shortest)).shape
+        does = f"returns {tuple(shape)}" if shape != logits_of_a_batch(shortest)[0] else None
+    except Exception as error:
+        does = f"raises {described(error)}"
+    if does:
+        raise SpotterError(
+            Code.MODEL_INCOMPATIBLE,
+            f"forward reads {data.context} tokens, and {does} for fewer",
+            field="model.file",
+            next_step="Have it go by the shape of what it is given: the end of the held-out text is shorter.",
+        )
 
 
 def _fed(wiring: Wiring, path: str, sources: Inputs) -> Wiring:

@@ -81,6 +81,15 @@ class LossToo(Language):
         return {"loss": cross_entropy(logits.flatten(0, 1), labels.flatten()), "logits": logits}
 
 
+class Insisting(Language):
+    """Its targets have a default that it cannot do with."""
+
+    def forward(self, tokens: Tensor, labels: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        assert labels is not None
+        logits = self.read(tokens)
+        return cross_entropy(logits.flatten(0, 1), labels.flatten()), logits
+
+
 class BERT(Language):
     def forward(
         self,
@@ -247,6 +256,15 @@ class Twice(Chained):
         return self.head(self.embedding_0(input_0_tokens) + embedding_0_output)
 
 
+class LookingChain(Chained):
+    """What it calls depends on the numbers."""
+
+    def forward(self, input_0_tokens: Tensor, embedding_0_output: Tensor) -> Tensor:
+        if int(input_0_tokens.max()) > 0:
+            return self.head(embedding_0_output)
+        return self.head(self.embedding_0(input_0_tokens))
+
+
 class Starred(Language):
     def forward(self, *args: Tensor) -> Tensor:
         return self.read(args[0])
@@ -341,6 +359,15 @@ class Nothing(Language):
 class Stranger(Language):
     def forward(self, waves: Tensor) -> Tensor:
         return self.read(waves)
+
+
+class FixedLength(Language):
+    def __init__(self) -> None:
+        super().__init__()
+        self.places = nn.Parameter(torch.zeros(CONTEXT, VOCABULARY))
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        return self.read(tokens) + self.places
 
 
 class Turned(Language):

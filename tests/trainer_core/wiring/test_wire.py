@@ -32,6 +32,7 @@ GOLDEN: list[tuple[Callable[[], nn.Module], dict[str, object]]] = [
     (nets.GPT, {"idx": TOKENS, "targets": {"batch": "targets"}, "return": 0}),
     (nets.Bigram, {"idx": TOKENS, "targets": "drop", "return": 0}),
     (nets.LossToo, {"tokens": TOKENS, "labels": {"batch": "targets"}, "return": "logits"}),
+    (nets.Insisting, {"tokens": TOKENS, "labels": {"batch": "targets"}, "return": 1}),
     (
         nets.BERT,
         {
@@ -121,6 +122,7 @@ def test_what_is_called_outside_is_what_the_module_would_have_called() -> None:
 REFUSED: list[tuple[Callable[[], nn.Module], str]] = [
     (nets.Vague, "input of ffn_0 could be the tokens, or what embedding_0 returns"),
     (nets.Twice, "forward asks for embedding_0_output, and calls embedding_0 itself as well"),
+    (nets.LookingChain, "it cannot be seen whether forward calls embedding_0 itself"),
     (nets.Starred, "forward takes *args, which could be anything"),
     (nets.TwoReaders, "tokens and x of forward could each be the tokens"),
     (nets.TwoLogits, "forward returns 2 tensors of shape (batch, time, vocabulary)"),
@@ -181,6 +183,12 @@ def test_a_return_that_holds_no_logits_is_refused() -> None:
     with pytest.raises(SpotterError, match="were expected") as raised:
         wire(nets.InTuple(), TEXT, {"return": 0})
     assert raised.value.field == "model.wiring"
+
+
+def test_the_end_of_a_text_can_be_read() -> None:
+    with pytest.raises(SpotterError, match=r"forward reads 6 tokens, and returns \(2, 6, 11\) for fewer") as raised:
+        wire(nets.FixedLength(), TEXT)
+    assert (raised.value.code, raised.value.field) == (Code.MODEL_INCOMPATIBLE, "model.file")
 
 
 def test_documents_are_kept_apart_where_forward_can() -> None:
