@@ -199,11 +199,15 @@ class RunSpec(_Frozen):
 
 
 def parse_spec(raw: Mapping[str, object] | str | bytes) -> RunSpec:
-    """The spec in `raw` (a mapping, or JSON text). Raises `SpotterError` (CONFIG_INVALID) naming every wrong field."""
+    """The spec in `raw` (a mapping, or JSON text).
+
+    Raises `SpotterError` naming every wrong field: CONFIG_INVALID, or INVALID_MODEL_SIZE where that is all.
+    """
     try:
         return RunSpec.model_validate_json(raw) if isinstance(raw, str | bytes) else RunSpec.model_validate(raw)
     except ValidationError as error:
         found = problems(error)
         if len(found) == 1:
-            raise SpotterError(Code.CONFIG_INVALID, found[0].problem, field=found[0].field, problems=found) from error
+            code = Code.INVALID_MODEL_SIZE if found[0].field == "model.size" else Code.CONFIG_INVALID
+            raise SpotterError(code, found[0].problem, field=found[0].field, problems=found) from error
         raise SpotterError(Code.CONFIG_INVALID, "; ".join(map(str, found)), problems=found) from error

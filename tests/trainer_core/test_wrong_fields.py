@@ -101,7 +101,8 @@ def spec_with(place: Place, value: object) -> dict[str, object]:
 def refused(raw: Mapping[str, object]) -> SpotterError:
     with pytest.raises(SpotterError) as caught:
         parse_spec(raw)
-    assert caught.value.code is Code.CONFIG_INVALID
+    size = caught.value.field == "model.size"
+    assert caught.value.code is (Code.INVALID_MODEL_SIZE if size else Code.CONFIG_INVALID)
     assert caught.value.next_step
     return caught.value
 
