@@ -18,7 +18,8 @@ from trainer_core.wiring.written import described
 
 _AGAIN = 1.0
 """Seconds after which code that has caught its end is ended anew."""
-_NEXT_STEP = "Mend the file, then start the run again."
+MEND = "Mend the file, then start the run again."
+"""What to do next about a file that is wrong."""
 
 
 class _TimeIsUpError(BaseException):
@@ -59,7 +60,7 @@ def contained(label: str, doing: str, seconds: float) -> Iterator[None]:
 
 
 def _failed(says: str) -> SpotterError:
-    return SpotterError(Code.MODEL_LOAD_FAILED, says, field="model.file", next_step=_NEXT_STEP)
+    return SpotterError(Code.MODEL_LOAD_FAILED, says, field="model.file", next_step=MEND)
 
 
 @contextmanager

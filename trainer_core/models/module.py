@@ -14,7 +14,7 @@ from torch.nn.parameter import UninitializedParameter
 from trainer_core.atomic import write_atomic
 from trainer_core.errors import Code, SpotterError
 from trainer_core.models.arguments import arguments
-from trainer_core.models.code import contained, execute
+from trainer_core.models.code import MEND, contained, execute
 from trainer_core.models.data import Data
 from trainer_core.models.listed import located
 from trainer_core.models.places import Places
@@ -113,4 +113,5 @@ def _checked(module: object, spec: ModuleSpec) -> nn.Module:
 
 
 def _refused(says: str, field: str) -> SpotterError:
-    return SpotterError(Code.MODEL_INCOMPATIBLE, says, field=field)
+    next_step = "Name the class, or a function that makes the module." if field == _NAME else MEND
+    return SpotterError(Code.MODEL_INCOMPATIBLE, says, field=field, next_step=next_step)
