@@ -60,6 +60,18 @@ def pixels(data: bytes, side: int, channels: Channels) -> NDArray[np.uint8]:
     return np.asarray(square, np.uint8).reshape(side, side, channels).transpose(2, 0, 1)
 
 
+def moved(picture: NDArray[np.uint8], chance: np.random.Generator, *, mirrors: bool) -> NDArray[np.uint8]:
+    """The picture, shape (channels, side, side), moved by up to an eighth of its side; what comes in is as its edge is.
+
+    Every other one is mirrored, too, if `mirrors`.
+    """
+    reach = picture.shape[1] // 8
+    down, across = chance.integers(2 * reach + 1, size=2)
+    wider = np.pad(picture, ((0, 0), (reach, reach), (reach, reach)), mode="edge")
+    cut = wider[:, down : down + picture.shape[1], across : across + picture.shape[2]]
+    return cut[:, :, ::-1] if mirrors and chance.random() < 0.5 else cut
+
+
 def _flattened(picture: Image, channels: Channels) -> Image:
     """Without transparency and palette, 8 bits a channel."""
     from PIL import Image

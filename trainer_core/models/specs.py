@@ -61,12 +61,19 @@ class CharLSTMSpec(_Sized):
     family: Literal["char-lstm"] = "char-lstm"
 
 
+Augment = Literal["none", "shift", "mirror"]
+
+
 class ImageCNNSpec(_Sized):
     """A convolutional network that tells pictures of classes apart."""
 
     family: Literal["image-cnn"] = "image-cnn"
     side: int | None = Field(default=None, ge=8, le=512)
     """Pixels that pictures are scaled to, high and wide; None lets the pictures decide."""
+    augment: Augment = "none"
+    """What is made of each training picture whenever it comes up: `shift` moves it by up to an eighth of its side;
+    `mirror` swaps left and right of every other one besides, which is not for letters and digits.
+    """
 
 
 class LoraSpec(_Frozen):

@@ -16,11 +16,13 @@ from torch import Tensor
 from torch.nn import functional
 
 from trainer_core.data.pictures import Pictures
+from trainer_core.data.pixels import moved
 from trainer_core.data.stratified import Sides
 from trainer_core.disk import complaint
 from trainer_core.evals.classes import report
 from trainer_core.events import Unit
 from trainer_core.models.data import PictureData
+from trainer_core.models.specs import Augment
 from trainer_core.network import Network
 from trainer_core.objectives.objective import Batch, Fields
 from trainer_core.state import Evaluation
@@ -37,6 +39,8 @@ class Classification:
     seed: int
     reports: Path
     """The folder for the reports of evaluations."""
+    augment: Augment = "none"
+    """As `ImageCNNSpec.augment`."""
 
     tokenizer: None = None
     chosen: None = None
@@ -73,8 +77,16 @@ class Classification:
 
     def batch(self, cursor: int, count: int) -> Batch:
         """`pixel_values` of shape (count, channels, side, side), and the class of each."""
-        places = np.asarray([self._place(*divmod(at, self.examples)) for at in range(cursor, cursor + count)])
-        return Batch(self._fields(places), self._labels(places))
+        taken = range(cursor, cursor + count)
+        places = np.asarray([self._place(*divmod(at, self.examples)) for at in taken])
+        pixels = self.pictures.pixels[places]
+        if self.augment != "none":
+            chances = (np.random.default_rng((self.seed, at)) for at in taken)
+            mirrors = self.augment == "mirror"
+            pixels = np.stack(
+                [moved(one, chance, mirrors=mirrors) for one, chance in zip(pixels, chances, strict=True)]
+            )
+        return Batch(_fields(pixels), self._labels(places))
 
     @torch.inference_mode()
     def evaluate(self, network: Network, most: int, at_once: int, step: int) -> Evaluation:
@@ -85,7 +97,7 @@ class Classification:
         try:
             for start in range(0, len(scored), at_once):
                 places = scored[start : start + at_once]
-                logits = network.logits(self._fields(places)).float().cpu()
+                logits = network.logits(_fields(self.pictures.pixels[places])).float().cpu()
                 labels = self._labels(places)
                 nats += float(functional.cross_entropy(logits, labels, reduction="none").sum(dtype=torch.float64))
                 answers.update(zip(labels.tolist(), logits.argmax(dim=1).tolist(), strict=True))
@@ -110,13 +122,13 @@ class Classification:
     def _place(self, epoch: int, index: int) -> int:
         return int(self.sides.train[_permutation(self.seed, epoch, self.examples)[index]])
 
-    def _fields(self, places: NDArray[np.int64]) -> Fields:
-        """Levels from -1, black, to 1."""
-        levels = torch.from_numpy(self.pictures.pixels[places])
-        return {"pixel_values": levels.float().div_(127.5).sub_(1)}
-
     def _labels(self, places: NDArray[np.int64]) -> Tensor:
         return torch.from_numpy(self.pictures.labels[places])
+
+
+def _fields(pixels: NDArray[np.uint8]) -> Fields:
+    """Levels from -1, black, to 1."""
+    return {"pixel_values": torch.from_numpy(pixels).float().div_(127.5).sub_(1)}
 
 
 @lru_cache(maxsize=4)

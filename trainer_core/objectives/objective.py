@@ -73,7 +73,7 @@ class Objective(Protocol):
     def evaluate(self, network: Network, most: int, at_once: int, step: int) -> Evaluation:
         """How well about `most` held-out tokens (or pictures) are predicted, `at_once` examples a forward pass.
 
-        What is more than a few numbers is written as the report of `step`. Raises OSError if it cannot be.
+        What is more than a few numbers is written as the report of `step`; a disk that takes none costs that only.
         """
 
     def sample(self, network: Network, tokens: int, seed: int) -> str:

@@ -45,4 +45,5 @@ def pictures(run: RunDirectory, card: DatasetCard, spec: RunSpec, told: Told = u
             field="data.dataset",
             next_step="Add a data set with more pictures of each class.",
         )
-    return Classification(album, sides, spec.seed, run.evaluations)
+    augment = model.augment if isinstance(model, ImageCNNSpec) else "none"
+    return Classification(album, sides, spec.seed, run.evaluations, augment)

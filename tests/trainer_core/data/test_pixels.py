@@ -6,7 +6,21 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from trainer_core.data.pixels import pixels, shorter_side
+from trainer_core.data.pixels import moved, pixels, shorter_side
+
+
+class Always(np.random.Generator):
+    """Draws the same integer every time, and 0 for a fraction."""
+
+    def __init__(self, drawn: int) -> None:
+        super().__init__(np.random.PCG64(0))
+        self._drawn = drawn
+
+    def integers(self, *_: object, size: int, **__: object) -> tuple[int, ...]:  # type: ignore[override]  # as used
+        return (self._drawn,) * size
+
+    def random(self, *_: object) -> float:  # type: ignore[override]  # as used
+        return 0.0
 
 
 def saved(picture: Image.Image, format: str = "PNG", **options: object) -> bytes:
@@ -69,6 +83,14 @@ def test_the_first_picture_of_an_animation_counts() -> None:
 def test_what_is_no_picture_is_refused(data: bytes) -> None:
     with pytest.raises(ValueError, match="not a picture"):
         pixels(data, 8, 1)
+
+
+def test_a_picture_is_moved_a_little_and_mirrored_if_asked() -> None:
+    picture = np.arange(256, dtype=np.uint8).reshape(1, 16, 16)
+    still, seen = moved(picture, Always(2), mirrors=False), moved(picture, Always(4), mirrors=False)
+    assert (still == picture).all()
+    assert (seen[0, :14, :14] == picture[0, 2:, 2:]).all() and (seen[0, 14:, :14] == picture[0, 15, 2:]).all()
+    assert (moved(picture, Always(2), mirrors=True) == picture[:, :, ::-1]).all()
 
 
 def test_the_shorter_side() -> None:

@@ -21,7 +21,7 @@ def classes(count: int, each: int) -> list[tuple[int, int]]:
 
 
 def labels_of(places: NDArray[np.int64], each: int) -> list[int]:
-    return np.bincount(places // each).tolist()
+    return [int(count) for count in np.bincount(places // each)]
 
 
 @settings(max_examples=30)

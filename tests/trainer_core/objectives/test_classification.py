@@ -83,6 +83,20 @@ def test_how_examples_are_cut_into_batches_does_not_change_them(run: RunDirector
     assert torch.equal(whole.targets, torch.cat([part.targets for part in parts]))
 
 
+def test_what_is_moved_by_chance_is_the_same_for_the_same_place_in_the_data(
+    run: RunDirectory, card: DatasetCard
+) -> None:
+    plain, shifted, mirrored = (
+        pictures(run, card, spec_for(card, {**CNN, "augment": augment})) for augment in ("none", "shift", "mirror")
+    )
+    made = [objective.batch(5, 12).inputs["pixel_values"] for objective in (plain, shifted, mirrored)]
+    assert not torch.equal(made[0], made[1]) and not torch.equal(made[1], made[2])
+    assert torch.equal(made[2][7:], mirrored.batch(12, 5).inputs["pixel_values"])
+    assert mirrored.evaluate(network(Brightness(told=0)), 100, 64, 0) == plain.evaluate(
+        network(Brightness(told=0)), 100, 64, 0
+    ), "held-out pictures stay as they are"
+
+
 def test_an_evaluation_is_numbers_and_a_report(run: RunDirectory, card: DatasetCard) -> None:
     model = Brightness(told=1)
     found = pictures(run, card, spec_for(card)).evaluate(network(model), 100, 4, 7)
