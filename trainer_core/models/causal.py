@@ -17,7 +17,7 @@ from transformers import (
 )
 
 from trainer_core.models.data import TextData
-from trainer_core.models.sizes import Shape, inner_width, key_value_heads, shape_of
+from trainer_core.models.sizes import Shape, inner_width, shape_of
 from trainer_core.models.specs import GPT2Spec, LlamaSpec, QwenSpec
 
 
@@ -51,7 +51,7 @@ def build_llama(spec: LlamaSpec, data: TextData) -> PreTrainedModel:
         intermediate_size=inner_width(shape.width),
         num_hidden_layers=shape.layers,
         num_attention_heads=shape.heads,
-        num_key_value_heads=key_value_heads(spec.family, shape.heads),
+        num_key_value_heads=shape.heads,  # at these sizes, what sharing them would save is not missed
         initializer_range=_spread(shape),
         attention_dropout=spec.dropout,
         tie_word_embeddings=True,
@@ -73,7 +73,7 @@ def build_qwen(spec: QwenSpec, data: TextData) -> PreTrainedModel:
         intermediate_size=inner_width(shape.width),
         num_hidden_layers=shape.layers,
         num_attention_heads=shape.heads,
-        num_key_value_heads=key_value_heads(spec.family, shape.heads),
+        num_key_value_heads=shape.heads,
         head_dim=shape.width // shape.heads,
         initializer_range=_spread(shape),
         attention_dropout=spec.dropout,

@@ -138,11 +138,6 @@ def inner_width(width: int) -> int:
     return 64 * math.ceil(width * 8 / 3 / 64)
 
 
-def key_value_heads(family: Family, heads: int) -> int:
-    """Heads of keys and values: with Qwen3 two heads of queries share one, as in its smallest models."""
-    return heads // 2 if family == "qwen" and heads % 2 == 0 else heads
-
-
 def parameters(size: Size, vocabulary: int, family: Family = "gpt2") -> int | None:
     """Number of trainable numbers; the output layer shares the token embedding's. None where the dial does not tell."""
     shape = shape_of(size)
@@ -151,10 +146,8 @@ def parameters(size: Size, vocabulary: int, family: Family = "gpt2") -> int | No
         case "gpt2":
             return (vocabulary + shape.context) * width + shape.layers * (12 * width * width + 13 * width) + 2 * width
         case "llama" | "qwen":
-            head = width // shape.heads
-            attention = 2 * width * width + 2 * width * key_value_heads(family, shape.heads) * head
-            norms = 2 * width + (2 * head if family == "qwen" else 0)
-            block = attention + 3 * width * inner_width(width) + norms
+            norms = 2 * width + (2 * width // shape.heads if family == "qwen" else 0)
+            block = 4 * width * width + 3 * width * inner_width(width) + norms
             return vocabulary * width + shape.layers * block + width
         case "char-lstm":
             return vocabulary * (width + 1) + recurrent_of(size).layers * (8 * width * width + 8 * width)
