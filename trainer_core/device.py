@@ -25,9 +25,15 @@ class Device:
     name: str
     """For a person: `CPU (2 threads)`, `NVIDIA H100`."""
     threads: int
-    precision: Precision
+    precisions: tuple[Precision, ...]
+    """Those worth trying; the first is known to be good."""
     reason: str
-    """Why this precision."""
+    """Why they are."""
+
+    @property
+    def precision(self) -> Precision:
+        """What to compute in without measuring."""
+        return self.precisions[0]
 
 
 def choose(wanted: DeviceChoice) -> Device:
@@ -35,12 +41,12 @@ def choose(wanted: DeviceChoice) -> Device:
     kind = pick(wanted, cuda=torch.cuda.is_available(), mps=torch.backends.mps.is_available())
     threads = _threads()
     if kind == "cuda":
-        precision, reason = cuda_precision(*torch.cuda.get_device_capability())
-        return Device(kind, torch.cuda.get_device_name(), threads, precision, reason)
+        precisions, reason = cuda_precisions(*torch.cuda.get_device_capability())
+        return Device(kind, torch.cuda.get_device_name(), threads, precisions, reason)
     if kind == "mps":
-        return Device(kind, "Apple GPU", threads, "fp32", "Apple GPUs train in fp32")
-    precision, reason = cpu_precision(torch.cpu.get_capabilities())
-    return Device(kind, f"CPU ({threads} thread{'s' if threads > 1 else ''})", threads, precision, reason)
+        return Device(kind, "Apple GPU", threads, ("fp32",), "Apple GPUs train in fp32")
+    precisions, reason = cpu_precisions(torch.cpu.get_capabilities())
+    return Device(kind, f"CPU ({threads} thread{'s' if threads > 1 else ''})", threads, precisions, reason)
 
 
 def pick(wanted: DeviceChoice, *, cuda: bool, mps: bool) -> Kind:
@@ -54,18 +60,23 @@ def pick(wanted: DeviceChoice, *, cuda: bool, mps: bool) -> Kind:
     return wanted
 
 
-def cuda_precision(major: int, minor: int) -> tuple[Precision, str]:
-    """The precision for a GPU of this compute capability, and why."""
+def cuda_precisions(major: int, minor: int) -> tuple[tuple[Precision, ...], str]:
+    """Precisions for a GPU of this compute capability, and why."""
+    capability = f"compute capability {major}.{minor}"
     if major >= 8:
-        return "bf16-autocast", f"compute capability {major}.{minor} multiplies in bf16"
-    return "fp32", f"compute capability {major}.{minor} has no bf16"
+        return ("bf16-autocast", "bf16", "fp32"), f"{capability} multiplies in bf16"
+    if major == 7:
+        return ("fp16", "fp32"), f"{capability} has no bf16, and multiplies in fp16"
+    return ("fp32",), f"{capability} is no quicker in fewer bits"
 
 
-def cpu_precision(capabilities: Mapping[str, object]) -> tuple[Precision, str]:
-    """The precision for a CPU with these `capabilities`, and why."""
+def cpu_precisions(capabilities: Mapping[str, object]) -> tuple[tuple[Precision, ...], str]:
+    """Precisions for a CPU with these `capabilities`, and why."""
     if capabilities.get("amx_bf16"):
-        return "bf16-autocast", "the CPU multiplies in bf16 (AMX)"
-    return "fp32", "the CPU has no AMX; without it bf16 is slower than fp32"
+        return ("bf16-autocast", "bf16", "fp32"), "the CPU multiplies in bf16 (AMX)"
+    if capabilities.get("avx512_bf16"):
+        return ("fp32", "bf16-autocast", "bf16"), "the CPU has some bf16 (AVX-512), and is not always quicker with it"
+    return ("fp32",), "the CPU has no bf16 units; without them bf16 is slower than fp32"
 
 
 def prepare(device: Device) -> None:
@@ -87,4 +98,5 @@ def _threads() -> int:
 
 
 if __name__ == "__main__":
-    print(json.dumps({"torch": torch.__version__, **asdict(choose("auto"))}))
+    device = choose("auto")
+    print(json.dumps({"torch": torch.__version__, **asdict(device), "precision": device.precision}))

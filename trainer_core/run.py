@@ -46,6 +46,7 @@ from trainer_core.preparation import prepared
 from trainer_core.spec import RunSpec, parse_spec
 from trainer_core.steering import Steer, SteeringLog
 from trainer_core.training import Training
+from trainer_core.tuning import settle
 
 log = logging.getLogger(__name__)
 
@@ -97,13 +98,14 @@ def run(
 
     clock.enter("preflight", "a few passes forward and back")
     with explained(spec.model, training.batching.micro_batch):
+        decision = settle(training, directory.home, began=checkpoint is not None)
         checks = preflight(training)
     clock.tell(str(checks))
     if not training.state.paces:
         seconds = checks.seconds_per_step / spec.compute.workers
         pace = first_pace(spec.budget, training.batching, training.objective.examples, seconds)
         training.state = replace(training.state, paces=(pace,))
-    config = _config(training)
+    config = _config(training, decision.reasons)
     report(config)
 
     clock.enter("training", f"{spec.budget} at {training.batching.tokens_per_step:,} tokens a step")
@@ -120,13 +122,12 @@ def run(
 
     clock.enter("saving", "writing the model")
     result = summary(training, model=directory.export.name)
-    tokenizer = training.objective.tokenizer
     manifest = Manifest(
         run=directory.name,
         attempts=attempt,
         spec=spec,
         dataset=card,
-        tokenizer=tokenizer.name if tokenizer else "",
+        tokenizer=config.tokenizer,
         versions=loaded,
         git_commit=commit,
         system=system(),
@@ -175,16 +176,15 @@ def _asked_in(before: AttemptDirectory) -> bool:
     return isinstance(last, JobPaused) and not last.control_seq
 
 
-def _config(training: Training) -> MetricsConfig:
+def _config(training: Training, decided: dict[str, str]) -> MetricsConfig:
     """The numbers that decide what is learnt, each with the reason why it is what it is."""
     spec, batching, objective = training.spec, training.batching, training.objective
     asked, suits = "as asked for", f"what suits {spec.model.label}"
     reasons = {
         "tokens_per_step": f"{asked if spec.batch.tokens_per_step else suits}, in whole sequences",
-        "micro_batch": batching.reason,
         "accumulation": "the forward passes that make up a step",
         "learning_rate": asked if spec.optimizer.learning_rate else suits,
-        "precision": training.device.reason,
+        **decided,
     }
     tokenizer, chosen = objective.tokenizer, objective.chosen
     if tokenizer is not None and chosen is not None:

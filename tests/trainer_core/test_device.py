@@ -7,7 +7,7 @@ import sys
 import pytest
 import torch
 
-from trainer_core.device import choose, cpu_precision, cuda_precision, pick, prepare
+from trainer_core.device import choose, cpu_precisions, cuda_precisions, pick, prepare
 from trainer_core.errors import Code, SpotterError
 from trainer_core.spec import DeviceChoice
 
@@ -44,9 +44,11 @@ def test_what_is_not_there_is_refused(wanted: DeviceChoice, code: Code) -> None:
 
 
 def test_the_precision_follows_what_the_hardware_multiplies_in() -> None:
-    assert [cuda_precision(*capability)[0] for capability in ((7, 5), (8, 0), (9, 0))] == ["fp32", "bf16", "bf16"]
-    assert [cpu_precision({"amx_bf16": has})[0] for has in (False, True)] == ["fp32", "bf16"]
-    assert cpu_precision({})[0] == "fp32"
+    gpus = [cuda_precisions(*capability)[0][0] for capability in ((6, 1), (7, 5), (8, 0), (9, 0))]
+    assert gpus == ["fp32", "fp16", "bf16-autocast", "bf16-autocast"]
+    assert cpu_precisions({"amx_bf16": True})[0][0] == "bf16-autocast"
+    assert cpu_precisions({"amx_bf16": False})[0] == cpu_precisions({})[0] == ("fp32",)
+    assert set(cpu_precisions({"avx512_bf16": True})[0]) == {"fp32", "bf16-autocast", "bf16"}
 
 
 def test_the_doctor_can_ask_for_the_device_as_json() -> None:

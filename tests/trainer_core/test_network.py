@@ -20,7 +20,7 @@ from trainer_core.models.files import save_weights
 from trainer_core.models.specs import GPT2Spec, LlamaSpec, ModelSpec, QwenSpec
 from trainer_core.network import Network
 
-CPU = Device("cpu", "CPU", 1, "fp32", "")
+CPU = Device("cpu", "CPU", 1, ("fp32",), "")
 TEXT = TextData(300, 256, 0)
 SPECS: dict[str, ModelSpec] = {
     "gpt2": GPT2Spec(size="tiny"),

@@ -13,7 +13,7 @@ from trainer_core.plan import Batching
 
 
 def device(kind: Kind, threads: int) -> Device:
-    return Device(kind, "a device", threads, "fp32", "")
+    return Device(kind, "a device", threads, ("fp32",), "")
 
 
 @settings(max_examples=30)
