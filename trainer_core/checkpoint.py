@@ -81,17 +81,16 @@ class Checkpoints:
         elif pinned:
             (target / _PINNED).touch()
             sync_folder(target)
-        saved = MetricsCheckpoint(
+        self._prune(target)
+        if self.mirror:
+            self.mirror.follow(self._newest_first())
+        return MetricsCheckpoint(
             step=step,
             path=f"{self._folder.name}/{target.name}",
             bytes=_size(target),
             seconds=time.monotonic() - started,
             pinned=_is_pinned(target),
         )
-        self._prune(target)
-        if self.mirror:
-            self.mirror.follow(self._newest_first())
-        return saved
 
     def worth_keeping(self, evaluation: Evaluation) -> bool:
         """Whether weights that were just evaluated so belong to the best, and should be saved for it.

@@ -49,8 +49,9 @@ def merit(evaluation: Evaluation, spec: CheckpointSpec) -> float:
 
 
 def better(new: Evaluation, best: Evaluation | None, spec: CheckpointSpec) -> bool:
-    """Whether `new` beats the best so far. Raises as `merit` does."""
-    return best is None or merit(new, spec) > merit(best, spec)
+    """Whether `new` beats the best so far. Raises as `merit` does, the first time already."""
+    found = merit(new, spec)
+    return best is None or found > merit(best, spec)
 
 
 def among_best(new: float, held: Iterable[Held], best: int) -> bool:

@@ -41,7 +41,7 @@ def save(
 
     A large one is only begun: `saved` tells what comes of it. While one is being written no other is begun, unless it
     is `pinned`, which keeps it whatever comes after, or `best`, which says that the last evaluation is of these very
-    weights and among the best: those wait. `control_seq` is of the request that it answers. Raises as `saved` does.
+    weights: those wait for their turn. `control_seq` is of the request that it answers. Raises as `saved` does.
     """
     if checkpoints.under_way and not (pinned or best):
         return
@@ -73,7 +73,7 @@ def save_surely(
 ) -> Iterator[Event]:
     """Save the checkpoint at which the run ends or rests, and wait for the disk to take it. Raises OSError.
 
-    Second copies are waited for, too, but not for long.
+    `best` is as for `save`. Second copies are waited for, too, but not for long.
     """
     yield from _awaited(checkpoints)
     taken = snapshot(training, evaluated=best)

@@ -86,6 +86,6 @@ def test_merit_grows_the_way_that_is_better(evaluation: Evaluation, spec: dict[s
 
 def test_a_metric_that_the_data_does_not_have_is_named() -> None:
     with pytest.raises(SpotterError) as caught:
-        merit(TEXT, CheckpointSpec(metric="f1"))
+        better(TEXT, None, CheckpointSpec(metric="f1"))
     assert (caught.value.code, str(caught.value)) == (Code.CONFIG_INVALID, "checkpoint.metric: this data has no f1")
     assert caught.value.next_step == "Take one of loss, bits_per_byte, or leave it out."
