@@ -16,6 +16,7 @@ from trainer_core.distributed.group import ALONE
 from trainer_core.errors import Code, SpotterError
 from trainer_core.models.specs import ModuleSpec, PretrainedSpec
 from trainer_core.network import Network
+from trainer_core.objectives.objective import Batch
 from trainer_core.optim import Optimizer
 from trainer_core.training import Training
 
@@ -24,7 +25,7 @@ _LOSS_TOLERANCE = 1.0
 _STEPS = 4
 """On one small batch, which is enough for every parameter to be reached and for the loss to fall."""
 _TARGETS = 64
-"""At least so many targets in that batch, where a pass takes them."""
+"""About so many targets in that batch."""
 _LOWER = (0.1, 0.01, 0.001)
 """Factors that are tried on a learning rate at which the loss grows."""
 _LEAK = 1e-3
@@ -60,19 +61,19 @@ def preflight(training: Training) -> Preflight:
 
     Raises MODEL_INCOMPATIBLE (shapes, a loss that cannot be, a dead parameter, a leak) or TRAINING_NAN_LOSS.
     """
-    examples = min(training.batching.micro_batch, max(1, _TARGETS // training.batching.length))
     with _leaving_no_trace(training):
         _check_shapes(training)
         if training.state.step:  # it has learnt before, and would not have without all that
-            loss = training.forward_backward(training.state.cursor, examples)
+            loss = training.forward_backward(training.state.cursor, 1)
             _check_loss(loss, training)
-            return Preflight(loss, _seconds_per_step(training, examples), _bytes(training))
-        trial = _learnt(training, examples, training.peak_learning_rate)
+            return Preflight(loss, _seconds_per_step(training), _bytes(training))
+        batch = _small(training)
+        trial = _learnt(training, batch, training.peak_learning_rate)
         _check_loss(trial.losses[0], training)
         _check_gradients(trial)
-        _check_causality(trial.copy)
-        doubts = (*_unlike_guessing(trial.losses[0], training), *_unlearnt(trial, training, examples))
-        return Preflight(trial.losses[0], _seconds_per_step(training, examples), _bytes(training), doubts)
+        _check_causality(trial.copy, batch)
+        doubts = (*_unlike_guessing(trial.losses[0], training), *_unlearnt(trial, training, batch))
+        return Preflight(trial.losses[0], _seconds_per_step(training), _bytes(training), doubts)
 
 
 @contextmanager
@@ -83,6 +84,19 @@ def _leaving_no_trace(training: Training) -> Iterator[None]:
             yield
         finally:
             training.discard()
+
+
+def _small(training: Training) -> Batch:
+    """Few examples; of text, the beginning of one, where a model of any length reads it."""
+    objective, length = training.objective, training.batching.length
+    batch = objective.batch(training.state.cursor, min(training.batching.micro_batch, max(1, _TARGETS // length)))
+    if length <= _TARGETS or isinstance(training.spec.model, ModuleSpec):
+        return batch
+    inputs = {
+        name: field[:, :, :_TARGETS, :_TARGETS] if name == "attention_mask" else field[:, :_TARGETS]
+        for name, field in batch.inputs.items()
+    }
+    return Batch(inputs, batch.targets[:, :_TARGETS])
 
 
 def _check_shapes(training: Training) -> None:
@@ -133,9 +147,9 @@ class _Trial:
         return self.losses[-1] < self.losses[0]
 
 
-def _learnt(training: Training, examples: int, rate: float) -> _Trial:
+def _learnt(training: Training, batch: Batch, rate: float) -> _Trial:
     model = copy.deepcopy(training.model)
-    mode = replace(training.mode, compiled=False)
+    mode = replace(training.mode, compiled=False)  # making kernels would take longer than all of this
     trial = replace(
         training,
         model=model,
@@ -145,16 +159,19 @@ def _learnt(training: Training, examples: int, rate: float) -> _Trial:
         average=None,
         group=ALONE,
     )
-    cursor, losses, broken = training.state.cursor, [], ""
+    losses, broken = [], ""
     dead = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
     for step in range(_STEPS):
-        losses.append(trial.forward_backward(cursor, examples))
+        torch.manual_seed(training.spec.seed)  # the same dropout each time, so that the losses compare
+        loss = trial.network.loss(batch.inputs, batch.targets) / batch.targets.numel()
+        trial.optimizer.backward(loss)
+        losses.append(float(loss.detach()))
         dead -= {name for name in dead if _is_reached(model.get_parameter(name))}
         broken = broken or ("" if step else _broken(model))
         trial.clip()
         trial.step(rate * (step + 1) / _STEPS)
+    torch.manual_seed(training.spec.seed)
     with torch.inference_mode():
-        batch = trial.objective.batch(cursor, examples)
         losses.append(float(trial.network.losses(batch.inputs, batch.targets).mean()))
     return _Trial(trial, rate, tuple(losses), frozenset(dead), broken)
 
@@ -192,18 +209,19 @@ def _check_gradients(trial: _Trial) -> None:
         )
 
 
-def _check_causality(training: Training) -> None:
+def _check_causality(training: Training, batch: Batch) -> None:
     """Whether what comes later in a window changes what is predicted before it. Of text only."""
-    if training.objective.unit != "tokens" or training.batching.length < 2:
+    half = batch.targets.shape[-1] // 2
+    if training.objective.unit != "tokens" or not half:
         return
-    inputs = dict(training.objective.batch(training.state.cursor, 1).inputs)
-    half = training.batching.length // 2
-    other = dict(inputs)
-    other["input_ids"] = inputs["input_ids"].clone()
-    other["input_ids"][:, half:] = (other["input_ids"][:, half:] + 1) % training.objective.answers
+    other = batch.inputs["input_ids"].clone()
+    other[:, half:] = (other[:, half:] + 1) % training.objective.answers
     training.model.train(False)
     with torch.inference_mode():
-        before, after = (training.network.logits(fields)[:, :half].float() for fields in (inputs, other))
+        before, after = (
+            training.network.logits({**batch.inputs, "input_ids": tokens})[:, :half].float()
+            for tokens in (batch.inputs["input_ids"], other)
+        )
     tolerance = _LEAK if training.mode.precision == "fp32" else 100 * _LEAK
     if bool((before - after).abs().max() > tolerance * before.std()):
         raise SpotterError(
@@ -214,25 +232,25 @@ def _check_causality(training: Training) -> None:
         )
 
 
-def _unlearnt(trial: _Trial, training: Training, examples: int) -> Iterator[str]:
+def _unlearnt(trial: _Trial, training: Training, batch: Batch) -> Iterator[str]:
     """If the loss of the one batch grew, a rate at which it falls."""
     if trial.has_learnt:
         return
     what = f"a learning rate of {trial.rate:.2g} makes the loss of a single batch grow"
     for factor in _LOWER:
-        if _learnt(training, examples, trial.rate * factor).has_learnt:
+        if _learnt(training, batch, trial.rate * factor).has_learnt:
             yield f"{what}, and {trial.rate * factor:.2g} does not"
             return
     yield f"{what}, and so do lower ones"
 
 
-def _seconds_per_step(training: Training, examples: int) -> float:
-    """As the step's whole forward passes take, or, where these are long, as a smaller one does."""
-    seconds = _timed(training, examples)
-    at_once = training.batching.micro_batch
-    if seconds * at_once / examples <= _QUICK:
-        return _timed(training, at_once) * training.batching.sequences / at_once
-    return seconds * training.batching.sequences / examples
+def _seconds_per_step(training: Training) -> float:
+    """As the step's whole forward passes take, or, where these are long, as a single example does."""
+    seconds = _timed(training, 1)
+    at_once, examples = training.batching.micro_batch, training.batching.sequences
+    if seconds * at_once <= _QUICK:
+        return _timed(training, at_once) * examples / at_once
+    return seconds * examples
 
 
 def _timed(training: Training, examples: int) -> float:
