@@ -17,6 +17,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from trainer_core.allocator import keep_memory
 from trainer_core.approved import NONE, Approved
 from trainer_core.control import ControlReader
 from trainer_core.errors import Code
@@ -42,6 +43,7 @@ def main() -> int:
     os.nice(_NICENESS)
     # Threads that wait for each other by spinning lose most of their speed once anything else wants a core.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    keep_memory()
     _load()
 
     sys.stdout.write("ready\n")
@@ -89,8 +91,26 @@ def _load() -> None:
     gc.disable()
     import trainer_core.run  # noqa: F401
 
+    _warm_up()
     gc.freeze()
     gc.enable()
+
+
+def _warm_up() -> None:
+    """Take a step of the smallest model: much of torch and transformers is loaded when it is first needed."""
+    import torch
+
+    from trainer_core.models.causal import build_gpt2
+    from trainer_core.models.data import TextData
+    from trainer_core.models.specs import GPT2Spec
+    from trainer_core.optim import Optimizer
+    from trainer_core.spec import OptimizerSpec
+
+    model = build_gpt2(GPT2Spec(size="depth=1"), TextData(vocabulary=64, context=8, end_of_text=0))
+    optimizer = Optimizer(model, OptimizerSpec())
+    optimizer.backward(model(input_ids=torch.zeros(1, 8, dtype=torch.int64)).logits.sum())
+    optimizer.clip(1.0)
+    optimizer.step(0.1)
 
 
 def keep_to(order: Mapping[str, object]) -> None:

@@ -16,6 +16,7 @@ from dataclasses import replace
 import torch
 
 from trainer_core import device as devices
+from trainer_core.allocator import keep_memory
 from trainer_core.control import ControlReader
 from trainer_core.data.catalog import read_card
 from trainer_core.distributed.meeting import meet
@@ -39,6 +40,7 @@ def main() -> int:
         return 0
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     faulthandler.enable()
+    keep_memory()
     answers = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)
     line = sys.stdin.readline()
