@@ -23,8 +23,8 @@ _SMOOTHING = 0.1
 """Weight of the newest step in the mean that the speed is told from."""
 _LOOKS_EVERY = 2.0
 """Seconds between two looks at the system; each takes less than a thousandth of that."""
-_PEAK_AFTER = 100.0
-"""Seconds in which what it takes to measure the peak is not much."""
+_PEAK_AFTER, _PEAK_EVERY = 100.0, 600.0
+"""Seconds of training before the machine's peak is measured, in some tenths of a second, and between two times."""
 _PEAK_SECONDS = 0.03
 
 
@@ -59,15 +59,17 @@ class Telemetry:
     """Watches one attempt at a run. The system is asked only once in a while: a step pays some microseconds."""
 
     def __init__(self, training: Training, peak_after: float = _PEAK_AFTER) -> None:
-        """The machine's peak is measured after `peak_after` seconds, once, which takes some tenths of a second."""
+        """The machine's peak is measured for the first time after `peak_after` seconds."""
         self._training = training
         self._gpus = _gpus(training)
         self._energy = Energy(self._gpus)
         self._last = self._look()
         self._step_seconds = 0.0
         self._seen: _Seen | None = None
-        self._peak: float | None = None
-        """Tokens (or pictures) per second, if the machine did nothing but multiply for this model."""
+        self._work: float | None = None
+        """FLOP for each token (or picture), once they have been counted; 0 if they cannot be."""
+        self._peak = 0.0
+        """FLOP/s: the best that was measured, for others may use the machine, too."""
         self._peak_due = self._last.clock + peak_after
 
     def measured(self, seconds: float) -> Measured:
@@ -77,10 +79,11 @@ class Telemetry:
         if self._seen is None or now - self._last.clock >= _LOOKS_EVERY:
             self._seen = self._since_last()
         if now >= self._peak_due:
-            self._peak_due = float("inf")
-            self._peak = peak_speed(self._training)
+            self._peak_due = now + _PEAK_EVERY
+            self._measure_peak()
         speed = self._training.batching.tokens_per_step / self._step_seconds
-        return Measured(tokens_per_second=speed, peak_share=speed / self._peak if self._peak else None, **self._seen)
+        share = speed * self._work / self._peak if self._work and self._peak else None
+        return Measured(tokens_per_second=speed, peak_share=share, **self._seen)
 
     def _since_last(self) -> _Seen:
         """What happened since the last look."""
@@ -95,6 +98,21 @@ class Telemetry:
             busy=self._gpu_busy() if device.kind == "cuda" else processor / gone / (device.threads * group.size),
             joules=self._energy.joules(processor, now.machine - before.machine),
         )
+
+    def _measure_peak(self) -> None:
+        training = self._training
+        if self._work is None:
+            example = training.objective.batch(training.state.cursor, 1)
+            self._work = (flops(training.model, example.inputs) or 0) / training.batching.length
+        if not self._work:
+            return
+        try:
+            peak = matmul_peak(training.device.kind, training.mode.precision, _PEAK_SECONDS)
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
+        else:
+            self._peak = max(self._peak, peak * training.group.size)
 
     def _look(self) -> _Look:
         anybody = psutil.cpu_times()
@@ -123,24 +141,6 @@ class Telemetry:
             with suppress(psutil.NoSuchProcess):
                 total += ask(psutil.Process(pid))
         return total
-
-
-def peak_speed(training: Training) -> float | None:
-    """Tokens (or pictures) per second, if its machine did nothing but multiply the matrices of this model.
-
-    None if how many those are cannot be counted, or there is no memory to measure with.
-    """
-    example = training.objective.batch(training.state.cursor, 1)
-    needed = flops(training.model, example.inputs)
-    if needed is None:
-        return None
-    try:
-        peak = matmul_peak(training.device.kind, training.mode.precision, _PEAK_SECONDS)
-    except (MemoryError, RuntimeError) as error:
-        if is_out_of_memory(error):
-            return None
-        raise
-    return peak * training.group.size * training.batching.length / needed
 
 
 def _gpus(training: Training) -> Sequence[Gpu]:
