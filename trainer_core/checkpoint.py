@@ -58,6 +58,8 @@ class Checkpoints:
         self.mirror = Mirror(mirror, self.complaints) if mirror else None
         self.under_way: Future[tuple[Event, ...]] | None = None
         """What is being written by a thread; what comes of it is to be reported."""
+        self.written: int | None = None
+        """The step of the newest one that is written and was not dropped for a rollback."""
         self._over_bound = False
 
     def save(self, snapshot: Snapshot, *, pinned: bool = False) -> MetricsCheckpoint:
@@ -81,6 +83,7 @@ class Checkpoints:
         elif pinned:
             (target / _PINNED).touch()
             sync_folder(target)
+        self.written = step
         self._prune(target)
         if self.mirror:
             self.mirror.follow(self._newest_first())
@@ -148,6 +151,7 @@ class Checkpoints:
         """
         self._settled()
         self._fence()
+        self.written = None
         for folder in self._newest_first():
             if step_of(folder) > step:
                 if _is_pinned(folder):

@@ -85,14 +85,20 @@ class Mirror:
 
 
 def _copy(checkpoint: Path, target: Path) -> None:
-    sums = (checkpoint / SUMS).read_bytes()
-    if (target / SUMS).is_file() and (target / SUMS).read_bytes() == sums:
+    if _read(target / SUMS) == (checkpoint / SUMS).read_bytes():
+        for file in checkpoint.iterdir():
+            if not (target / file.name).exists():  # it was pinned since
+                shutil.copyfile(file, target / file.name)
         return
     with new_folder(target, makes_way=lambda _: True) as aside:
         for file in checkpoint.iterdir():
             shutil.copyfile(file, aside / file.name)
         if problems := problems_with_sums(aside):
             raise OSError(errno.EIO, f"{problems[0]}, in the copy")
+
+
+def _read(file: Path) -> bytes | None:
+    return file.read_bytes() if file.is_file() else None
 
 
 def _told(wanted: Sequence[Path], error: OSError) -> MetricsGuard:

@@ -8,11 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from queue import Empty
 
-import psutil
-
 from trainer_core import disk
 from trainer_core.checkpoint import Checkpoints
 from trainer_core.events import Event, MetricsGuard
+from trainer_core.fitting import available
 from trainer_core.snapshot import Snapshot, snapshot
 from trainer_core.training import Training
 
@@ -39,11 +38,12 @@ def save(
 ) -> Iterator[Event]:
     """Save a checkpoint if the disk takes it; if it does not, the run goes on, and that is told.
 
-    A large one is only begun: `saved` tells what comes of it. While one is being written no other is begun, unless it
-    is `pinned`, which keeps it whatever comes after, or `best`, which says that the last evaluation is of these very
-    weights: those wait for their turn. `control_seq` is of the request that it answers. Raises as `saved` does.
+    A large one is only begun: `saved` tells what comes of it. No other is begun meanwhile, nor a second one of a step,
+    unless it is `pinned`, which keeps it whatever comes after, or `best`, which says that the last evaluation is of
+    these very weights: those wait for their turn. `control_seq` is of the request that it answers. Raises as `saved`
+    does.
     """
-    if checkpoints.under_way and not (pinned or best):
+    if not (pinned or best) and (checkpoints.under_way or checkpoints.written == training.state.step):
         return
     began = time.monotonic()
     yield from _awaited(checkpoints)
@@ -90,7 +90,7 @@ def save_surely(
 
 def _is_apart(size: int) -> bool:
     """Whether so many bytes are better copied, and written by a thread while training goes on."""
-    return size >= LARGE and psutil.virtual_memory().available >= _SPARE * size
+    return size >= LARGE and available("cpu") >= _SPARE * size
 
 
 def _awaited(checkpoints: Checkpoints) -> tuple[Event, ...]:

@@ -61,8 +61,10 @@ def test_it_follows_the_checkpoints_there_are(mirror: Mirror, drive: Path, tmp_p
 def test_a_copy_of_what_the_step_no_longer_is_is_made_anew(mirror: Mirror, drive: Path, tmp_path: Path) -> None:
     followed(mirror, checkpoint(tmp_path, 1))
     before = (drive / "song" / "step-00000001").stat().st_ino
-    followed(mirror, checkpoint(tmp_path, 1))
+    (checkpoint(tmp_path, 1) / "pinned").touch()
+    followed(mirror, tmp_path / "checkpoints" / "step-00000001")
     assert (drive / "song" / "step-00000001").stat().st_ino == before
+    assert (drive / "song" / "step-00000001" / "pinned").exists()
     followed(mirror, checkpoint(tmp_path, 1, "others"))
     assert (drive / "song" / "step-00000001" / "state.json").read_text() == "others of state.json"
 

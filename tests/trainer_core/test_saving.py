@@ -67,6 +67,18 @@ def test_a_small_one_is_written_at_once(making: Training, tmp_path: Path) -> Non
     assert problems_with_sums(tmp_path / "step-00000000") == []
 
 
+def test_a_step_is_saved_once_unless_it_is_to_be_kept(making: Training, tmp_path: Path) -> None:
+    checkpoints = Checkpoints(tmp_path, CheckpointSpec())
+    list(save(at(making, 1), checkpoints, best=True))
+    assert list(save(making, checkpoints)) == []
+    [event] = save(making, checkpoints, pinned=True)
+    assert isinstance(event, MetricsCheckpoint) and event.pinned
+    list(save(at(making, 2), checkpoints))
+    checkpoints.drop_newer(1)
+    [again] = save(making, checkpoints)
+    assert isinstance(again, MetricsCheckpoint) and again.step == 2, "on the way that the run takes now"
+
+
 def test_training_goes_on_while_a_large_one_is_written(making: Training, slow: Slow, training: Make) -> None:
     learn(making)
     before = weights(making)
