@@ -8,6 +8,11 @@ import discord
 import hypothesis
 import pytest
 
+from trainer_core.data.catalog import BUILTIN
+from trainer_core.data.intake.ingest import ingest
+from trainer_core.layout import Home
+from trainer_core.tasks.orders import AddDataset, BuiltinSource
+
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TRANSFORMERS_OFFLINE"] = "1"
 for name in [key for key in os.environ if key.startswith("SPOTTER_") or key == "DISCORD_TOKEN"]:
@@ -15,6 +20,14 @@ for name in [key for key in os.environ if key.startswith("SPOTTER_") or key == "
 
 hypothesis.settings.register_profile("untimed", deadline=None, max_examples=60)
 hypothesis.settings.load_profile("untimed")
+
+
+@pytest.fixture(scope="session")
+def shipped(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """A home that has what ships with Spotter, so that not every bot has to make it."""
+    home = Home(tmp_path_factory.mktemp("shipped"))
+    ingest(AddDataset(home=home.path, source=BuiltinSource(name=BUILTIN), added_by="", name=BUILTIN), lambda _: None)
+    return home
 
 
 @pytest.fixture

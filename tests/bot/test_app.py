@@ -20,6 +20,7 @@ from bot.chat.connection import TokenRefusedError, stay_connected
 from bot.config import Settings, SettingsError, load_settings
 from bot.web.health import Health
 from playground.server import Playground
+from tests.bot.catalog.laying import lay_builtin
 from tests.bot.processes import WITHIN, Done, ended, said, started
 from tests.bot.processes import spotter as run_spotter
 from trainer_core.layout import Home
@@ -32,6 +33,14 @@ IDLE = 90e6
 async def playground(discord_addresses: None) -> AsyncIterator[Playground]:
     async with Playground() as playground:
         yield playground
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    """One that has what ships with Spotter, by its card: here nobody trains."""
+    home = Home(tmp_path / "home")
+    lay_builtin(home)
+    return home
 
 
 def settings(playground: Playground, home: Path, **changes: object) -> Settings:
@@ -79,22 +88,22 @@ async def test_a_home_that_cannot_be_written_is_named(playground: Playground, tm
     assert said == f"SPOTTER_HOME: {tmp_path / 'file' / 'home'} cannot be written (Not a directory)."
 
 
-async def test_a_taken_health_port_is_named_and_everything_is_let_go(playground: Playground, tmp_path: Path) -> None:
+async def test_a_taken_health_port_is_named_and_everything_is_let_go(playground: Playground, home: Home) -> None:
     health = Health(0, dict)
     await health.start()
     port = urlsplit(health.address).port
-    chosen = settings(playground, tmp_path / "home", health_port=port)
+    chosen = settings(playground, home.path, health_port=port)
     assert await refusal(chosen) == f"SPOTTER_HEALTH_PORT: port {port} is taken; set another one, or 0 for any."
     await health.close()
     async with spotter(chosen) as parts:
         assert parts.health.address == health.address, "home and port are free for the next try"
 
 
-async def test_a_database_of_a_newer_spotter_is_refused(playground: Playground, tmp_path: Path) -> None:
-    chosen = settings(playground, tmp_path / "home")
+async def test_a_database_of_a_newer_spotter_is_refused(playground: Playground, home: Home) -> None:
+    chosen = settings(playground, home.path)
     async with spotter(chosen):
         pass
-    with sqlite3.connect(Home(tmp_path / "home").database) as connection:
+    with sqlite3.connect(home.database) as connection:
         connection.execute("PRAGMA user_version = 999")
     assert "newer Spotter" in await refusal(chosen)
 
@@ -111,8 +120,8 @@ async def test_a_file_that_is_no_database_is_named(playground: Playground, tmp_p
     assert home.database.read_bytes() == b"not a database, " * 400
 
 
-async def test_it_is_ready_when_store_gateway_and_pool_are(playground: Playground, tmp_path: Path) -> None:
-    async with spotter(settings(playground, tmp_path / "home", standby=1)) as parts:
+async def test_it_is_ready_when_store_gateway_and_pool_are(playground: Playground, home: Home) -> None:
+    async with spotter(settings(playground, home.path, standby=1)) as parts:
         status, body = await ready(parts)
         assert (status, body["store"], body["gateway"]) == (503, True, False)
         serving = asyncio.create_task(stay_connected(parts.client, parts.token))
@@ -131,9 +140,9 @@ async def ready(parts: Spotter) -> tuple[int, dict[str, bool]]:
         return answer.status, await answer.json()
 
 
-async def test_without_a_playground_it_is_discord_that_is_served(playground: Playground, tmp_path: Path) -> None:
+async def test_without_a_playground_it_is_discord_that_is_served(playground: Playground, home: Home) -> None:
     """Composed only: nobody connects."""
-    async with spotter(settings(playground, tmp_path / "home", discord_api=None, discord_gateway=None)):
+    async with spotter(settings(playground, home.path, discord_api=None, discord_gateway=None)):
         assert discord.http.Route.BASE.startswith("https://discord.com/api/")
 
 
@@ -144,8 +153,8 @@ def complains(done: Done, sentence: str) -> None:
     assert sentence in last and "Traceback" not in done.err, done.err
 
 
-async def test_a_token_that_discord_refuses_is_named(playground: Playground, tmp_path: Path) -> None:
-    done = await run_spotter("run", home=tmp_path / "home", **variables(playground, DISCORD_TOKEN="wr0ng.t0ken"))
+async def test_a_token_that_discord_refuses_is_named(playground: Playground, home: Home) -> None:
+    done = await run_spotter("run", home=home.path, **variables(playground, DISCORD_TOKEN="wr0ng.t0ken"))
     complains(done, "DISCORD_TOKEN: Discord refuses it; reset it on your application's Bot page")
     assert "wr0ng" not in done.err
 
@@ -157,22 +166,16 @@ async def test_without_settings_spotter_run_says_what_it_needs(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
-async def test_spotter_run_serves_until_it_is_told_to_end(
-    playground: Playground, tmp_path: Path, how: signal.Signals
+async def test_spotter_run_serves_and_is_small_until_it_is_told_to_end(
+    playground: Playground, home: Home, how: signal.Signals
 ) -> None:
-    async with started("run", home=tmp_path / "home", **variables(playground)) as process:
+    async with started("run", home=home.path, **variables(playground)) as process:
         await said(process.stderr, "connected as")
+        resident = psutil.Process(process.pid).memory_info().rss
         process.send_signal(how)
         done = await ended(process)
     assert done.status == 0 and "runs go on" in done.err
     assert playground.token not in done.err
-
-
-async def test_a_bot_with_nothing_to_do_is_small(playground: Playground, tmp_path: Path) -> None:
-    """Connected, its database open, and its first backup still to come."""
-    async with started("run", home=tmp_path / "home", **variables(playground)) as process:
-        await said(process.stderr, "connected as")
-        resident = psutil.Process(process.pid).memory_info().rss
     assert resident < IDLE, f"{resident / 2**20:.0f} MiB"
 
 
@@ -230,12 +233,7 @@ async def test_other_reasons_to_be_sent_away_are_told_as_they_are(
     assert raised.value.code == 4012
 
 
-async def test_a_second_spotter_on_the_same_home_is_refused(playground: Playground, tmp_path: Path) -> None:
-    home = tmp_path / "home"
-    async with started("run", home=home, **variables(playground)) as first:
-        await said(first.stderr, "connected as")
-        complains(
-            await run_spotter("run", home=home, **variables(playground)),
-            f"SPOTTER_HOME: another Spotter is using {home}; stop it, or set another folder.",
-        )
-        assert first.returncode is None
+async def test_a_second_spotter_on_the_same_home_is_refused(playground: Playground, home: Home) -> None:
+    async with spotter(settings(playground, home.path)):
+        second = await run_spotter("run", home=home.path, **variables(playground))
+    complains(second, f"SPOTTER_HOME: another Spotter is using {home.path}; stop it, or set another folder.")

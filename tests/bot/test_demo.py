@@ -6,6 +6,7 @@ import asyncio
 import os
 import pty
 import re
+import shutil
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -19,12 +20,29 @@ import psutil
 import pytest
 
 from bot.demo import demo, lacks
-from tests.bot.processes import WITHIN, end, ended, eventually, interrupt, living, said, spotter, started
+from tests.bot.processes import WITHIN, Done, end, ended, eventually, interrupt, living, said, spotter, started
 from trainer_core import export
 from trainer_core.layout import Home
 from trainer_core.process import is_alive, read_holders
 
+SCREEN = {"TERM": "xterm-256color", "COLUMNS": "120", "LINES": "50"}
+LONG = ("demo", "--budget", "1h", "--port", "0")
+
 PAGE = re.compile(r"http://127\.0\.0\.1:\d+/")
+
+
+@pytest.fixture
+def home(tmp_path: Path, shipped: Home) -> Path:
+    """A demo's home, where what ships with Spotter is made already."""
+    shutil.copytree(shipped.datasets, Home(tmp_path / "home" / "demo").datasets)
+    return tmp_path / "home"
+
+
+@asynccontextmanager
+async def showing(*arguments: str, home: Path) -> AsyncIterator[asyncio.subprocess.Process]:
+    """`spotter demo` with no terminal, and no worker but the one that trains."""
+    async with started(*arguments, home=home, SPOTTER_STANDBY="0") as process:
+        yield process
 
 
 async def page(address: str) -> str:
@@ -49,6 +67,12 @@ def reported(home: Path) -> bytes:
     return b"".join(journal.read_bytes() for journal in home.glob("runs/*/attempts/*/events.jsonl"))
 
 
+async def until_it_steps(home: Path) -> None:
+    """Return once there is news of a step."""
+    seen = reported(home).count(b"metrics.progress")
+    await eventually(lambda: reported(home).count(b"metrics.progress") > seen)
+
+
 def model(shown: str) -> Path:
     found = re.search(r"The model is in (\S+)", shown)
     assert found, shown
@@ -56,11 +80,17 @@ def model(shown: str) -> Path:
 
 
 async def test_without_a_terminal_it_shows_the_whole_job_and_ends_well(tmp_path: Path) -> None:
+    """From a folder with nothing in it, on another port than the one that is taken."""
     home = tmp_path / "home"
-    async with started("demo", "--budget", "2 steps", "--port", "0", home=home) as process:
+    server = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
+    taken = server.sockets[0].getsockname()[1]
+    async with started("demo", "--budget", "2 steps", "--port", str(taken), home=home) as process:
         found = PAGE.search(await said(process.stdout, "in your browser"))
-        assert found and "<html" in await page(found[0]), "the page is there while it runs"
+        assert found and str(taken) not in found[0]
+        assert "<html" in await page(found[0]), "the page is there while it runs"
         done = await ended(process)
+    server.close()
+    await server.wait_closed()
     assert (done.status, done.err) == (0, "")
     shown = done.out
     order = [
@@ -114,7 +144,7 @@ async def terminal(*arguments: str, home: Path) -> AsyncIterator[Terminal]:
         stdout=screen,
         stderr=screen,
         cwd=home.parent,
-        env={**os.environ, "SPOTTER_HOME": str(home), "TERM": "xterm-256color", "COLUMNS": "120", "LINES": "50"},
+        env={**os.environ, **SCREEN, "SPOTTER_HOME": str(home), "SPOTTER_STANDBY": "0"},
         start_new_session=True,
     )  # fmt: skip
     os.close(screen)
@@ -128,8 +158,7 @@ async def terminal(*arguments: str, home: Path) -> AsyncIterator[Terminal]:
         os.close(keyboard)
 
 
-async def test_in_a_terminal_it_stays_until_ctrl_c_and_takes_everything_along(tmp_path: Path) -> None:
-    home = tmp_path / "home"
+async def test_in_a_terminal_it_stays_until_ctrl_c_and_takes_everything_along(home: Path) -> None:
     async with terminal("demo", "--budget", "1 steps", "--port", "0", home=home) as shown:
         await shown.until("Ctrl-C ends the demo.")
         address = PAGE.search(shown.shown)
@@ -143,20 +172,34 @@ async def test_in_a_terminal_it_stays_until_ctrl_c_and_takes_everything_along(tm
     assert "live card, change" in shown.shown and "Traceback" not in shown.shown
 
 
-async def test_interrupted_in_the_middle_it_leaves_no_training_behind(tmp_path: Path) -> None:
-    home = tmp_path / "home"
-    async with started("demo", "--budget", "1h", "--port", "0", home=home) as process:
+async def test_interrupted_in_the_middle_it_leaves_no_training_behind(home: Path) -> None:
+    """Nor does another demo that cannot start meanwhile, since the first one's bot uses the home."""
+    async with showing(*LONG, home=home) as process:
         await said(process.stdout, "card, change 0")
+        second = await alone("demo", "--port", "0", home=home)
         interrupt(process)
         done = await ended(process)
         await eventually(lambda: living(home) == [])
     assert done.status == 130 and "Traceback" not in done.out + done.err
+    assert second.status == 1
+    assert f"✗ the bot ended: SPOTTER_HOME: another Spotter is using {home / 'demo'}" in second.out
 
 
-async def test_after_everything_was_killed_the_next_demo_finishes_the_run(tmp_path: Path) -> None:
+async def alone(*arguments: str, home: Path) -> Done:
+    """Run `spotter ARGUMENTS` to its end, and touch nothing else of that home."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "bot", *arguments),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env={**os.environ, "SPOTTER_HOME": str(home)},
+    )
+    return await ended(process)
+
+
+async def test_after_everything_was_killed_the_next_demo_finishes_the_run(home: Path) -> None:
     """Playground, bot, shim and worker go at once, and the chat with its messages; the old budget stays."""
-    home = tmp_path / "home"
-    async with started("demo", "--budget", "12 steps", "--port", "0", home=home) as process:
+    async with showing("demo", "--budget", "12 steps", "--port", "0", home=home) as process:
         await eventually(lambda: b"metrics.progress" in reported(home / "demo"))
         # The demo last, or it would tell the others to end.
         for one in [*(one for one in living(home) if one.pid != process.pid), psutil.Process(process.pid)]:
@@ -164,63 +207,47 @@ async def test_after_everything_was_killed_the_next_demo_finishes_the_run(tmp_pa
         await ended(process)
     [name] = Home(home / "demo").run_names()
     assert not Home(home / "demo").run(name).export.exists()
-    done = await spotter("demo", "--budget", "1h", "--port", "0", home=home)
+    done = await spotter(*LONG, home=home, SPOTTER_STANDBY="0")
     assert (done.status, done.err) == (0, ""), done.out
     assert f"{name} was under way" in done.out and "acknowledges" not in done.out
     assert model(done.out) == Home(home / "demo").run(name).export and export.verify(model(done.out)) == []
     await eventually(lambda: living(home) == [])
 
 
-async def test_a_demo_that_is_killed_alone_leaves_nothing_in_the_next_ones_way(tmp_path: Path) -> None:
-    home = tmp_path / "home"
-    async with started("demo", "--budget", "1h", "--port", "0", home=home) as process:
+async def test_a_demo_that_is_killed_alone_is_taken_up_and_a_bot_that_dies_is_told(home: Path) -> None:
+    async with showing(*LONG, home=home) as process:
         await eventually(lambda: b"metrics.progress" in reported(home / "demo"))
         worker = read_holders(next((home / "demo").glob("runs/*/attempts/1/run.lock")))["worker"]
         process.kill()
         await ended(process)
         await eventually(lambda: not any(is_bot(one) for one in living(home)))
         assert is_alive(worker), "the bot ends with the demo, training does not"
-        async with started("demo", "--port", "0", home=home) as second:
+        async with showing("demo", "--port", "0", home=home) as second:
             await said(second.stdout, "was under way")
             await said(second.stdout, "card, change")
             assert is_alive(worker)
-            interrupt(second)
-            assert (await ended(second)).status == 130
+            the_bot(home).kill()
+            done = await ended(second)
         await eventually(lambda: living(home) == [])
+    assert done.status == 1 and "✗ the bot ended: " in done.out and "bot.log" in done.out
+    assert "Traceback" not in done.out + done.err
+    assert b"trainer.job.stopped.v1" in reported(home / "demo"), "or the next bot would take the run up again"
 
 
-@asynccontextmanager
-async def training(home: Path, grace: float) -> AsyncIterator[tuple[asyncio.Task[int], psutil.Process]]:
-    """A demo in this process that trains for long, and its bot, frozen so that it does not end by itself."""
-    showing = asyncio.create_task(demo(home, budget="1h", size="tiny", port=0, grace=grace))
-    try:
-        await eventually(lambda: b"metrics.progress" in reported(home))
+async def test_a_bot_that_does_not_end_is_made_to_and_a_second_ctrl_c_waits_for_nothing(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The bot is frozen. What trains gets a moment to end by itself after the first Ctrl-C, and none after a second."""
+    monkeypatch.setenv("SPOTTER_STANDBY", "0")
+    for presses, grace in ((1, 0.5), (2, 3600.0)):
+        going = asyncio.create_task(demo(home / "demo", budget="1h", size="tiny", port=0, grace=grace))
+        await until_it_steps(home / "demo")
         bot = the_bot(home)
         bot.suspend()
-        yield showing, bot
-    finally:
-        showing.cancel()
-        await asyncio.gather(showing, return_exceptions=True)
-        for left in living(home):
-            left.kill()
-
-
-async def test_a_bot_that_does_not_end_is_made_to(tmp_path: Path) -> None:
-    home = tmp_path / "home"
-    async with training(home, grace=0.5) as (showing, bot):
-        os.kill(os.getpid(), signal.SIGINT)
-        assert await asyncio.wait_for(showing, WITHIN) == 130
-        assert not bot.is_running()
-        await eventually(lambda: living(home) == [])
-
-
-async def test_a_second_ctrl_c_waits_for_nothing(tmp_path: Path) -> None:
-    home = tmp_path / "home"
-    async with training(home, grace=3600.0) as (showing, bot):
-        for _ in range(2):
+        for _ in range(presses):
             os.kill(os.getpid(), signal.SIGINT)
             await asyncio.sleep(0)
-        assert await asyncio.wait_for(showing, WITHIN) == 130
+        assert await asyncio.wait_for(going, WITHIN) == 130
         assert not bot.is_running()
         await eventually(lambda: living(home) == [])
 
@@ -265,48 +292,20 @@ def test_a_report_without_a_curve_is_none() -> None:
     assert lacks({"embeds": [{"fields": embed["fields"]}]}) == ["the loss curve"]
 
 
-async def test_a_bot_that_dies_on_the_way_is_told(tmp_path: Path) -> None:
-    home = tmp_path / "home"
-    async with started("demo", "--budget", "1h", "--port", "0", home=home) as process:
-        await eventually(lambda: b"metrics.progress" in reported(home / "demo"))
-        the_bot(home).kill()
-        done = await ended(process)
-        await eventually(lambda: living(home) == [])
-    assert done.status == 1 and "✗ the bot ended: " in done.out and "bot.log" in done.out
-    assert "Traceback" not in done.out + done.err
-    assert b"trainer.job.stopped.v1" in reported(home / "demo"), "or the next bot would take the run up again"
-
-
-async def test_a_home_that_another_spotter_uses_is_told(tmp_path: Path) -> None:
-    """The bot cannot start; what it says is passed on."""
-    home = tmp_path / "home"
-    async with started("demo", "--budget", "1h", "--port", "0", home=home) as first:
-        await said(first.stdout, "acknowledges")
-        done = await spotter("demo", "--port", "0", home=home)
-    assert done.status == 1
-    assert f"✗ the bot ended: SPOTTER_HOME: another Spotter is using {home / 'demo'}" in done.out
-
-
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [(["--size", "giant"], "size"), (["--budget", "a while"], "budget")],
 )
-async def test_what_the_bot_or_the_chat_refuses_is_told(tmp_path: Path, arguments: list[str], sentence: str) -> None:
-    home = tmp_path / "home"
-    done = await spotter("demo", "--port", "0", *arguments, home=home)
+async def test_what_the_bot_or_the_chat_refuses_is_told(home: Path, arguments: list[str], sentence: str) -> None:
+    done = await spotter("demo", "--port", "0", *arguments, home=home, SPOTTER_STANDBY="0")
     assert done.status == 1 and "Traceback" not in done.out + done.err
     assert sentence in done.out[done.out.index("✗") :]
     assert not Home(home / "demo").runs.exists()
     await eventually(lambda: living(home) == [])
 
 
-async def test_a_port_that_is_taken_is_no_trouble(tmp_path: Path) -> None:
-    server = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    async with started("demo", "--port", str(port), home=tmp_path / "home") as process:
-        found = PAGE.search(await said(process.stdout, "in your browser"))
-        assert found and str(port) not in found[0] and "<html" in await page(found[0])
+async def test_it_can_be_interrupted_before_there_is_anything_to_see(home: Path) -> None:
+    async with showing("demo", "--port", "0", home=home) as process:
+        await said(process.stdout, "in your browser")
         interrupt(process)
-        assert (await ended(process)).status == 130, "and so early it can be interrupted, too"
-    server.close()
-    await server.wait_closed()
+        assert (await ended(process)).status == 130

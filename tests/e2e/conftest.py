@@ -23,11 +23,8 @@ from playground.messages import Message
 from playground.people import Person
 from playground.server import Playground
 from tests.playground.openapi import validate_traffic
-from trainer_core.data.catalog import BUILTIN
-from trainer_core.data.intake.ingest import ingest
 from trainer_core.layout import Home
 from trainer_core.process import read_holders, signal_group
-from trainer_core.tasks.orders import AddDataset, BuiltinSource
 
 WITHIN = 120.0
 """Seconds a run of a few steps may take on a machine that is busy with other things."""
@@ -125,18 +122,10 @@ class Bots:
             await process.wait()
 
 
-@pytest.fixture(scope="session")
-def shipped(tmp_path_factory: pytest.TempPathFactory) -> Home:
-    """A home that has what ships with Spotter, so that not every bot has to make it."""
-    home = Home(tmp_path_factory.mktemp("shipped"))
-    ingest(AddDataset(home=home.path, source=BuiltinSource(name=BUILTIN), added_by="", name=BUILTIN), lambda _: None)
-    return home
-
-
 @pytest.fixture
 def bots(playground: Playground, owner: Person, friend: Person, tmp_path: Path, shipped: Home) -> Iterator[Bots]:
     home = Home(tmp_path / "home")
-    shutil.copytree(shipped.dataset(BUILTIN), home.dataset(BUILTIN))
+    shutil.copytree(shipped.datasets, home.datasets)
     yield Bots(playground, home, owner, friend)
     end_workers(home)
 
