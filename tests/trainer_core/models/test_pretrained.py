@@ -81,6 +81,20 @@ def test_a_published_model_is_opened_in_fp32_with_a_row_for_each_token(published
     assert torch.equal(found, expected[..., :vocabulary])
 
 
+def test_a_token_that_ends_a_text_is_added_where_there_is_none(published: tuple[Places, Path]) -> None:
+    places, folder = published
+    plain = byte_level(vocabulary=VOCABULARY)
+    data = replace(TEXT, vocabulary=plain.get_vocab_size())
+    save_finished(build(LlamaSpec(), data, 5, places), folder)
+    plain.save(str(folder / "tokenizer.json"))
+    (folder / "tokenizer_config.json").write_text('{"tokenizer_class": "PreTrainedTokenizerFast"}')
+    vocabulary = shelf.open_tokenizer(kept(FROM_FOLDER, places)).vocabulary
+    assert vocabulary == data.vocabulary + 1
+    model, again = (build(FROM_FOLDER, replace(TEXT, vocabulary=vocabulary), 1, places) for _ in range(2))
+    assert logits(model, input_ids=tokens()).shape[-1] == vocabulary
+    assert all(torch.equal(a, b) for a, b in zip(model.parameters(), again.parameters(), strict=True))
+
+
 def test_what_suits_it_is_its_own_context_and_small_steps(published: tuple[Places, Path]) -> None:
     places, _ = published
     whole = recipe(FROM_FOLDER, places)
