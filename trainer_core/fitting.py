@@ -40,8 +40,10 @@ def bytes_per_example(training: Training) -> int:
 
 def micro_batch_that_fits(training: Training, each: int) -> int:
     """The largest up to the planned one, where an example takes `each` bytes."""
-    fixed = _PER_WEIGHT * training.parameters
-    return fitting(training.batching.micro_batch, each, fixed, available(training.device.kind))
+    fixed, room = _PER_WEIGHT * training.parameters, available(training.device.kind)
+    if training.device.kind == "cpu":
+        room //= training.spec.compute.workers  # processes that share a step share its memory, too
+    return fitting(training.batching.micro_batch, each, fixed, room)
 
 
 def available(kind: Kind) -> int:

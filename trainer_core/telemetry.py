@@ -82,8 +82,12 @@ class Telemetry:
             self._peak_due = now + _PEAK_EVERY
             self._measure_peak()
         speed = self._training.batching.tokens_per_step / self._step_seconds
+        return Measured(tokens_per_second=speed, peak_share=self._share(speed), **self._seen)
+
+    def _share(self, speed: float) -> float | None:
+        """Of the peak; None while others have left too little of the machine to measure it."""
         share = speed * self._work / self._peak if self._work and self._peak else None
-        return Measured(tokens_per_second=speed, peak_share=share, **self._seen)
+        return share if share is not None and share <= 1 else None
 
     def _since_last(self) -> _Seen:
         """What happened since the last look."""
