@@ -152,7 +152,7 @@ def test_second_copies_are_there_when_the_run_has_ended(making: Training, tmp_pa
     drive = tmp_path / "drive"
     checkpoints = Checkpoints(tmp_path / "checkpoints", CheckpointSpec(keep=1, best=0), mirror=drive / "song")
     said = [*save(at(making, 1), checkpoints), *save_surely(at(making, 2), checkpoints)]
-    assert [type(event) for event in said] == [MetricsCheckpoint, MetricsCheckpoint, MetricsGuard]
+    assert sum(isinstance(event, MetricsGuard) for event in said) == 1, "that the drive is not there is told once"
     drive.mkdir()
     assert len(list(save_surely(at(making, 3), checkpoints))) == 1
     assert [path.name for path in (drive / "song").iterdir()] == ["step-00000003"]
