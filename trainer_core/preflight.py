@@ -61,6 +61,8 @@ def preflight(training: Training) -> Preflight:
 
     Raises MODEL_INCOMPATIBLE (shapes, a loss that cannot be, a dead parameter, a leak) or TRAINING_NAN_LOSS.
     """
+    plain = replace(training.mode, compiled=False)  # making kernels for these passes would take longer than all of them
+    training = replace(training, mode=plain, network=Network(training.model, plain, training.device))
     with _leaving_no_trace(training):
         _check_shapes(training)
         if training.state.step:  # it has learnt before, and would not have without all that
@@ -148,12 +150,10 @@ class _Trial:
 
 
 def _learnt(training: Training, batch: Batch, rate: float) -> _Trial:
-    model = copy.deepcopy(training.model)
-    mode = replace(training.mode, compiled=False)  # making kernels would take longer than all of this
+    model, mode = copy.deepcopy(training.model), training.mode
     trial = replace(
         training,
         model=model,
-        mode=mode,
         network=Network(model, mode, training.device),
         optimizer=Optimizer(model, training.spec.optimizer, mode.precision),
         average=None,
