@@ -40,7 +40,7 @@ class Dispatch(Protocol):
         ...
 
     def steer(self, run: Run) -> None:
-        """The run's worker has to hear of `run.request`."""
+        """The run's worker has to hear of the first of `run.requests`."""
         ...
 
     def restart(self, run: Run) -> None:

@@ -52,7 +52,7 @@ class Dispatcher:
         self._executor = executor
         self._announce = announce
         self._watchdog = watchdog
-        self._journal = Journal(database, executor, announce, heard=watchdog.heard, now=now)
+        self._journal = Journal(database, executor, announce, heard=watchdog.heard, steer=self.steer, now=now)
         self._running_cap = running_cap
         self._retry_pause = retry_pause
         self._pause_before = pause_before

@@ -14,6 +14,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 
 from bot.runs import lifecycle
 from bot.runs.announce import Announce, Change
@@ -43,6 +44,10 @@ def _nobody(job: Job, events: Sequence[Event]) -> None:
     """Nobody wants to hear."""
 
 
+def _nothing_left(run: Run) -> None:
+    """Nobody asks the worker for anything."""
+
+
 class Journal:
     def __init__(
         self,
@@ -51,16 +56,19 @@ class Journal:
         announce: Announce,
         *,
         heard: Callable[[Job, Sequence[Event]], None] = _nobody,
+        steer: Callable[[Run], None] = _nothing_left,
         hold: float = _HOLD,
         now: Callable[[], float] = time.time,
     ) -> None:
         """`heard` is called with what was read at once, before it is stored. It may be called again with the same
-        events after a failure. `hold`: how many seconds progress may wait to be stored.
+        events after a failure. `steer` is called when the worker has done what it was asked first and more is asked of
+        it. `hold`: how many seconds progress may wait to be stored.
         """
         self._database = database
         self._executor = executor
         self._announce = announce
         self._heard = heard
+        self._steer = steer
         self._hold = hold
         self._now = now
 
@@ -130,6 +138,8 @@ class Journal:
                 run = after
             if events:
                 await self._announce(tx, Change(before, run, events))
+            if run.requests and run.requests != before.requests:
+                tx.after_commit["steer"] = partial(self._steer, run)
         reach("journal.ingested")
         self._tell(job, batch)
         return True
@@ -152,11 +162,10 @@ def _states(run: Run, events: Sequence[Event], at: float) -> Iterator[Run]:
     if stall is not None and any(not isinstance(e, MetricsProgress) or e.step > stall.step for e in events):
         run = replace(run, stall=None)
         yield run
-    request = run.request
-    if request is not None and any(map(request.is_answered_by, events)):
-        run = replace(run, request=None)
-        yield run
     for event in events:
+        if run.requests and run.requests[0].is_answered_by(event):
+            run = replace(run, requests=run.requests[1:])
+            yield run
         for after in lifecycle.after_event(run, event, at):
             yield after
             run = after

@@ -147,7 +147,8 @@ class Run:
     """Set while its worker lives and does not advance."""
     question: Question | None = None
     """Set while it is paused because the guard asks."""
-    request: Request | None = None
+    requests: tuple[Request, ...] = ()
+    """What its worker is asked for, one after the other; the first one it may have heard of already."""
 
     @property
     def undecided(self) -> Stall | None:
@@ -177,7 +178,7 @@ class Run:
             summary=summary or self.summary,
             stall=self.stall if to.has_worker else None,
             question=question,
-            request=None if to.is_terminal or to is RunState.STOPPING else self.request,
+            requests=() if to.is_terminal or to is RunState.STOPPING else self.requests,
         )
 
 

@@ -63,8 +63,8 @@ class Requests:
         task.add_done_callback(lambda done: self._ending.pop(job) if self._ending.get(job) is done else None)
 
     def steer(self, run: Run) -> None:
-        """Tell the run's worker of `Run.request`, if there is one."""
-        if run.request is not None:
+        """Tell the run's worker of the first of `Run.requests`, if there is one."""
+        if run.requests:
             self._spawn(self._tell(Job(run.name, run.attempt)))
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
@@ -82,20 +82,20 @@ class Requests:
         while True:
             try:
                 async with self._asking:
-                    await self._tell_newest(job)
+                    await self._tell_next(job)
                 return
             except Exception:
                 # A full disk, say. What was asked for is in the store, and the worker goes on meanwhile.
                 log.exception("telling %s failed; trying again in %.0f s", job, self._retry_pause)
                 await asyncio.sleep(self._retry_pause)
 
-    async def _tell_newest(self, job: Job) -> None:
-        """Ask for what the store says was asked last, unless the job has ended or is asked to."""
+    async def _tell_next(self, job: Job) -> None:
+        """Ask for what the store says comes next, unless the job has ended or is asked to."""
         async with self._database.snapshot() as tx:
             run = await rows.find(tx, job.run)
-        request = run.request if run and run.attempt == job.attempt else None
-        if request is not None and job in self._tending and job not in self._ending:
-            await self._executor.control(job, request.verb, request.value)
+        requests = run.requests if run and run.attempt == job.attempt else ()
+        if requests and job in self._tending and job not in self._ending:
+            await self._executor.control(job, requests[0].verb, requests[0].value)
 
     async def _end(self, job: Job, verb: Literal["stop", "pause"], grace: float) -> None:
         for force in (None, False, True):

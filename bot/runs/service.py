@@ -26,6 +26,8 @@ from trainer_core.approved import NONE, Approved
 from trainer_core.errors import Code, SpotterError
 from trainer_core.layout import Home
 
+MOST_REQUESTS = 5
+"""That may wait for one run's worker."""
 GOING = frozenset(state for state in RunState if not state.is_terminal)
 
 
@@ -125,11 +127,12 @@ class RunService:
             tx.after_commit["dispatch"] = self._dispatch.wake
             return queued
 
-    async def steer(self, person: Person, name: str, request: Request) -> tuple[Run, Request | None]:
-        """Ask a run for something at its next step. Returns what it was asked before and has not taken up yet, too: the
-        new request takes its place.
+    async def steer(self, person: Person, name: str, request: Request) -> Run:
+        """Ask a run for something at its next step, after all that it was asked before. The same twice in a row is meant
+        once.
 
-        Raises SpotterError if the run is not the person's or does not train, or if the request makes no sense.
+        Raises SpotterError if the run is not the person's or does not train, if it has much to do already, or if the
+        request makes no sense.
         """
         if request.value is not None and not 0 < request.value <= 1:
             raise SpotterError(Code.CONFIG_INVALID, "must be more than 0, and at most 1", field="learning_rate")
@@ -137,11 +140,16 @@ class RunService:
             run = await self._find_going(tx, person, name)
             if run.state not in STEERABLE:
                 raise _wrong_state(run, f"is {run.state}; only a run that trains can be asked for that")
-            after = replace(run, request=request)
+            if run.requests[-1:] == (request,):
+                return run
+            if len(run.requests) >= MOST_REQUESTS:
+                raise _wrong_state(run, "has not done yet what it was asked before; try again in a moment")
+            after = replace(run, requests=(*run.requests, request))
             await rows.update(tx, run, after, self._now())
             await self._announce(tx, Change(run, after))
-            tx.after_commit["steer"] = lambda: self._dispatch.steer(after)
-            return after, run.request if run.request != request else None
+            if not run.requests:
+                tx.after_commit["steer"] = lambda: self._dispatch.steer(after)
+            return after
 
     async def decide(self, person: Person, name: str, choice: Choice) -> tuple[Run, bool]:
         """Do as chosen about a run that has stalled. The flag is False if there is nothing to decide any more.

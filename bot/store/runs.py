@@ -17,7 +17,6 @@ def _run(row: Row) -> Run:
     error = json.loads(row["error"]) if row["error"] else None
     stall = json.loads(row["stall"]) if row["stall"] else None
     question = json.loads(row["question"]) if row["question"] else None
-    request = json.loads(row["request"]) if row["request"] else None
     return Run(
         name=row["name"],
         owner_id=row["owner_id"],
@@ -33,7 +32,7 @@ def _run(row: Row) -> Run:
         summary=Summary.model_validate_json(row["summary"]) if row["summary"] else None,
         stall=Stall(**stall) if stall else None,
         question=Question(**question) if question else None,
-        request=Request(**request) if request else None,
+        requests=tuple(Request(**request) for request in json.loads(row["requests"])),
     )
 
 
@@ -81,7 +80,7 @@ async def update(tx: Transaction, before: Run, after: Run, at: float) -> None:
     """Store what changed between `before` and `after`, and note the transition, if it is one."""
     await tx.execute(
         "UPDATE runs SET state = ?, attempt = ?, error = ?, summary = ?, queued_at = ?, started_at = ?, ended_at = ?,"
-        " stall = ?, question = ?, request = ? WHERE name = ?",
+        " stall = ?, question = ?, requests = ? WHERE name = ?",
         (
             after.state,
             after.attempt,
@@ -92,7 +91,7 @@ async def update(tx: Transaction, before: Run, after: Run, at: float) -> None:
             after.ended_at,
             _json(after.stall),
             _json(after.question),
-            _json(after.request),
+            json.dumps([asdict(request) for request in after.requests]),
             after.name,
         ),
     )
@@ -104,7 +103,7 @@ async def update(tx: Transaction, before: Run, after: Run, at: float) -> None:
     )
 
 
-def _json(part: RunError | Stall | Question | Request | None) -> str | None:
+def _json(part: RunError | Stall | Question | None) -> str | None:
     return json.dumps(asdict(part)) if part else None
 
 

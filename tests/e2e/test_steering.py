@@ -1,4 +1,4 @@
-"""Status, runs, watch, unwatch, pause, resume, stop, retry and help, and the buttons that do the same."""
+"""Status, runs, watch, unwatch, pause, resume, stop, retry, rate, checkpoint, land and help, and the buttons that do the same."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from playground.people import Person
 from tests.bot.storing import events_of
 from tests.e2e.conftest import TEXT, WITHIN, Bots, ending, fields, is_report, live, reports, title, train
 from trainer_core import export
-from trainer_core.events import JobStarted
+from trainer_core.events import JobStarted, MetricsCheckpoint, MetricsGuard
 
 
 async def test_status_and_runs_show_a_run_in_progress(bots: Bots, owner: Person) -> None:
@@ -52,15 +52,25 @@ async def test_stopping_keeps_what_was_learned(bots: Bots, owner: Person) -> Non
     assert [m.id for m in reports(owner, "song") if not m.silent] == [done.id], "it is told once"
 
 
-async def test_a_queued_run_is_stopped_at_once(bots: Bots, owner: Person) -> None:
-    async with bots.running():
-        await train(owner, file=("song.txt", TEXT), budget="10m", name="first")
-        await live(owner, "first", lambda m: "training" in title(m))
+async def test_a_run_takes_another_course_and_lands_while_one_that_waits_is_stopped(bots: Bots, owner: Person) -> None:
+    async with bots.running() as parts:
+        await train(owner, file=("song.txt", TEXT), budget="10m", name="first", batch=256)
+        await live(owner, "first", lambda m: "Loss" in fields(m))
         await train(owner, file=("song.txt", TEXT), budget="10m", name="second")
+        await owner.slash("trainer rate", run="first", learning_rate=0.0005)
+        await owner.slash("trainer checkpoint", run="first")
+        landing = await owner.slash("trainer land", run="first")
         await owner.slash("trainer stop", run="second")
         await ending(owner, "second", "stopped")
-        await owner.slash("trainer stop", run="first")
-        await ending(owner, "first", "stopped")
+        done = await ending(owner, "first", "finished")
+        async with parts.database.snapshot() as tx:
+            told = await events_of(tx, "first")
+    steers = [event for event in told if isinstance(event, MetricsGuard) and event.action == "steer"]
+    [pinned] = [event for event in told if isinstance(event, MetricsCheckpoint) and event.pinned]
+    assert landing.text.startswith("🛬 **first** lands at its next step")
+    assert len(steers) == 2 and "0.0005" in steers[0].reason and steers[0].step <= pinned.step <= steers[1].step
+    assert (bots.home.run("first").path / pinned.path).is_dir(), "it is kept to the end"
+    assert int(fields(done)["Steps"].replace(",", "")) < 5_000, "long before its ten minutes were over"
     assert not bots.home.run("second").path.exists()
 
 

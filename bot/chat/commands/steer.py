@@ -78,8 +78,8 @@ async def checkpoint(interaction: Interaction, run: str) -> None:
 
 async def _ask(interaction: Interaction, run: str, request: Request) -> None:
     await acknowledge(interaction)
-    asked, replaced = await interaction.client.service.steer(person_of(interaction), named_run(run), request)
-    await answer(interaction, steering.asked(asked, request, replaced))
+    asked = await interaction.client.service.steer(person_of(interaction), named_run(run), request)
+    await answer(interaction, steering.asked(asked))
 
 
 async def try_again(interaction: Interaction, run: str) -> Message:

@@ -42,8 +42,8 @@ def _state(status: RunStatus, now: float) -> list[str]:
             said = [_again(run.error, run.attempt, begun)] if run.error else ["Getting ready…"]
         case RunState.RUNNING if not _trains(status):
             said = [_busy_with(status)]
-        case RunState.RUNNING if run.request:
-            said = [f"⏳ Asked for: {requested(run.request)}, at its next step."]
+        case RunState.RUNNING if run.requests:
+            said = [f"⏳ Asked for: {requested(run.requests)}, at its next step."]
         case RunState.PAUSED if run.question:
             said = [what_happened(run.question), WHAT_HAPPENS]
         case RunState.PAUSING:

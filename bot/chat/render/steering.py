@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from bot.chat.render import questions, stalls, text
 from bot.chat.render.message import Act, Message, buttons
 from bot.chat.render.progress import look
@@ -79,8 +81,9 @@ def resuming(status: RunStatus) -> Message:
     return Message(content=f"▶️ **{run.name}** is {where}{on}.{in_vain}")
 
 
-def asked(run: Run, request: Request, replaced: Request | None) -> Message:
-    """The run's worker is asked for something; `replaced` is what it was asked before and had not taken up yet."""
+def asked(run: Run) -> Message:
+    """The run's worker is asked for the last of its requests, once it has done those before."""
+    *before, request = run.requests
     when = "at its next step" if run.state is RunState.RUNNING else "at its first step"
     match request.verb:
         case "land":
@@ -89,17 +92,14 @@ def asked(run: Run, request: Request, replaced: Request | None) -> Message:
             icon, what = "🎛️", f"takes the learning rate {text.rate(request.value or 0)} {when}."
         case "checkpoint":
             icon, what = "💾", f"saves {when}, and keeps that checkpoint whatever comes after."
-    instead = ""
-    if replaced is not None:
-        instead = f"\n-# What was asked before ({requested(replaced)}) it had not taken up yet: this takes its place."
-    return Message(content=f"{icon} **{run.name}** {what} Its card says when it has.{instead}")
+    first = f"\n-# First it does what it was asked before: {requested(before)}." if before else ""
+    return Message(content=f"{icon} **{run.name}** {what} Its card says when it has.{first}")
 
 
-def requested(request: Request) -> str:
-    """What was asked for, in a few words."""
-    if request.verb == "rate":
-        return f"learning rate {text.rate(request.value or 0)}"
-    return {"land": "landing", "checkpoint": "checkpoint"}[request.verb]
+def requested(requests: Sequence[Request]) -> str:
+    """What is asked for, in a few words each."""
+    names = {"land": "landing", "checkpoint": "checkpoint"}
+    return ", then ".join(names.get(each.verb) or f"learning rate {text.rate(each.value or 0)}" for each in requests)
 
 
 def _over(run: Run) -> Message | None:

@@ -246,11 +246,11 @@ def test_a_pause_that_somebody_asked_for_is_no_question(state: RunState) -> None
 
 
 def test_what_was_asked_of_a_worker_is_asked_of_the_next_one_unless_the_run_ends() -> None:
-    asked = run(RunState.RUNNING, request=Request("land"))
+    asked = run(RunState.RUNNING, requests=(Request("land"),))
     lost = asked.moved(RunState.LOST, 1.0)
-    assert lost.moved(RunState.QUEUED, 1.0).moved(RunState.STARTING, 2.0).request == Request("land")
-    assert asked.moved(RunState.PAUSING, 1.0).moved(RunState.PAUSED, 2.0).request == Request("land")
-    assert asked.moved(RunState.STOPPING, 1.0).request is None
+    assert lost.moved(RunState.QUEUED, 1.0).moved(RunState.STARTING, 2.0).requests == (Request("land"),)
+    assert asked.moved(RunState.PAUSING, 1.0).moved(RunState.PAUSED, 2.0).requests == (Request("land"),)
+    assert asked.moved(RunState.STOPPING, 1.0).requests == ()
 
 
 @pytest.mark.parametrize(

@@ -115,16 +115,24 @@ async def test_what_cannot_be_is_refused(
     assert (await engine.read(NAME)).state is state and asked.calls == [] and engine.changes == []
 
 
-async def test_a_run_that_trains_is_asked_and_the_newest_request_counts(
+async def test_a_run_that_trains_is_asked_for_one_thing_after_the_other(
     engine: Engine, service: RunService, asked: Asked
 ) -> None:
     await engine.add(RunState.RUNNING, attempt=1)
-    rate, land = Request("rate", 3e-4), Request("land")
-    assert (await service.steer(ADA, NAME, rate))[1] is None
-    assert (await service.steer(ADA, NAME, rate))[1] is None, "the same again replaces nothing"
-    run, replaced = await service.steer(ADA, NAME, land)
-    assert (run.request, replaced) == (land, rate)
-    assert (await engine.read(NAME)).request == land and asked.calls == [("steer", NAME)] * 3
+    wanted = [
+        Request("rate", 3e-4),
+        Request("checkpoint"),
+        Request("rate", 1e-4),
+        Request("checkpoint"),
+        Request("land"),
+    ]
+    for request in wanted:
+        first = await service.steer(ADA, NAME, request)
+        assert await service.steer(ADA, NAME, request) == first, "twice in a row is meant once"
+    assert (await engine.read(NAME)).requests == tuple(wanted)
+    assert asked.calls == [("steer", NAME)], "the others wait for their turn"
+    with pytest.raises(SpotterError, match="has not done yet"):
+        await service.steer(ADA, NAME, Request("checkpoint"))
 
 
 @pytest.mark.parametrize(
@@ -144,7 +152,7 @@ async def test_a_rate_that_is_none_is_refused(engine: Engine, service: RunServic
     await engine.add(RunState.RUNNING, attempt=1)
     with pytest.raises(SpotterError) as refused:
         await service.steer(ADA, NAME, Request("rate", rate))
-    assert refused.value.field == "learning_rate" and (await engine.read(NAME)).request is None
+    assert refused.value.field == "learning_rate" and (await engine.read(NAME)).requests == ()
 
 
 async def test_a_paused_run_can_be_stopped(engine: Engine, service: RunService, asked: Asked) -> None:

@@ -10,7 +10,6 @@ from bot.chat.client import SpotterClient
 from bot.runs.model import RunState
 from tests.bot.chat import stories
 from tests.bot.chat.conftest import Chat
-from trainer_core.events import MetricsGuard
 
 
 @pytest.fixture(autouse=True)
@@ -108,12 +107,11 @@ async def test_a_run_that_trains_is_asked_for_another_course(chat: Chat) -> None
     assert (await said(chat, "checkpoint")).startswith("💾 **swans** saves at its next step")
     rated = await chat.owner.slash("trainer rate", run=" Swans", learning_rate=0.0003)
     assert rated.text.startswith("🎛️ **swans** takes the learning rate 0.0003 at its next step.")
-    assert "(checkpoint) it had not taken up yet" in rated.text
+    assert rated.text.endswith("-# First it does what it was asked before: checkpoint.")
     card = await chat.owner.slash("trainer status", run="swans")
-    assert "Asked for: learning rate 0.0003" in card.embeds[0]["description"]
-    await chat.reported_on("swans", MetricsGuard(step=11, action="steer", control_seq=1, reason="the rate is 0.0003"))
+    assert "Asked for: checkpoint, then learning rate 0.0003" in card.embeds[0]["description"]
     assert (await said(chat, "land")).startswith("🛬 **swans** lands at its next step")
-    assert chat.dispatch.steered == ["swans"] * 3
+    assert chat.dispatch.steered == ["swans"], "the others wait for their turn"
 
 
 async def test_a_learning_rate_that_is_none_is_refused(chat: Chat) -> None:

@@ -52,7 +52,7 @@ def test_what_the_guard_did_and_what_a_person_changed_stand_beside_each_other() 
     ],
 )
 def test_what_was_asked_for_is_shown_until_it_is_answered(request_: Request, says: str) -> None:
-    assert (card(stories.status(RunState.RUNNING, 100, request=request_), NOW).description or "").endswith(says)
+    assert (card(stories.status(RunState.RUNNING, 100, requests=(request_,)), NOW).description or "").endswith(says)
 
 
 def test_pictures_are_called_so() -> None:

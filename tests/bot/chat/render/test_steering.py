@@ -114,13 +114,12 @@ def test_what_is_said(said: Message, words: str) -> None:
     ],
 )
 def test_what_is_asked_of_a_run_is_said_with_when(request_: Request, words: str) -> None:
-    message = steering.asked(stories.run(RunState.RUNNING), request_, None)
+    message = steering.asked(stories.run(RunState.RUNNING, requests=(request_,)))
     assert message.content and message.content.startswith(words.format("brisk-otter-42"))
-    early = steering.asked(stories.run(RunState.STARTING), request_, Request("rate", 0.01))
+    waiting = (Request("rate", 0.01), Request("checkpoint"), request_)
+    early = steering.asked(stories.run(RunState.STARTING, requests=waiting))
     assert early.content and "at its first step" in early.content
-    assert early.content.endswith(
-        "-# What was asked before (learning rate 0.01) it had not taken up yet: this takes its place."
-    )
+    assert early.content.endswith("-# First it does what it was asked before: learning rate 0.01, then checkpoint.")
     check(early)
 
 
