@@ -46,7 +46,9 @@ chaos: $(VENV)/installed-dev  ## Kill processes at random and look whether anyth
 fuzz: $(VENV)/installed-dev  ## Give the readers of data files that nobody would write: SECONDS=600 SEED=1
 	$(BIN)/python -m tests.fuzz.campaign --seconds $(SECONDS) --seed $(SEED)
 
-bench: $(VENV)/installed-dev  ## Measure how fast journals are read, messages are sent and texts become tokens
+bench: $(VENV)/installed-dev  ## Measure how fast it trains and starts, reads journals, sends messages, and makes tokens of text
+	$(BIN)/python benchmarks/train.py
+	$(BIN)/python benchmarks/first_step.py
 	$(BIN)/python benchmarks/journal.py
 	$(BIN)/python benchmarks/fleet.py
 	$(BIN)/python benchmarks/vocabularies.py
