@@ -309,6 +309,7 @@ class HuggingFace:
             per_device_train_batch_size=self.shape.batch,
             max_steps=count,
             bf16=self.bf16,
+            use_cpu=devices.choose("auto").kind == "cpu",
             learning_rate=RATE,
             lr_scheduler_type="constant",
             weight_decay=0.1,

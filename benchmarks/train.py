@@ -31,7 +31,7 @@ LEARNING = (2, 128, 64, 8)
 ROUNDS = 5
 ABSURD = 5
 """A precision that takes so many times as long as fp32 is not waited for."""
-_SET_UP = 40.0
+_SET_UP = 25.0
 """Seconds that a side may take to begin with."""
 
 
