@@ -13,8 +13,6 @@ from random import Random
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
 from bot.catalog.catalog import Catalog
 from bot.catalog.in_use import in_use
@@ -23,6 +21,7 @@ from bot.catalog.tasks import Told
 from bot.catalog.wanted import Wanted
 from bot.config import Settings
 from bot.here import ending_signals, no_source, open_catalog, shown, source_of, until_signalled
+from bot.run_display import displayed, summary_table
 from bot.runs import intake
 from bot.runs.executor import ExecutorError, Exit, Job
 from bot.runs.intake import Submission
@@ -38,10 +37,8 @@ from trainer_core.events import (
     Event,
     JobCompleted,
     JobFailed,
-    JobProgress,
+    JobPaused,
     JobStopped,
-    MetricsEval,
-    MetricsProgress,
     Summary,
     UnreadableEventError,
     decode,
@@ -88,7 +85,7 @@ def train(settings: Settings, submission: Submission, *, out: Path | None, as_js
         print(json.dumps({"run": spec.name, "model": str(folder.resolve()), **_numbers(summary)}))
     else:
         console = Console(highlight=False)
-        console.print(_table(summary))
+        console.print(summary_table(summary))
         console.print(f"The model is in {folder}", markup=False, soft_wrap=True)
 
 
@@ -164,30 +161,20 @@ async def _run(settings: Settings, home: Home, spec: RunSpec, console: Console) 
     stop = asyncio.create_task(_stop_on_signal(training, pool, job, console))
     try:
         await pool.submit(job, spec, pool.slots[0])
-        with _progress(console) as progress:
-            bar = progress.add_task("starting", total=1.0)
+        with displayed(console) as display:
             async for event in _reported(pool, job):
                 match event:
-                    case JobProgress():
-                        progress.update(bar, description=f"{event.phase} {event.message}".strip())
-                    case MetricsProgress():
-                        rate = f"{event.tokens_per_second:,.0f} tokens/s"
-                        text = f"step {event.step}/{event.steps_total} · loss {event.loss:.3f} · {rate}"
-                        progress.update(bar, completed=event.fraction, description=text)
-                    case MetricsEval():
-                        progress.console.print(
-                            f"  step {event.step:>6}  validation loss {event.loss:.3f}"
-                            f"  {event.bits_per_byte:.3f} bits per byte"
-                        )
                     case JobCompleted() | JobStopped():
                         return event.summary
+                    case JobPaused():
+                        raise _asks(event)
                     case JobFailed():
                         raise SpotterError(event.code, event.message, next_step=_here(event.next_step))
                     case Exit():
                         error = exit_error(event)
                         raise SpotterError(error.code, error.message, next_step=_here(error.next_step))
                     case _:
-                        pass
+                        display.show(event)
     except ExecutorError as error:
         said = f"no worker could be started: {error}"
         raise SpotterError(error.code, said, next_step=_here(error.next_step)) from error
@@ -195,6 +182,16 @@ async def _run(settings: Settings, home: Home, spec: RunSpec, console: Console) 
         stop.cancel()
         await pool.close()
     raise AssertionError("the worker's end is the last that is reported")
+
+
+def _asks(event: JobPaused) -> SpotterError:
+    """The guard would ask somebody what to do, and here it ends."""
+    reason = event.reason or "training came to no good"
+    return SpotterError(
+        Code.TRAINING_DIVERGED,
+        f"training stopped at step {event.step:,}: {reason}",
+        next_step="Its checkpoints are kept. Train again with a lower --learning-rate, or a smaller size.",
+    )
 
 
 def _here(next_step: str) -> str:
@@ -238,27 +235,5 @@ async def _stop_on_signal(training: asyncio.Task[object], pool: LocalPool, job: 
     training.cancel()
 
 
-def _progress(console: Console) -> Progress:
-    return Progress(
-        BarColumn(bar_width=30),
-        TextColumn("{task.percentage:>3.0f} %"),
-        TextColumn("{task.description}"),
-        TimeRemainingColumn(compact=True),
-        console=console,
-        transient=True,
-    )
-
-
 def _numbers(summary: Summary) -> dict[str, object]:
     return summary.model_dump(exclude={"model"})
-
-
-def _table(summary: Summary) -> Table:
-    table = Table(show_header=False, box=None)
-    table.add_row("validation loss", f"{summary.first_loss or 0:.3f} → [bold]{summary.loss or 0:.3f}[/]")
-    table.add_row(
-        "bits per byte", f"{summary.first_bits_per_byte or 0:.3f} → [bold]{summary.bits_per_byte or 0:.3f}[/]"
-    )
-    table.add_row("steps", f"{summary.steps:,} ({summary.tokens:,} tokens in {summary.seconds:,.0f} s)")
-    table.add_row("parameters", f"{summary.parameters:,}")
-    return table

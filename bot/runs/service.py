@@ -128,11 +128,10 @@ class RunService:
             return queued
 
     async def steer(self, person: Person, name: str, request: Request) -> Run:
-        """Ask a run for something at its next step, after all that it was asked before. The same twice in a row is meant
-        once.
+        """Ask a run for something at its next step, after all that it was asked before.
 
-        Raises SpotterError if the run is not the person's or does not train, if it has much to do already, or if the
-        request makes no sense.
+        The same twice in a row is meant once. Raises SpotterError if the run is not the person's or does not train, if
+        it has much to do already, or if the request makes no sense.
         """
         if request.value is not None and not 0 < request.value <= 1:
             raise SpotterError(Code.CONFIG_INVALID, "must be more than 0, and at most 1", field="learning_rate")

@@ -1,4 +1,4 @@
-"""Status, runs, watch, unwatch, pause, resume, stop, retry, rate, checkpoint, land and help, and the buttons that do the same."""
+"""What is done to runs that go on, by commands and by the buttons that do the same; status, runs and help."""
 
 from __future__ import annotations
 
