@@ -106,13 +106,16 @@ def train(
 
 @app.command()
 def models(as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False) -> None:
-    """List the models there are to train: what they learn from, their sizes, and what they can do."""
+    """List the models there are to train: what they learn from, their sizes, what they can do; and your own."""
     from bot.models import models_json, models_table
+    from trainer_core.models.listed import list_models, list_modules
 
+    approved = settings_or_give_up().approved
+    modules, folders = list_modules(approved.modules), list_models(approved.models)
     if as_json:
-        print(json.dumps(models_json(), indent=2))
+        print(json.dumps(models_json(modules, folders), indent=2))
     else:
-        show(models_table())
+        show(models_table(modules, folders))
 
 
 @app.command()

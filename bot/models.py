@@ -1,7 +1,8 @@
-"""`spotter models`: what there is to train, how large it gets, and what it can do."""
+"""`spotter models`: what there is to train, how large it gets, what it can do, and what lies in approved folders."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import get_args
 
 from rich.table import Table
@@ -10,12 +11,12 @@ from rich.text import Text
 from bot.runs.offers import about_parameters
 from trainer_core.models.families import FAMILIES, Capability, Known
 from trainer_core.models.sizes import SIZES
-from trainer_core.models.specs import Family, Size
+from trainer_core.models.specs import FOLDER, Family, Size
 
 _LEARNS_FROM = {"text": "text", "images": "pictures"}
 
 
-def models_table() -> Table:
+def models_table(modules: Sequence[str], folders: Sequence[str]) -> Table:
     table = Table(box=None, pad_edge=False)
     for heading in ("model", "learns from", "sizes, with their parameters", "can"):
         table.add_column(heading, no_wrap=heading == "model")
@@ -23,11 +24,18 @@ def models_table() -> Table:
         learns_from = ", ".join(_LEARNS_FROM[kind] for kind in known.learns_from)
         what = Text(family, style="bold").append(f"\n{known.title}", style="dim")
         table.add_row(what, learns_from, _sizes(family), ", ".join(_in_order(known)))
+    for option, names in (("--module", modules), ("--from", [f"{FOLDER}{name}" for name in folders])):
+        if names:
+            table.add_row(Text(option, style="bold"), "", Text("\n".join(names)), "")
     return table
 
 
-def models_json() -> list[dict[str, object]]:
+def models_json(modules: Sequence[str], folders: Sequence[str]) -> dict[str, object]:
     """The same for programs; a size's parameters are None where nobody can tell in advance."""
+    return {"models": _families(), "modules": list(modules), "folders": list(folders)}
+
+
+def _families() -> list[dict[str, object]]:
     return [
         {
             "model": family,

@@ -16,6 +16,8 @@ from trainer_core.models.listed import list_models, list_modules
 from trainer_core.models.specs import FOLDER, RUN, ModelSpec, ModuleSpec, PretrainedSpec
 from trainer_core.spec import RunSpec, parse_spec
 
+_LISTED = "Name one as it is listed: in chat while you type, in a terminal by `spotter models`."
+
 
 def can_be_gone_on_from(spec: RunSpec) -> bool:
     """Whether fine-tuning takes the weights of such a run: a language model's."""
@@ -116,9 +118,7 @@ def _no_folder(name: str, known: Collection[str]) -> SpotterError:
 def _not_found(field: str, says: str, wanted: str, known: Iterable[str]) -> SpotterError:
     near = difflib.get_close_matches(wanted, list(known), n=1)
     hint = f"; did you mean {near[0]}?" if near else ""
-    return SpotterError(
-        Code.MODEL_NOT_FOUND, says + hint, field=field, next_step="Pick one from the list that comes up while you type."
-    )
+    return SpotterError(Code.MODEL_NOT_FOUND, says + hint, field=field, next_step=_LISTED)
 
 
 def _quoted(name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from playground.server import Playground
 from tests.bot.processes import WITHIN, ended, interrupt, spotter, started
 from tests.e2e.conftest import TEXT
 from trainer_core.layout import Home
+from trainer_core.models.families import FAMILIES
 
 
 @pytest.fixture(autouse=True)
@@ -43,7 +45,23 @@ def refused(result: Result) -> str:
     return sentence
 
 
-@pytest.mark.parametrize("command", ["run", "train", "dataset", "tokenizer", "doctor", "demo", "backup", "restore"])
+def test_models_are_listed_with_what_lies_in_the_approved_folders(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "nets").mkdir()
+    (tmp_path / "nets" / "small.py").touch()
+    monkeypatch.setenv("SPOTTER_MODULE_DIRS", str(tmp_path / "nets"))
+    shown = call("models").stdout
+    assert all(family in shown for family in FAMILIES) and "nets/small.py" in shown and "tiny 1.33M" in shown
+    listed = json.loads(call("models", "--json").stdout)
+    assert [model["model"] for model in listed["models"]] == [*FAMILIES]
+    assert (listed["modules"], listed["folders"]) == (["nets/small.py"], [])
+    assert listed["models"][0]["sizes"]["tiny"] > 1_000_000
+
+
+@pytest.mark.parametrize(
+    "command", ["run", "train", "models", "dataset", "tokenizer", "doctor", "demo", "backup", "restore"]
+)
 def test_every_command_explains_itself(command: str) -> None:
     whole, own = call("--help"), call(command, "--help")
     assert whole.exit_code == own.exit_code == 0
@@ -77,6 +95,12 @@ BAD: list[tuple[str, list[str], list[str]]] = [
     ("a budget of nothing", ["--data", "song.txt", "--budget", "0 steps"], ["budget: ", "500 steps"]),
     ("an unknown size", ["--data", "song.txt", "--size", "giant"], ["model.size: ", "tiny"]),
     ("an unknown family", ["--data", "song.txt", "--model", "bert"], ["model.family: ", "gpt2"]),
+    ("a depth beyond the dial", ["--data", "song.txt", "--size", "depth=65"], ["model.size: ", "up to 64"]),
+    ("a model and another's source", ["--data", "song.txt", "--model", "gpt2", "--from", "x"], ["from: ", "leave one"]),
+    ("a module that is not here", ["--data", "song.txt", "--module", "a/b.py"], ["module: ", "SPOTTER_MODULE_DIRS"]),
+    ("a run that is not here", ["--data", "song.txt", "--from", "run:no"], ["from: ", "no run called `no`"]),
+    ("a setting that is none", ["--data", "song.txt", "--set", "pace.slow=1"], ["pace: ", "no such setting"]),
+    ("a setting that cannot be read", ["--data", "song.txt", "--set", "faster"], ["settings: ", "cannot be read"]),
     ("all at once", ["--data", "song.txt", "--size", "giant", "--budget", "x"], ["model.size: ", "budget: "]),
     ("a folder with something in it", ["--data", "song.txt", "--out", "full"], ["out: ", "name a new one"]),
     ("a file in the way", ["--data", "song.txt", "--out", "song.txt"], ["out: ", "name a new one"]),
