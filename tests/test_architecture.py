@@ -18,7 +18,7 @@ TORCHLESS = """
     spec events errors state schedule guard shim layout atomic control process faults disk memory evals.classes
     data.card data.formats data.headings data.sources.local data.catalog data.advice tasks.orders
     tokenizers.card tokenizers.families tokenizers.located tokenizers.shelf tokenizers.strategy
-    models.specs models.sizes models.picture_sizes models.families models.data
+    approved budget steering models.specs models.sizes models.picture_sizes models.families models.data models.listed
     distributed.sharing distributed.words distributed.ranks
 """.split()
 

@@ -63,10 +63,10 @@ def _current(status: RunStatus, now: float) -> list[Field]:
         unit = unit_of(status)
         fields.append(Field("Speed", _speed(progress, unit)))
         fields.append(Field(unit.capitalize(), text.short(progress.tokens)))
-    if progress and (machine := _machine(progress)):
-        fields.append(Field("Machine", machine))
     if (spent := elapsed(status.run, now)) is not None:
         fields.append(Field("Elapsed", text.duration(spent)))
+    if progress and (machine := _machine(progress)):
+        fields.append(Field("Machine", machine, inline=False))
     return fields
 
 
@@ -88,8 +88,8 @@ def _machine(progress: MetricsProgress) -> str:
     if progress.memory is not None:
         parts.append(text.size(progress.memory))
     if progress.joules is not None:
-        parts.append(f"about {text.energy(progress.joules)}")
-    return "\n".join(parts)
+        parts.append(f"about {text.energy(progress.joules)}, an estimate")
+    return " · ".join(parts)
 
 
 def _final(summary: Summary) -> list[Field]:

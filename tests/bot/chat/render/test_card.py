@@ -28,7 +28,7 @@ def test_what_is_measured_is_told_and_what_is_not_takes_no_room() -> None:
     assert "Machine" not in shown(card(measured(), NOW)) and shown(card(measured(), NOW))["Speed"] == "16.4k tokens/s"
     told = shown(card(measured(peak_share=0.31, data_wait=0.12, memory=3 << 29, busy=0.97, joules=11_160.0), NOW))
     assert told["Speed"] == "16.4k tokens/s\n31 % of peak\n12 % waiting for data"
-    assert told["Machine"] == "97 % busy\n1.5 GB\nabout 3.1 Wh"
+    assert told["Machine"] == "97 % busy · 1.5 GB · about 3.1 Wh, an estimate"
     assert shown(card(measured(data_wait=0.01), NOW))["Speed"] == "16.4k tokens/s"
 
 
