@@ -35,6 +35,10 @@ from trainer_core.training import Training
 
 _SLOW = 2e10
 """Floating-point operations a second that any machine does: what is short at this speed is short everywhere."""
+_BOTH_WAYS = 3
+"""A pass forward and back takes so many times as long as one forward."""
+_FEWEST = 4
+"""Passes for which there has to be time: fewer compare nothing."""
 _NEAR = 1.25
 """What takes so many times as long as the quickest is not timed again."""
 
@@ -118,7 +122,11 @@ class _Search:
         """By trying, as long as the run's length allows."""
         training, wanted = self.training, self.training.spec.compute
         training.compute_in(Mode())
+        started = time.monotonic()
         each = bytes_per_example(training)
+        a_pass = _BOTH_WAYS * training.batching.micro_batch * (time.monotonic() - started)
+        if allowance(_seconds_of(training, a_pass)) < _FEWEST * a_pass and wanted.compile != "always":
+            return self.known()
         _fit(training, each)
         exact = self._tried(Mode())
         if exact.mode.precision in self.choices.precisions:
