@@ -19,9 +19,12 @@ from trainer_core.spec import RunSpec, parse_spec
 _LISTED = "Name one as it is listed: in chat while you type, in a terminal by `spotter models`."
 
 
+_FINE_TUNED = ", ".join(family for family, known in FAMILIES.items() if known.library == "transformers")
+
+
 def can_be_gone_on_from(spec: RunSpec) -> bool:
-    """Whether fine-tuning takes the weights of such a run: a language model's."""
-    return "generate" in FAMILIES[spec.model.family].capabilities
+    """Whether fine-tuning takes the weights of such a run: a language model's that transformers opens."""
+    return FAMILIES[spec.model.family].library == "transformers"
 
 
 class Sources:
@@ -80,9 +83,9 @@ def _check_run(run: RunDirectory) -> None:
     if spec is not None and not can_be_gone_on_from(spec):
         raise SpotterError(
             Code.MODEL_INCOMPATIBLE,
-            f"`{run.name}` trained {spec.model.family}, and only language models are fine-tuned",
+            f"`{run.name}` trained {spec.model.family}, and only language models of transformers are fine-tuned",
             field="from",
-            next_step="Choose a run that trained one.",
+            next_step=f"Choose a run of {_FINE_TUNED}.",
         )
     if not has_weights:
         raise SpotterError(

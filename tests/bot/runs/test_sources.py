@@ -11,7 +11,15 @@ from tests.bot.chat.stories import spec
 from trainer_core.approved import NONE, Approved
 from trainer_core.errors import Code, SpotterError
 from trainer_core.layout import Home
-from trainer_core.models.specs import GPT2Spec, ImageCNNSpec, LlamaSpec, ModelSpec, ModuleSpec, PretrainedSpec
+from trainer_core.models.specs import (
+    CharLSTMSpec,
+    GPT2Spec,
+    ImageCNNSpec,
+    LlamaSpec,
+    ModelSpec,
+    ModuleSpec,
+    PretrainedSpec,
+)
 
 
 @pytest.fixture
@@ -23,12 +31,14 @@ def sources(tmp_path: Path) -> Sources:
         "going": LlamaSpec(),
         "begun": GPT2Spec(),
         "pets": ImageCNNSpec(),
+        "letters": CharLSTMSpec(),
     }
     for name, model in models.items():
         home.run(name).path.mkdir(parents=True)
         home.run(name).spec.write_text(spec(name).model_copy(update={"model": model}).model_dump_json())
     home.run("ended").export.mkdir()
     home.run("pets").export.mkdir()
+    home.run("letters").export.mkdir()
     (home.run("going").checkpoints / "step-00000010").mkdir(parents=True)
     (tmp_path / "nets").mkdir()
     (tmp_path / "nets" / "small.py").touch()
@@ -37,7 +47,7 @@ def sources(tmp_path: Path) -> Sources:
     return Sources(home, Approved(modules=(tmp_path / "nets",), models=(tmp_path / "models",)))
 
 
-RUNS = {"ended", "going", "begun", "pets"}
+RUNS = {"ended", "going", "begun", "pets", "letters"}
 
 
 @pytest.mark.parametrize(
@@ -64,6 +74,7 @@ async def test_a_source_that_is_here_is_named_in_full(sources: Sources, typed: s
         ),
         (PretrainedSpec(source="run:begun"), Code.MODEL_NOT_FOUND, "from: `begun` has saved no weights yet"),
         (PretrainedSpec(source="run:pets"), Code.MODEL_INCOMPATIBLE, "from: `pets` trained image-cnn"),
+        (PretrainedSpec(source="run:letters"), Code.MODEL_INCOMPATIBLE, "from: `letters` trained char-lstm"),
         (PretrainedSpec(source="folder:models/bas"), Code.MODEL_NOT_FOUND, "did you mean models/base?"),
         (
             ModuleSpec(file="nets/smal.py"),
