@@ -42,6 +42,9 @@ class Phases:
         log.info("%s: %s", phase, message)
 
     def durations(self) -> dict[str, float]:
-        """Seconds of each phase so far, the present one included."""
+        """Seconds of each phase so far, the present one included, over all times that it was entered."""
         ends = [*(entered for _, entered in self._entered[1:]), time.monotonic()]
-        return {phase: round(end - began, 3) for (phase, began), end in zip(self._entered, ends, strict=True)}
+        lasted = dict.fromkeys((phase for phase, _ in self._entered), 0.0)
+        for (phase, began), end in zip(self._entered, ends, strict=True):
+            lasted[phase] += end - began
+        return {phase: round(seconds, 3) for phase, seconds in lasted.items()}

@@ -26,6 +26,7 @@ from trainer_core.models.build import Places, build, recipe
 from trainer_core.models.families import FAMILIES
 from trainer_core.models.picture_sizes import picture_recipe
 from trainer_core.models.sizes import Recipe
+from trainer_core.models.specs import PretrainedSpec
 from trainer_core.network import Network
 from trainer_core.objectives.next_token import NextToken
 from trainer_core.objectives.objective import Objective
@@ -86,12 +87,15 @@ def prepared(
         return result
 
     record = record_in(checkpoint) if checkpoint else None
-    suits = picture_recipe(spec.model) if card.kind == "images" else recipe(spec.model, places)
     try:
         if card.kind == "images":
+            suits = picture_recipe(spec.model)
             clock.enter("reading", f"{card.documents:,} pictures of {card.name}")
             objective: Objective = listening(lambda told: pictures(places.run, card, spec, told))
         else:
+            if isinstance(spec.model, PretrainedSpec):
+                clock.enter("model", f"looking for {spec.model.label}")
+            suits = listening(lambda told: recipe(spec.model, places, told))
             objective = _text(places, spec, card, suits, record, clock, listening)
     except _EndedError as early:
         return early.ending

@@ -31,3 +31,13 @@ def test_every_phase_is_told_and_timed() -> None:
     assert told(events) == [("reading", "a text"), ("model", "a model"), ("model", "a small one")]
     assert list(clock.durations()) == ["reading", "model"]
     assert all(seconds >= 0 for seconds in clock.durations().values())
+
+
+def test_a_phase_that_is_entered_twice_lasts_for_both_times(monkeypatch: pytest.MonkeyPatch) -> None:
+    times = iter((0.0, 0.0, 5.0, 5.0, 7.0, 7.0, 10.0))
+    monkeypatch.setattr("time.monotonic", lambda: next(times))
+    clock = Phases(lambda _: None)
+    clock.enter("model", "looking for it")
+    clock.enter("reading", "a text")
+    clock.enter("model", "a model")
+    assert clock.durations() == {"model": 8.0, "reading": 2.0}

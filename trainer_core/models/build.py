@@ -8,6 +8,7 @@ import torch
 from torch import nn
 from transformers import PreTrainedModel
 
+from trainer_core.attended import Told, unheard
 from trainer_core.errors import Code, SpotterError
 from trainer_core.layout import RunDirectory
 from trainer_core.models import causal, lstm, pretrained
@@ -29,10 +30,10 @@ from trainer_core.models.specs import (
 __all__ = ["Places", "build", "open_model", "recipe"]
 
 
-def recipe(spec: ModelSpec, places: Places) -> Recipe:
-    """What suits the model. Raises MODEL_* for a source that cannot be opened."""
+def recipe(spec: ModelSpec, places: Places, told: Told = unheard) -> Recipe:
+    """What suits the model; `told` hears of a download. Raises MODEL_* for a source that cannot be opened."""
     if isinstance(spec, PretrainedSpec):
-        return pretrained.recipe(spec, places)
+        return pretrained.recipe(spec, places, told)
     return recipe_of(spec)
 
 

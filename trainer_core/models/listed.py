@@ -33,7 +33,7 @@ def located(roots: Sequence[Path], name: str, field: str) -> Path:
     first, *below = PurePosixPath(name).parts or ("",)
     for root in roots:
         path = root.joinpath(*below)
-        if root.name == first and not _leaves(below) and path.exists() and _is_inside(path, root):
+        if root.name == first and not _leaves(below) and _exists(path) and _is_inside(path, root):
             return path.resolve()
     folders = " or ".join(sorted({root.name for root in roots}))
     raise SpotterError(
@@ -48,6 +48,13 @@ def located(roots: Sequence[Path], name: str, field: str) -> Path:
 
 def _leaves(parts: Sequence[str]) -> bool:
     return any(part == ".." or part.startswith("/") or "\0" in part or "\\" in part for part in parts)
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # it has a name that no file can have
+        return False
 
 
 def _is_inside(path: Path, root: Path) -> bool:

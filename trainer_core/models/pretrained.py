@@ -10,9 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
-from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedConfig, PreTrainedModel
+from transformers.models.auto.modeling_auto import (
+    MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
+    MODEL_FOR_MASKED_LM_MAPPING_NAMES,
+)
 
+from trainer_core.attended import Told, unheard
 from trainer_core.errors import Code, SpotterError
 from trainer_core.export import problems_with_sums, write_sums
 from trainer_core.folders import new_folder
@@ -36,16 +40,20 @@ _ADAPTERS_BEAR = 10
 """Times the learning rate of all weights."""
 _FEWER = 0.9
 """Share of the rows of a token embedding that a tokenizer may leave unused: they are often rounded up."""
+_ENCODERS = {*MODEL_FOR_MASKED_LM_MAPPING_NAMES, "bert-generation"}
+"""Types of models that see what comes later, unless their configuration makes decoders of them."""
 
 
-def kept(spec: PretrainedSpec, places: Places) -> Path:
+def kept(spec: PretrainedSpec, places: Places, told: Told = unheard) -> Path:
     """The folder of the model that the run goes on from: copied at first, checked to open, with its tokenizer.
+
+    `told` is given how much of a download is done; what it raises ends the work, with nothing kept.
 
     Raises MODEL_NOT_FOUND, MODEL_INCOMPATIBLE, MODEL_LOAD_FAILED, TOKENIZER_*; OSError.
     """
     if not places.base.is_dir():
         with new_folder(places.base) as aside:
-            source = find(spec.source, places)
+            source = find(spec.source, places, told)
             for file in source.files:
                 shutil.copyfile(file, aside / file.name)
             rows = _rows(aside, source.name)
@@ -55,9 +63,9 @@ def kept(spec: PretrainedSpec, places: Places) -> Path:
     return places.base
 
 
-def recipe(spec: PretrainedSpec, places: Places) -> Recipe:
-    """What suits the model: its own context, up to a bound, and small steps."""
-    config = _config(kept(spec, places))
+def recipe(spec: PretrainedSpec, places: Places, told: Told = unheard) -> Recipe:
+    """What suits the model: its own context, up to a bound, and small steps. It is `kept` from then on."""
+    config = _config(kept(spec, places, told))
     context = min(_LONGEST, getattr(config, "max_position_embeddings", None) or _LONGEST)
     rate = min(5 * _RATE, _RATE * _OF_WIDTH / config.hidden_size) * (_ADAPTERS_BEAR if spec.lora else 1)
     return Recipe(context, round(rate, 8), _SEQUENCES * context)
@@ -133,20 +141,34 @@ def _check_fits(rows: int, folder: Path, name: str) -> None:
 
 
 def _config(folder: Path) -> Any:  # Any: each architecture of transformers has a class of its own
-    """The configuration of a causal language model. Raises MODEL_INCOMPATIBLE, MODEL_LOAD_FAILED."""
+    """The configuration of a language model that can be trained. Raises MODEL_INCOMPATIBLE, MODEL_LOAD_FAILED."""
     try:
         config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except Exception as error:  # transformers has many, and none of its own
         raise _load_failed("its config.json is of no architecture that transformers knows") from error
+    check_config(config)
+    return config
+
+
+def check_config(config: PreTrainedConfig) -> None:
+    """Raises MODEL_INCOMPATIBLE unless it is that of a decoder of text whose weights can learn."""
     known = MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.get(config.model_type)
     made = next(iter(config.architectures or ()), known)
-    if known is None or made != known or not getattr(config, "is_decoder", True):
+    sees_all = config.model_type in _ENCODERS and not getattr(config, "is_decoder", False)
+    if known is None or made != known or sees_all:
         raise _incompatible(
             f"a {made or config.model_type} is no causal language model", "Choose one that predicts the next token."
         )
+    if config.get_text_config(decoder=True) is not config:
+        raise _incompatible(
+            f"a {made} reads more than text", "Choose the model of text that it was made from, or another one."
+        )
+    if unsaid := [name for name in ("vocab_size", "hidden_size") if not isinstance(getattr(config, name, None), int)]:
+        raise _incompatible(
+            f"a {made} does not say its {' and '.join(unsaid)}, which fine-tuning goes by", "Choose another model."
+        )
     if getattr(config, "quantization_config", None):
         raise _incompatible("its weights are quantised, and cannot learn", "Choose the model that it was made from.")
-    return config
 
 
 def _incompatible(message: str, next_step: str) -> SpotterError:

@@ -9,7 +9,9 @@ import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from trainer_core.attended import Told, unheard
 from trainer_core.errors import Code, SpotterError
 from trainer_core.export import problems_with_sums
 from trainer_core.layout import Home, RunDirectory
@@ -20,6 +22,7 @@ from trainer_core.models.specs import FOLDER, RUN
 _MODEL = re.compile(r"config\.json|generation_config\.json|model.*\.safetensors|model\.safetensors\.index\.json")
 _TOKENIZER = ("tokenizer.json", "tokenizer_config.json", "characters.json")
 """Of the tokenizers that Spotter saves."""
+_CONFIG, _WEIGHTS, _INDEX = "config.json", "model.safetensors", "model.safetensors.index.json"
 _FIELD = "model.source"
 _FETCHED = ["*.json", "*.txt", "*.model", "model*.safetensors"]
 _REACHABLE = 10.0
@@ -45,8 +48,10 @@ class Source:
         return tuple(self.folder / name for name in _TOKENIZER if (self.folder / name).is_file())
 
 
-def find(source: str, places: Places) -> Source:
+def find(source: str, places: Places, told: Told = unheard) -> Source:
     """What `PretrainedSpec.source` names; one on the Hub is downloaded if it is not here and downloads are allowed.
+
+    `told` is given how much of that is done.
 
     Raises MODEL_NOT_FOUND, MODEL_INCOMPATIBLE (its weights are in a form that is not opened), OSError.
     """
@@ -56,7 +61,7 @@ def find(source: str, places: Places) -> Source:
         name = source.removeprefix(FOLDER)
         folder = located(places.approved.models, name, _FIELD)
         return Source(name, _files(folder, name, within=folder), folder, own=False)
-    folder = _of_hub(source)
+    folder = _of_hub(source, told)
     return Source(source, _files(folder, source), folder, own=False)
 
 
@@ -92,13 +97,17 @@ def _newest_good(run: RunDirectory) -> Path | None:
 
 def _files(folder: Path, name: str, within: Path | None = None) -> tuple[Path, ...]:
     """The configuration and weights in `folder`; none that a link leads to outside of `within`."""
+    if not folder.is_dir():
+        raise _not_found(f"{name} is no folder", "Choose a folder that holds a model.")
     files = sorted(file for file in folder.iterdir() if _MODEL.fullmatch(file.name) and file.is_file())
     if within is not None and not all(file.resolve().is_relative_to(within.resolve()) for file in files):
         raise _not_opened(f"files of {name} lie elsewhere, behind links", "Put the files themselves into the folder.")
     names = {file.name for file in files}
     if any(name.endswith(".safetensors") for name in names):
-        if "config.json" not in names:
+        if _CONFIG not in names:
             raise _not_opened(f"{name} has no config.json", "Save the model again, with `save_pretrained`.")
+        if lacking := sorted(_weights_of(folder) - names) if (folder / _INDEX).is_file() else []:
+            raise _not_found(f"{name} lacks {lacking[0]}, one of the files of its weights", "Copy all of them there.")
         return tuple(files)
     if (folder / "adapter.safetensors").is_file():
         raise _not_opened(f"{name} has only its adapters so far", "Go on from it when it has ended.")
@@ -109,14 +118,23 @@ def _files(folder: Path, name: str, within: Path | None = None) -> tuple[Path, .
     raise _not_found(f"{name} has no model.safetensors", "Choose a model that is saved as safetensors.")
 
 
-def _of_hub(name: str) -> Path:
+def _weights_of(folder: Path) -> set[str]:
+    """Names of the files that the weights of the model in `folder` are split into; the usual one if none are told."""
+    try:
+        split = json.loads((folder / _INDEX).read_bytes())["weight_map"]
+        return set(map(str, split.values()))
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):  # there is none, or none to read
+        return {_WEIGHTS}
+
+
+def _of_hub(name: str, told: Told) -> Path:
     """The files of a model on the Hub, in the cache of this machine."""
     from huggingface_hub import HfApi, constants, snapshot_download
     from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNotFoundError
 
     try:
         folder = Path(snapshot_download(name, local_files_only=True))
-        if any(folder.glob("*.safetensors")):
+        if all((folder / name).is_file() for name in {_CONFIG, *_weights_of(folder)}):
             return folder
     except (OSError, ValueError):  # it is not here, or not a name
         pass
@@ -125,7 +143,7 @@ def _of_hub(name: str) -> Path:
         raise _not_found(f"the model {name} is not on this machine, which is set to stay offline", fetch)
     try:
         HfApi().model_info(name, timeout=_REACHABLE)
-        return Path(snapshot_download(name, allow_patterns=_FETCHED))
+        return Path(snapshot_download(name, allow_patterns=_FETCHED, tqdm_class=telling(told)))
     except (GatedRepoError, RepositoryNotFoundError) as error:
         raise _not_found(
             f"there is no model {name} on the Hub that can be had without asking its owner",
@@ -133,6 +151,22 @@ def _of_hub(name: str) -> Path:
         ) from error
     except (HfHubHTTPError, OSError, ValueError) as error:  # OSError: whatever the network raised
         raise _not_found(f"the model {name} is not on this machine, and the Hub cannot be reached", fetch) from error
+
+
+def telling(told: Told) -> type[Any]:  # Any: tqdm is not typed
+    """A progress bar that nobody sees: its share of bytes is told."""
+    from tqdm import tqdm  # type: ignore[import-untyped]  # it has no stubs
+
+    class Telling(tqdm):  # type: ignore[misc]  # as above
+        def display(self, *_: object, **__: object) -> None:
+            pass
+
+        def update(self, n: float | None = 1) -> None:
+            super().update(n)
+            if self.unit == "B" and self.total:
+                told(min(1.0, self.n / self.total))
+
+    return Telling
 
 
 def _not_found(message: str, next_step: str) -> SpotterError:

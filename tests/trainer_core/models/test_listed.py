@@ -57,6 +57,7 @@ def test_what_is_listed_is_located(nets: Path) -> None:
         "/etc/passwd",
         "..",
         "nets/\0.py",
+        "nets/" + "é" * 150 + ".py",
         "",
     ],
 )

@@ -11,7 +11,17 @@ from pathlib import Path
 
 import pytest
 import torch
-from transformers import AutoModelForCausalLM, BertConfig, BertLMHeadModel, T5Config, T5ForConditionalGeneration
+from huggingface_hub import constants
+from transformers import (
+    CONFIG_MAPPING,
+    AutoModelForCausalLM,
+    BertConfig,
+    BertLMHeadModel,
+    PreTrainedConfig,
+    T5Config,
+    T5ForConditionalGeneration,
+)
+from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
 from tests.trainer_core.models.conftest import TEXT, VOCABULARY, finished_run, logits, tokens
 from tests.trainer_core.tokenizers.made_elsewhere import byte_level
@@ -21,7 +31,8 @@ from trainer_core.export import write_sums
 from trainer_core.models.build import build, open_model, recipe
 from trainer_core.models.files import save_finished, save_weights
 from trainer_core.models.places import Places
-from trainer_core.models.pretrained import kept
+from trainer_core.models.pretrained import check_config, kept
+from trainer_core.models.sources import find, telling
 from trainer_core.models.specs import CharLSTMSpec, GPT2Spec, LlamaSpec, LoraSpec, PretrainedSpec
 from trainer_core.tokenizers import shelf
 
@@ -117,6 +128,11 @@ def pickled(folder: Path) -> None:
     (folder / "pytorch_model.bin").write_bytes(pickle.dumps({"weight": 1}))
 
 
+def half_of_its_weights(folder: Path) -> None:
+    parts = {"a": "model.safetensors", "b": "model-00002-of-00002.safetensors"}
+    (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": parts}))
+
+
 def no_weights(folder: Path) -> None:
     (folder / "model.safetensors").unlink()
 
@@ -168,6 +184,7 @@ INCOMPATIBLE, LOAD_FAILED, NOT_FOUND = Code.MODEL_INCOMPATIBLE, Code.MODEL_LOAD_
         (another_tokenizer, INCOMPATIBLE, "mine has 320 tokens, and the tokenizer beside it 265"),
         (pickled, INCOMPATIBLE, "pickled, which could run code"),
         (no_weights, NOT_FOUND, "mine has no model.safetensors"),
+        (half_of_its_weights, NOT_FOUND, "mine lacks model-00002-of-00002.safetensors"),
         (no_config, INCOMPATIBLE, "mine has no config.json"),
         (no_json, LOAD_FAILED, "config.json of the model is missing or cannot be read"),
         (configured(model_type="unheard-of"), LOAD_FAILED, "config.json is of no architecture"),
@@ -199,6 +216,7 @@ def test_what_cannot_be_fine_tuned_is_refused(
     [
         ("run:no-such-run", "no run 'no-such-run'"),
         ("run:brisk-otter-42", "has saved no model yet"),
+        ("folder:published/notes.txt", "published/notes.txt is no folder"),
         ("folder:published/other", "there is no published/other in the approved folders"),
         ("folder:elsewhere/mine", "there is no elsewhere/mine in the approved folders"),
         ("folder:published/way-out", "there is no published/way-out in the approved folders"),
@@ -208,6 +226,7 @@ def test_what_cannot_be_fine_tuned_is_refused(
 def test_what_is_not_there_is_told_by_its_name(published: tuple[Places, Path], source: str, said: str) -> None:
     places, folder = published
     places.run.home.run("brisk-otter-42").path.mkdir(parents=True)
+    (folder.parent / "notes.txt").touch()
     (folder.parent / "way-out").symlink_to(folder.parent.parent)
     with pytest.raises(SpotterError, match=said) as caught:
         build(PretrainedSpec(source=source), TEXT, 1, places)
@@ -221,6 +240,67 @@ def test_runs_of_other_models_are_refused(places: Places) -> None:
     with pytest.raises(SpotterError, match="brisk-otter-42 is a char-lstm") as caught:
         build(FROM_RUN, TEXT, 1, places)
     assert caught.value.code is Code.MODEL_INCOMPATIBLE
+
+
+def configuration(kind: str) -> PreTrainedConfig:
+    config = CONFIG_MAPPING[kind]()
+    config.architectures = [MODEL_FOR_CAUSAL_LM_MAPPING_NAMES[kind]]
+    assert isinstance(config, PreTrainedConfig)
+    return config
+
+
+@pytest.mark.parametrize(
+    "kind",
+    "gpt2 gpt_neo gpt_neox gptj llama mistral mixtral qwen2 qwen3 gemma gemma2 gemma3_text phi phi3 falcon bloom "
+    "opt mpt olmo2 granite stablelm starcoder2 cohere smollm3 mamba rwkv".split(),
+)
+def test_decoders_are_taken_as_they_are_published(kind: str) -> None:
+    check_config(configuration(kind))
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("bert", "is no causal language model"),
+        ("roberta", "is no causal language model"),
+        ("bert-generation", "is no causal language model"),
+        ("llama4", "Llama4ForCausalLM reads more than text"),
+        ("gemma3", "reads more than text"),
+        ("blt", "BltForCausalLM does not say its hidden_size"),
+    ],
+)
+def test_what_is_no_decoder_of_text_is_refused(kind: str, said: str) -> None:
+    with pytest.raises(SpotterError, match=said) as caught:
+        check_config(configuration(kind))
+    assert (caught.value.code, caught.value.field) == (INCOMPATIBLE, "model.source")
+
+
+def test_of_the_hub_a_model_is_here_when_all_of_its_weights_are(
+    places: Places, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    folder = tmp_path / "models--org--large" / "snapshots" / ("a" * 40)
+    folder.mkdir(parents=True)
+    (tmp_path / "models--org--large" / "refs").mkdir()
+    (tmp_path / "models--org--large" / "refs" / "main").write_text("a" * 40)
+    parts = {layer: f"model-0000{layer}-of-00002.safetensors" for layer in "12"}
+    (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": parts}))
+    (folder / "config.json").touch()
+    (folder / parts["1"]).touch()
+    with pytest.raises(SpotterError, match="org/large is not on this machine"):
+        find("org/large", places)
+    (folder / parts["2"]).touch()
+    assert {file.name for file in find("org/large", places).files} > set(parts.values())
+
+
+def test_how_much_of_a_download_is_done_is_told() -> None:
+    heard: list[float] = []
+    bar = telling(heard.append)
+    with bar(total=10, unit="B") as received, bar(total=3, unit="it") as files:
+        received.update(4)
+        files.update(1)
+        received.update(6)
+    assert heard == [0.4, 1.0]
 
 
 def test_what_a_run_began_with_must_not_change(places: Places) -> None:
