@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from itertools import chain
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from trainer_core.device import Kind
@@ -55,22 +56,33 @@ def _timed(matrix: torch.Tensor) -> float:
 def flops(model: nn.Module, inputs: Fields) -> int | None:
     """Of the products and convolutions in a forward and backward pass over `inputs`; nothing is computed.
 
-    As is customary, what a causal mask leaves out is counted. None if the model's course depends on its data, or if it
-    has no such operation.
+    As is customary, what a causal mask leaves out is counted. None if the model's course depends on its data, if there
+    cannot be two of it, or if it has no such operation.
     """
-    shapes = {
-        name: tensor.detach().to("meta") for name, tensor in chain(model.named_parameters(), model.named_buffers())
-    }
     dtype = next(model.parameters()).dtype
     fields = {
         name: field.to("meta", dtype if field.is_floating_point() else field.dtype) for name, field in inputs.items()
     }
     try:
+        shape = _shape_of(model)
         with torch.no_grad(), FlopCounterMode(display=False) as counter:
-            torch.func.functional_call(model, shapes, kwargs=fields)
+            shape(**fields)
     except Exception:  # whatever a module does with tensors that have no content
         return None
     # A backward pass multiplies as much again for the gradients of the inputs, and for those of the weights that learn.
     sizes = [(parameter.numel(), parameter.requires_grad) for parameter in model.parameters()]
     learning = sum(size for size, learns in sizes if learns) / sum(size for size, _ in sizes)
     return round((2 + learning) * counter.get_total_flops()) or None
+
+
+def _shape_of(model: nn.Module) -> nn.Module:
+    """A copy whose tensors have no content, to be thrown away: a forward pass may leave some of its own in a module."""
+    own = chain(
+        model.parameters(), model.buffers(), (held for module in model.modules() for held in vars(module).values())
+    )
+    return copy.deepcopy(model, {id(held): _without_content(held) for held in own if isinstance(held, Tensor)})
+
+
+def _without_content(tensor: Tensor) -> Tensor:
+    shape = tensor.detach().to("meta")
+    return nn.Parameter(shape, tensor.requires_grad) if isinstance(tensor, nn.Parameter) else shape

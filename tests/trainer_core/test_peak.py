@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -49,6 +51,26 @@ class Deciding(Reading):
         return super().forward(input_ids if input_ids.sum() > 0 else input_ids[:, :1])
 
 
+class Turning(nn.Module):
+    """It keeps what it reads by as plain attributes, on the device of what it is given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(50, 16)
+        self.head = nn.Linear(16, 50)
+        self.angles = torch.linspace(0, 1, 64)[:, None]
+        self.mask: Tensor | None = None
+
+    def forward(self, input_ids: Tensor) -> Tensor:
+        read: Tensor = self.embedding(input_ids)
+        self.angles = self.angles.to(read.device)
+        if self.mask is None:
+            self.mask = torch.ones(64, 64, device=read.device).tril()
+        time = input_ids.shape[1]
+        answers: Tensor = self.head(self.mask[:time, :time] @ (read * self.angles[:time]))
+        return answers
+
+
 def test_a_transformer_takes_six_for_each_weight_and_its_attention() -> None:
     model = build_gpt2(GPT2Spec(size="tiny"), TextData(300, 128, 0))
     shape, time = shape_of("tiny"), 32
@@ -82,6 +104,22 @@ def test_counting_changes_nothing_of_the_model() -> None:
     flops(model, {"pixel_values": torch.zeros(1, 3, 16, 16)})
     assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
     assert torch.equal(torch.random.get_rng_state(), state)
+
+
+def test_a_model_that_moves_its_own_tensors_goes_on_as_before() -> None:
+    model, untouched = Turning(), Turning()
+    untouched.load_state_dict(model.state_dict())
+    assert flops(model, TOKENS) == 6 * 32 * (16 * 50 + 32 * 16)
+    assert model.mask is None
+    assert torch.equal(model(**TOKENS), untouched(**TOKENS))
+    assert flops(model, TOKENS) == 6 * 32 * (16 * 50 + 32 * 16), "with the mask it has made by now"
+    assert model.mask is not None and not model.mask.is_meta
+
+
+def test_of_what_there_cannot_be_two_nothing_is_known() -> None:
+    model = Reading()
+    model.lock = threading.Lock()  # type: ignore[assignment]  # modules may hold anything
+    assert flops(model, TOKENS) is None
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
