@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 BudgetUnit = Literal["seconds", "steps", "epochs", "tokens"]
 
@@ -22,6 +23,8 @@ _UNITS: dict[str, tuple[BudgetUnit, float]] = {
     **dict.fromkeys(("tok", "toks", "token", "tokens"), ("tokens", 1.0)),
 }
 _SCALES = {"": 1.0, "k": 1e3, "m": 1e6, "b": 1e9}
+_PLACES: dict[BudgetUnit, int | None] = {"seconds": 3, "steps": None, "epochs": 6, "tokens": None}
+"""Digits behind the point that count."""
 _MOST: dict[BudgetUnit, float] = {"seconds": 30 * 86400, "steps": 1e8, "epochs": 1e5, "tokens": 1e13}
 
 
@@ -30,8 +33,8 @@ class Budget(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    amount: float = Field(gt=0)
     unit: BudgetUnit
+    amount: float = Field(gt=0)
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -42,19 +45,13 @@ class Budget(BaseModel):
             raise ValueError(f"cannot read {text.strip()[:40]!r} as a budget; write it like {BUDGET_EXAMPLES}")
         name, factor = unit
         amount = float(match["number"]) * factor * _SCALES[(match["scale"] or "").lower()]
-        if amount > _MOST[name]:
-            raise ValueError(_too_much(name))
-        if name in ("steps", "tokens"):
-            amount = float(int(amount))
-        if amount <= 0:
-            raise ValueError(f"must be more than nothing; write it like {BUDGET_EXAMPLES}")
-        return cls(amount=amount, unit=name)
+        return cls(unit=name, amount=_counted(amount, name))
 
-    @model_validator(mode="after")
-    def _within_reason(self) -> Self:
-        if self.amount > _MOST[self.unit]:
-            raise ValueError(_too_much(self.unit))
-        return self
+    @field_validator("amount")
+    @classmethod
+    def _can_be_said(cls, amount: float, info: ValidationInfo) -> float:
+        unit: BudgetUnit | None = info.data.get("unit")
+        return amount if unit is None else _counted(amount, unit)
 
     def __str__(self) -> str:
         """The shortest text that `parse` reads back as the same budget."""
@@ -69,10 +66,20 @@ class Budget(BaseModel):
         return f"{_plain(self.amount / scale)}{suffix}{ending}"
 
 
+def _counted(amount: float, unit: BudgetUnit) -> float:
+    """`amount` as far as it counts. Raises ValueError if that is nothing, or too much."""
+    if amount > _MOST[unit]:
+        raise ValueError(_too_much(unit))
+    counted = float(round(amount, _PLACES[unit]))
+    if counted <= 0:
+        raise ValueError(f"must be more than nothing; write it like {BUDGET_EXAMPLES}")
+    return counted
+
+
 def _too_much(unit: BudgetUnit) -> str:
     return f"is more than Spotter trains in one run ({Budget(amount=_MOST[unit], unit=unit)})"
 
 
 def _plain(number: float) -> str:
     """`number` in digits, without an exponent or a needless point."""
-    return str(int(number)) if number == int(number) else f"{number:.15f}".rstrip("0")
+    return str(int(number)) if number == int(number) else f"{Decimal(repr(number)):f}"

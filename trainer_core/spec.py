@@ -201,13 +201,14 @@ class RunSpec(_Frozen):
 def parse_spec(raw: Mapping[str, object] | str | bytes) -> RunSpec:
     """The spec in `raw` (a mapping, or JSON text).
 
-    Raises `SpotterError` naming every wrong field: CONFIG_INVALID, or INVALID_MODEL_SIZE where that is all.
+    Raises `SpotterError` naming every wrong field: CONFIG_INVALID, or INVALID_MODEL_SIZE where the size alone is wrong.
     """
     try:
         return RunSpec.model_validate_json(raw) if isinstance(raw, str | bytes) else RunSpec.model_validate(raw)
     except ValidationError as error:
         found = problems(error)
         if len(found) == 1:
-            code = Code.INVALID_MODEL_SIZE if found[0].field == "model.size" else Code.CONFIG_INVALID
+            is_size = found[0].field == "model.size" and error.errors()[0]["type"] != "extra_forbidden"
+            code = Code.INVALID_MODEL_SIZE if is_size else Code.CONFIG_INVALID
             raise SpotterError(code, found[0].problem, field=found[0].field, problems=found) from error
         raise SpotterError(Code.CONFIG_INVALID, "; ".join(map(str, found)), problems=found) from error

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trainer_core.budget import Budget
@@ -47,6 +47,21 @@ def test_a_budget_beyond_reason_is_refused(text: str, most: str) -> None:
         Budget.parse(text)
 
 
+@pytest.mark.parametrize(
+    ("amount", "unit"), [(0.5, "steps"), (1e-20, "seconds"), (1e-16, "epochs"), (float("inf"), "tokens"), (0, "steps")]
+)
+def test_an_amount_that_cannot_be_said_is_refused(amount: float, unit: str) -> None:
+    with pytest.raises(SpotterError) as caught:
+        parse_spec({"data": {"dataset": "d"}, "budget": {"amount": amount, "unit": unit}})
+    assert caught.value.field == "budget.amount"
+
+
+def test_a_time_that_is_next_to_nothing_is_refused() -> None:
+    with pytest.raises(SpotterError, match="more than nothing") as caught:
+        parse_spec({"data": {"dataset": "d"}, "budget": "0.0000000000000000001 s"})
+    assert caught.value.field == "budget"
+
+
 def test_one_wrong_field_is_named_once() -> None:
     with pytest.raises(SpotterError) as caught:
         parse_spec({"data": {"dataset": "d"}, "budget": "soon"})
@@ -58,11 +73,12 @@ def test_one_wrong_field_is_named_once() -> None:
     st.one_of(
         st.builds(Budget, amount=amounts.map(float), unit=st.sampled_from(["steps", "tokens", "seconds"])),
         st.builds(Budget, amount=st.floats(0.01, 1e5), unit=st.just("epochs")),
+        st.builds(Budget, amount=st.floats(0.001, 2e6), unit=st.just("seconds")),
+        st.builds(Budget, amount=st.floats(1, 1e12), unit=st.just("tokens")),
     )
 )
 def test_a_budget_said_and_read_again_is_the_same(budget: Budget) -> None:
-    assert Budget.parse(str(budget)).amount == pytest.approx(budget.amount)
-    assert Budget.parse(str(budget)).unit == budget.unit
+    assert Budget.parse(str(budget)) == budget
 
 
 @given(steps=amounts, seed=st.integers(0, 2**31 - 1), dropout=st.floats(0, 0.9))
@@ -71,6 +87,82 @@ def test_a_spec_survives_json(steps: int, seed: int, dropout: float) -> None:
         {"data": {"dataset": "gym"}, "budget": f"{steps} steps", "seed": seed, "model": {"dropout": dropout}}
     )
     assert parse_spec(spec.model_dump_json()) == spec
+
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(st.characters(), max_size=3)
+    | st.sampled_from(["drop", "a", "input_ids"]),
+    lambda inner: (
+        st.lists(inner, max_size=2)
+        | st.dictionaries(st.sampled_from(["batch", "const", "call", "with", "take", "x"]), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+SOURCES = st.recursive(
+    st.just("drop") | st.fixed_dictionaries({"batch": JSON}) | st.fixed_dictionaries({"const": JSON}),
+    lambda inner: st.fixed_dictionaries(
+        {"call": st.sampled_from(["a", "b.0"])}, optional={"with": st.dictionaries(st.just("x"), inner), "take": JSON}
+    ),
+    max_leaves=4,
+)
+
+
+@settings(max_examples=60)
+@given(
+    st.fixed_dictionaries({"amount": st.floats(), "unit": st.sampled_from(["seconds", "steps", "epochs", "tokens"])}),
+    st.none() | st.dictionaries(st.sampled_from(["x", "*args", "return"]), SOURCES | JSON, max_size=2),
+)
+def test_what_is_taken_can_be_written_and_read_again(budget: object, wiring: object) -> None:
+    for asked in ({"budget": budget}, {"model": {"family": "module", "file": "nets/a.py", "wiring": wiring}}):
+        try:
+            spec = parse_spec({"data": {"dataset": "d"}, "budget": "5 steps", **asked})
+        except SpotterError as error:
+            assert error.problems
+        else:
+            assert parse_spec(spec.model_dump_json()) == spec
+
+
+def nested(depth: int) -> object:
+    source: object = {"batch": "input_ids"}
+    for number in range(depth):
+        source = {"call": f"layer.{number}", "with": {"x": source}}
+    return source
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        (nested(3000), "names more than 64 submodules inside of each other"),
+        ({"const": float("nan")}, "has to be JSON"),
+        ({"const": "\ud800"}, "has to be JSON"),
+        ({"batch": {1, 2}}, "has to be JSON"),
+        ({"batch": 1}, "x is fed with"),
+        ({"call": ""}, "x names no submodule"),
+    ],
+    ids=["deep", "nan", "surrogate", "set", "number", "nothing"],
+)
+def test_a_wiring_that_cannot_be_read_is_refused_at_once(source: object, said: str) -> None:
+    model = {"family": "module", "file": "nets/a.py", "wiring": {"x": source}}
+    with pytest.raises(SpotterError, match=said) as caught:
+        parse_spec({"data": {"dataset": "d"}, "budget": "5 steps", "model": model})
+    assert (caught.value.code, caught.value.field) == (Code.CONFIG_INVALID, "model.wiring")
+
+
+def test_a_deep_wiring_survives_json() -> None:
+    model = {"family": "module", "file": "nets/a.py", "wiring": {"x": nested(63)}}
+    spec = parse_spec({"data": {"dataset": "d"}, "budget": "5 steps", "model": model})
+    assert parse_spec(spec.model_dump_json()) == spec
+
+
+def test_a_size_is_no_setting_of_what_has_one() -> None:
+    model = {"family": "pretrained", "source": "org/model", "size": "tiny"}
+    with pytest.raises(SpotterError, match="there is no such setting") as caught:
+        parse_spec({"data": {"dataset": "d"}, "budget": "5 steps", "model": model})
+    assert (caught.value.code, caught.value.field) == (Code.CONFIG_INVALID, "model.size")
 
 
 def test_every_wrong_field_is_named_at_once() -> None:

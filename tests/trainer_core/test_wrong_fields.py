@@ -169,7 +169,7 @@ def test_what_there_is_not_is_said_to_be_no_setting(place: Place) -> None:
         ({"model": {"family": "module", "file": "a.py", "name": "a b"}}, "model.name", "class or function"),
         ({"model": 5}, "model", "group of settings"),
         ({"budget": 5}, "budget", "group of settings"),
-        ({"budget": {"amount": 1e300, "unit": "steps"}}, "budget", "more than Spotter trains"),
+        ({"budget": {"amount": 1e300, "unit": "steps"}}, "budget.amount", "more than Spotter trains"),
         ({"data": {"dataset": "a..b"}}, "data.dataset", "from the list"),
         ({"compute": {"precision": "int4"}}, "compute.precision", "take one of auto, fp32"),
         ({"optimizer": {"learning_rate": 0}}, "optimizer.learning_rate", "more than 0"),

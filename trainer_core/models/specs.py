@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from trainer_core.errors import SpotterError
+from trainer_core.wiring.written import read
 
 Size = Annotated[str, Field(pattern=r"^(?:tiny|mini|small|medium|depth=(?:[1-9]|[1-5][0-9]|6[0-4]))$")]
 """The dial: a name of `sizes.SIZES`, or `depth=N` with N layers, from 1 to 64; everything else is derived."""
@@ -16,6 +20,8 @@ HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(?:/[A-Za-z0-9][\w.-]*)?")
 
 RUN, FOLDER = "run:", "folder:"
 """What `PretrainedSpec.source` begins with where it is not on the Hub."""
+_DEEPEST = 64
+"""Submodules whose outputs feed each other, one named inside of the other: what reads a spec knows a bound."""
 _RUN_NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _BELOW = re.compile(r"(?!\.\.?(?:/|$))[^/\\\0]+(?:/(?!\.\.?(?:/|$))[^/\\\0]+)*")
 
@@ -138,10 +144,44 @@ class ModuleSpec(_Frozen):
     size: Size = "tiny"
     """The recipe that suits: context, learning rate and tokens a step."""
 
+    @field_validator("wiring")
+    @classmethod
+    def _can_be_read(cls, wiring: Mapping[str, object] | None) -> Mapping[str, object] | None:
+        if _depth(wiring) > 2 * _DEEPEST:
+            raise ValueError(f"names more than {_DEEPEST} submodules inside of each other; leave out what can be found")
+        try:
+            json.dumps(wiring, allow_nan=False, ensure_ascii=False).encode()
+        except (TypeError, ValueError) as error:
+            raise ValueError("has to be JSON: groups, lists, text, finite numbers, true, false and null") from error
+        try:
+            read(wiring)
+        except SpotterError as error:
+            place = (error.field or "").removeprefix("model.wiring.")
+            raise ValueError(f"{place} {error.message}") from error
+        return wiring
+
     @property
     def label(self) -> str:
         """What it is, for a person."""
         return f"{self.name or self.file.rpartition('/')[2]}"
+
+
+def _depth(value: object) -> int:
+    """How many groups and lists are inside of each other; not by recursion, which has a bound of its own."""
+    depth, level = 0, [value]
+    while level := [inner for each in level for inner in _inside(each)]:
+        depth += 1
+    return depth
+
+
+def _inside(value: object) -> Iterable[object]:
+    match value:
+        case Mapping():
+            return value.values()
+        case list():
+            return value
+        case _:
+            return ()
 
 
 SizedSpec = GPT2Spec | LlamaSpec | QwenSpec | CharLSTMSpec | ImageCNNSpec | ModuleSpec

@@ -106,6 +106,8 @@ def _source(said: object, place: tuple[str, ...], calls: dict[str, Inputs]) -> S
             return Batch(field)
         case {"const": None | bool() | int() | float() | str() as value, **more} if not more:
             return Const(value)
+        case {"call": "", **_more}:
+            raise _wrong(place, "names no submodule; say its path, like `blocks.0`")
         case {"call": str(module), **more} if not more.keys() - {"with", "take"}:
             if "with" in more:
                 _call(module, more["with"], place, calls)

@@ -54,6 +54,7 @@ def test_a_long_chain_of_residues_is_written_once() -> None:
         ({"x": {"batch": 1}}, "x"),
         ({"x": {"batch": "input_ids", "take": 0}}, "x"),
         ({"x": {"const": [1]}}, "x"),
+        ({"x": {"call": ""}}, "x"),
         ({"x": {"call": "a", "with": []}}, "x.with"),
         ({"x": {"call": "a", "with": {"y": 3}}}, "x.with.y"),
         ({"x": {"call": "a", "take": 1.5}}, "x"),
