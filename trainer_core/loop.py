@@ -80,10 +80,8 @@ def train(
         # Where the run is now.
         now, steps_done = time.monotonic(), steps_done + 1
         measured = telemetry.measured(now - started)
-        taken = (loss, norm) if verdict.action == "take" else None
-        state = state.after_step(
-            batching.sequences, batching.tokens_per_step, elapsed_before + now - began, taken=taken
-        )
+        elapsed = elapsed_before + now - began
+        state = state.after_step(batching.sequences, batching.tokens_per_step, elapsed, loss, norm, verdict)
         training.state = state = state.paced(spec.budget)
         done, total = progress(state.step, state.paces), state.paces[-1].total
         if verdict.action == "skip":

@@ -27,6 +27,8 @@ class Optimizer:
         self._scaled = precision == "fp16"
         self._parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
         self._scale = LossScale()
+        self.overflowed = False
+        """Whether the gradients last clipped were no numbers, and a smaller scale of the loss may mend that."""
         self._parts = self._fresh_parts()
 
     def backward(self, loss: Tensor) -> None:
@@ -51,7 +53,8 @@ class Optimizer:
         if self._scaled:
             torch._foreach_mul_([p.grad for p in self._parameters if p.grad is not None], 1 / self._scale.value)
         norm = torch.nn.utils.clip_grad_norm_(self._parameters, most)
-        if self._scaled and not bool(norm.isfinite()):
+        self.overflowed = self._scaled and not bool(norm.isfinite()) and not self._scale.least
+        if self.overflowed:
             self._scale = self._scale.after_overflow()
         return float(norm)
 

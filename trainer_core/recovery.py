@@ -23,7 +23,9 @@ def judged(training: Training, steering: SteeringLog, loss: float, norm: float) 
     finite = math.isfinite(loss + norm) or all(
         bool(weights.isfinite().all()) for weights in training.model.parameters()
     )
-    return judge(training.state.step + 1, loss, norm, _past(training, steering), weights_finite=finite)
+    overflowed = training.optimizer.overflowed
+    past = _past(training, steering)
+    return judge(training.state.step + 1, loss, norm, past, weights_finite=finite, overflowed=overflowed)
 
 
 def ran_out_of_numbers(training: Training, steering: SteeringLog) -> Verdict:
@@ -56,7 +58,7 @@ def go_back(
         f"with a peak learning rate of {rate:.2g}"
     )
     steering.append(Steer(step=step, verb="rollback", value=verdict.factor, skip=skip, reason=verdict.reason))
-    yield MetricsGuard(step=training.state.step, action="rollback", reason=reason)
+    yield MetricsGuard(step=verdict.step, action="rollback", reason=reason)
     if checkpoint:
         restore(training, checkpoint)
     else:

@@ -17,9 +17,16 @@ class LossScale:
     """A power of two, so that multiplying by it rounds nothing."""
 
     value: float = 2.0**12
-    """As a loss in nats and a mean over a step need little: an overflow costs a step, and the guard counts those."""
+    """As a loss in nats and a mean over a step need little: an overflow costs a step, which the guard does not hold
+    against the run.
+    """
     steps: int = 0
     """Taken since it changed."""
+
+    @property
+    def least(self) -> bool:
+        """Whether it cannot become smaller: then no overflow is its doing."""
+        return self.value <= 1
 
     def after_overflow(self) -> LossScale:
         return LossScale(max(1.0, self.value / 4))

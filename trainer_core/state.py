@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from math import isfinite
 
 from trainer_core.budget import Budget
-from trainer_core.guard import KEPT, recent
+from trainer_core.guard import KEPT, Verdict, recent
 from trainer_core.schedule import Pace, progress, repaced
 from trainer_core.steering import Steer
 
@@ -38,11 +39,11 @@ class LoopState:
     steering: tuple[Steer, ...] = ()
     """What changed the run's course so far."""
     skipped: tuple[int, ...] = ()
-    """Steps that the guard skipped of late."""
+    """Steps of late that the guard skipped, those that count."""
     losses: tuple[float, ...] = ()
-    """Of the steps of late that were taken."""
+    """Of the steps of late, those that are numbers."""
     norms: tuple[float, ...] = ()
-    """Gradient norms of the same steps."""
+    """Gradient norms of late, likewise."""
     first: Evaluation | None = None
     """Before step 1."""
     last: Evaluation | None = None
@@ -51,21 +52,24 @@ class LoopState:
     """Evaluations since the best one."""
     sample: str = ""
 
-    def after_step(self, examples: int, tokens: int, elapsed: float, *, taken: tuple[float, float] | None) -> LoopState:
+    def after_step(
+        self, examples: int, tokens: int, elapsed: float, loss: float, norm: float, verdict: Verdict
+    ) -> LoopState:
         """The state after one more step of `examples` and `tokens`, when `elapsed` seconds have gone in all.
 
-        `taken`: its loss and gradient norm; None if the guard skipped it.
+        `verdict` is the guard's, on its loss and gradient norm.
         """
         step = self.step + 1
+        counts = verdict.action == "skip" and verdict.counts
         return replace(
             self,
             step=step,
             cursor=self.cursor + examples,
             tokens=self.tokens + tokens,
             elapsed=elapsed,
-            skipped=recent(step, self.skipped) + (() if taken else (step,)),
-            losses=(*self.losses, taken[0])[-KEPT:] if taken else self.losses,
-            norms=(*self.norms, taken[1])[-KEPT:] if taken else self.norms,
+            skipped=recent(step, self.skipped) + ((step,) if counts else ()),
+            losses=(*self.losses, loss)[-KEPT:] if isfinite(loss) else self.losses,
+            norms=(*self.norms, norm)[-KEPT:] if isfinite(norm) else self.norms,
         )
 
     def paced(self, budget: Budget) -> LoopState:

@@ -102,7 +102,9 @@ def test_a_run_steps_evaluates_samples_and_saves(run: Start) -> None:
     making = going.training
     assert steps(events) == [1, 2, 3, 4, 5, 6]
     assert [event.step for event in events if isinstance(event, MetricsEval)] == [0, 3, 6]
-    assert [event.step for event in events if isinstance(event, MetricsSample)] == [3, 6], "there is nothing to read at first"
+    assert [event.step for event in events if isinstance(event, MetricsSample)] == [3, 6], (
+        "there is nothing to read at first"
+    )
     assert [event.step for event in events if isinstance(event, MetricsCheckpoint)] == [3, 6], "the best, and the last"
     first, *_, last = (event.loss for event in events if isinstance(event, MetricsEval))
     assert last < first

@@ -143,9 +143,23 @@ def test_an_overflow_is_told_and_lowers_the_scale() -> None:
     optimizer = Optimizer(model, ADAMW, "fp16")
     optimizer.backward(model(torch.tensor([[1]])).sum() * torch.inf)
     assert not torch.tensor(optimizer.clip(1.0)).isfinite()
+    assert optimizer.overflowed
     optimizer.discard()
     assert optimizer.state()["scale"]["value"] < LossScale().value
     assert learn(model, optimizer, 1) > 0
+    assert not optimizer.overflowed
+
+
+def test_where_no_smaller_scale_is_left_nothing_is_the_doing_of_the_scale() -> None:
+    model = Tied()
+    optimizer = Optimizer(model, ADAMW, "fp16")
+    overflows = []
+    for _ in range(8):
+        optimizer.backward(model(torch.tensor([[1]])).sum() * torch.inf)
+        optimizer.clip(1.0)
+        overflows.append(optimizer.overflowed)
+        optimizer.discard()
+    assert overflows == [True] * 6 + [False] * 2
 
 
 @given(st.lists(st.booleans(), max_size=60))
