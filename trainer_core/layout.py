@@ -89,6 +89,11 @@ class RunDirectory:
         return self.path / "module.py"
 
     @property
+    def wiring(self) -> Path:
+        """How that module is called."""
+        return self.path / "module.json"
+
+    @property
     def export(self) -> Path:
         return self.path / "export"
 

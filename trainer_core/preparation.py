@@ -24,6 +24,7 @@ from trainer_core.layout import Home
 from trainer_core.mode import Mode
 from trainer_core.models.build import Places, build, recipe
 from trainer_core.models.families import FAMILIES
+from trainer_core.models.origin import origin_of
 from trainer_core.models.picture_sizes import picture_recipe
 from trainer_core.models.sizes import Recipe
 from trainer_core.models.specs import PretrainedSpec
@@ -215,6 +216,7 @@ def assembled(
         peak_learning_rate=spec.optimizer.learning_rate or suits.learning_rate,
         state=LoopState(),
         fresh=fresh,
+        origin=origin_of(places),
     )
     training.compute_in(mode)
     return training

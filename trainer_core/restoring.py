@@ -12,6 +12,7 @@ from trainer_core.checkpoint import step_of
 from trainer_core.errors import GOES_ON, Code, SpotterError
 from trainer_core.failures import is_out_of_memory
 from trainer_core.models.files import read_weights
+from trainer_core.models.origin import Origin
 from trainer_core.snapshot import OPTIMIZER, STATE, Record
 from trainer_core.training import Training
 
@@ -21,12 +22,14 @@ _WEIGHTS = "*.safetensors"
 def restore(training: Training, checkpoint: Path) -> None:
     """Put weights, optimizer and loop state back.
 
-    Raises CHECKPOINT_CORRUPT naming the file, MODEL_INCOMPATIBLE if its weights are of another model.
+    Raises CHECKPOINT_CORRUPT naming the file, MODEL_INCOMPATIBLE if its weights are of another model, or the model is
+    made from other files.
     """
     part = STATE
     try:
         record = Record.model_validate_json((checkpoint / part).read_bytes())
         assert record.loop.step == step_of(checkpoint), "the folder was renamed"
+        _check_origin(training, checkpoint, record.origin)
         part = next(checkpoint.glob(_WEIGHTS)).name
         _check(training, checkpoint / part)
         training.optimizer.load_weights(read_weights(training.model, checkpoint))
@@ -45,6 +48,22 @@ def restore(training: Training, checkpoint: Path) -> None:
             next_step=f"Remove {checkpoint.name} from the run's checkpoints, then {GOES_ON}.",
         ) from error
     training.state = record.loop
+
+
+def _check_origin(training: Training, checkpoint: Path, there: Origin | None) -> None:
+    """Raises MODEL_INCOMPATIBLE if the model is now made from other files than when the checkpoint was saved."""
+    here = training.origin
+    if there is None or there == here:
+        return
+    file, what = (
+        ("base", "the model that it began with") if there.base != here.base else ("module.py", "its own module")
+    )
+    raise SpotterError(
+        Code.MODEL_INCOMPATIBLE,
+        f"The checkpoint of step {step_of(checkpoint):,} cannot be gone on from: {file} in the run's folder, "
+        f"{what}, is not what it was.",
+        next_step=f"Put {file} back as it was, then {GOES_ON}; or start a new run.",
+    )
 
 
 def _check(training: Training, weights: Path) -> None:

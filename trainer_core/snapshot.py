@@ -21,6 +21,7 @@ from trainer_core.faults import reach
 from trainer_core.mode import Mode
 from trainer_core.models.files import save_weights
 from trainer_core.models.lora import adapted, adapters
+from trainer_core.models.origin import Origin
 from trainer_core.state import LoopState
 from trainer_core.tokenizing import Chosen
 from trainer_core.training import Training
@@ -41,6 +42,8 @@ class Record(BaseModel):
     micro_batch: int
     """When the run began; `loop.steering` tells what became of it."""
     tokenizer: Chosen | None = None
+    origin: Origin | None = None
+    """None in checkpoints that were written before there was one."""
 
 
 def record_in(checkpoint: Path) -> Record | None:
@@ -101,6 +104,7 @@ def snapshot(training: Training, *, evaluated: bool = False) -> Snapshot:
             mode=training.mode,
             micro_batch=training.batching.micro_batch,
             tokenizer=training.objective.chosen,
+            origin=training.origin,
         ),
     )
 

@@ -16,6 +16,7 @@ from trainer_core.device import Device
 from trainer_core.distributed.group import ALONE, Group
 from trainer_core.failures import is_out_of_memory
 from trainer_core.mode import Mode
+from trainer_core.models.origin import Origin
 from trainer_core.network import Network
 from trainer_core.objectives.objective import Batch, Objective
 from trainer_core.optim import Optimizer
@@ -40,6 +41,8 @@ class Training:
     state: LoopState
     fresh: Callable[[], nn.Module]
     """Makes the model anew, on the CPU, with the weights it had before step 1."""
+    origin: Origin
+    """What else the model is made from than its spec."""
     average: Average | None = None
     """Of the weights, if the run keeps one: that is what is evaluated and exported then."""
     group: Group = ALONE

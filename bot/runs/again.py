@@ -1,7 +1,8 @@
 """A run that failed or was stopped, tried again: a new run that goes on from the newest checkpoint of the old one.
 
-The checkpoint is made ready aside, which may take a while, and takes its place in one rename once the new run has a
-name. Its files are never changed once they are written, so both runs share them where the file system can: a run that
+What the checkpoint is of goes with it: the model that the run began with or its module, and what changed its course.
+All of it is made ready aside, which may take a while, and takes its place in one rename once the new run has a name.
+Its files are never changed once they are written, so both runs share them where the file system can: a run that
 a full disk ended can be tried again on a disk that is nearly full.
 """
 
@@ -15,11 +16,12 @@ from itertools import count
 from pathlib import Path
 
 from bot.runs.model import Run, RunState
-from trainer_core.atomic import name_aside, sync_folder
+from trainer_core.atomic import name_aside, sync_folder, write_atomic
 from trainer_core.errors import Code, SpotterError
 from trainer_core.export import problems_with_sums
 from trainer_core.folders import new_folder, sweep
 from trainer_core.layout import RunDirectory
+from trainer_core.models.places import Places
 
 RETRYABLE = frozenset({RunState.FAILED, RunState.STOPPED})
 
@@ -63,9 +65,10 @@ class Carried:
 
 
 def carry_over(old: RunDirectory) -> Carried:
-    """Make the newest checkpoint of `old` that verifies ready for a new run. Raises OSError; then nothing is left.
+    """Make the newest checkpoint of `old` that verifies ready for a new run, with what it is of.
 
     Not for two at once: what is aside in the runs' folder is taken for what a bot left there that was killed.
+    Raises OSError; then nothing is left.
     """
     sweep(old.home.runs)
     carried = Carried(name_aside(old.path), 0)
@@ -74,6 +77,7 @@ def carry_over(old: RunDirectory) -> Carried:
             continue
         try:
             _share(checkpoint, RunDirectory(carried.folder).checkpoints / checkpoint.name)
+            _share_what_it_is_of(old, carried.folder)
             sync_folder(carried.folder)
         except BaseException:
             # Whatever it was, nothing half-made stays.
@@ -101,6 +105,16 @@ def _newest_first(folder: Path) -> list[tuple[int, Path]]:
         return []
     found = [(int(match[1]), path) for path in folder.iterdir() if (match := _CHECKPOINT.fullmatch(path.name))]
     return sorted(found, reverse=True)
+
+
+def _share_what_it_is_of(old: RunDirectory, folder: Path) -> None:
+    """Beside the checkpoint: without them the run would be made from what they were made from, as that is now."""
+    base = Places(old).base
+    if base.is_dir():
+        _share(base, folder / base.name)
+    for file in (old.module, old.wiring, old.steering):
+        if file.is_file():
+            write_atomic(folder / file.name, file.read_bytes())
 
 
 def _share(folder: Path, target: Path) -> None:

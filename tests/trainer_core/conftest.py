@@ -17,6 +17,7 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 import torch
 
 from trainer_core import device as devices
+from trainer_core.approved import NONE, Approved
 from trainer_core.control import ControlReader, write_control
 from trainer_core.data.card import DatasetCard
 from trainer_core.data.catalog import CARD
@@ -128,7 +129,11 @@ def training(home: Home, card: DatasetCard) -> Callable[[RunSpec], Training]:
 
 
 def run_attempt(
-    directory: RunDirectory, spec: RunSpec, attempt: int = 1, pause_after: int | None = None
+    directory: RunDirectory,
+    spec: RunSpec,
+    attempt: int = 1,
+    pause_after: int | None = None,
+    approved: Approved = NONE,
 ) -> list[Event]:
     """One attempt in this process, paused after a step if one is given; what it reported. It waits for no disk."""
     control = directory.attempt(attempt).control
@@ -141,7 +146,7 @@ def run_attempt(
         if isinstance(event, MetricsProgress) and event.step == pause_after:
             write_control(control, "pause")
 
-    run(directory, attempt, report, ControlReader(control), pauses=())
+    run(directory, attempt, report, ControlReader(control), approved, pauses=())
     return events
 
 

@@ -13,6 +13,7 @@ from torch import nn
 from tests.trainer_core.conftest import small_spec, weights
 from trainer_core.checkpoint import Checkpoints
 from trainer_core.errors import Code, SpotterError
+from trainer_core.models.origin import Origin
 from trainer_core.restoring import restore
 from trainer_core.snapshot import snapshot
 from trainer_core.spec import CheckpointSpec, RunSpec
@@ -118,6 +119,36 @@ def test_weights_of_another_model_are_told_from_spoilt_ones(saved: Path, trainin
     llama = refused(training(small_spec(model={"family": "llama"})), saved)
     assert llama.code is Code.MODEL_INCOMPATIBLE
     assert "it has transformer." in llama.message and llama.message.endswith(" which this run's model has not.")
+
+
+@pytest.mark.parametrize(
+    ("began", "now", "told"),
+    [
+        (Origin(base="a"), Origin(base="b"), "base in the run's folder, the model that it began with, is not"),
+        (Origin(module="a"), Origin(module="b"), "module.py in the run's folder, its own module, is not"),
+    ],
+)
+def test_a_checkpoint_of_a_model_that_was_made_from_other_files_is_refused(
+    training: Make, tmp_path: Path, began: Origin, now: Origin, told: str
+) -> None:
+    making, restored = training(small_spec()), training(small_spec())
+    making.origin = began
+    Checkpoints(tmp_path, CheckpointSpec()).save(snapshot(making))
+    saved, restored.origin = tmp_path / "step-00000000", now
+    with pytest.raises(SpotterError) as caught:
+        restore(restored, saved)
+    assert caught.value.code is Code.MODEL_INCOMPATIBLE
+    assert told in caught.value.message and told.split(maxsplit=1)[0] in caught.value.next_step
+    restored.origin = began
+    restore(restored, saved)
+
+
+def test_a_checkpoint_that_was_written_before_there_were_origins_is_gone_on_from(making: Training, saved: Path) -> None:
+    state = json.loads((saved / "state.json").read_bytes())
+    del state["origin"]
+    (saved / "state.json").write_text(json.dumps(state))
+    making.origin = Origin(module="a")
+    restore(making, saved)
 
 
 def test_a_checkpoint_of_another_version_is_named_so(making: Training, saved: Path) -> None:

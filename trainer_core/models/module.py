@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from types import ModuleType
 
 from torch import nn
@@ -14,11 +13,12 @@ from torch.nn.parameter import UninitializedParameter
 from trainer_core.atomic import write_atomic
 from trainer_core.errors import Code, SpotterError
 from trainer_core.models.arguments import arguments
-from trainer_core.models.code import MEND, contained, execute
+from trainer_core.models.code import MEND, contained, execute, undisturbed
 from trainer_core.models.data import Data
 from trainer_core.models.listed import located
 from trainer_core.models.places import Places
 from trainer_core.models.specs import ModuleSpec
+from trainer_core.wiring.example import brought
 from trainer_core.wiring.wire import wire
 from trainer_core.wiring.wired import Wired
 from trainer_core.wiring.written import written
@@ -26,7 +26,7 @@ from trainer_core.wiring.written import written
 _SECONDS = 30.0
 """What loading the file and making the module may take; and again, its first forward passes."""
 _MOST_BYTES = 2**20
-_FILE, _NAME = "model.file", "model.name"
+_FILE, _NAME, _WIRING = "model.file", "model.name", "model.wiring"
 
 
 def build_module(spec: ModuleSpec, data: Data, places: Places, seconds: float = _SECONDS) -> Wired:
@@ -39,29 +39,26 @@ def build_module(spec: ModuleSpec, data: Data, places: Places, seconds: float = 
     CONFIG_INVALID; each names the field that is wrong.
     """
     source = _source(spec, places)
-    with contained(spec.file, "it is loaded", seconds):
-        defined = execute(source, spec.file)
-        maker = _maker(defined, spec)
-        bound = arguments(maker, spec.arguments, data)
-        made = maker(*bound.args, **bound.kwargs)
-    module = _checked(made, spec)
-    with contained(spec.file, "its forward runs for the first time", seconds):
-        model = wire(module, data, _wiring_kept(places) or spec.wiring)
+    first = f"its forward runs for the first time{brought(data)}"
+    with undisturbed():
+        with contained(spec.file, "it is loaded", seconds):
+            defined = execute(source, spec.file)
+            maker = _maker(defined, spec)
+            bound = arguments(maker, spec.arguments, data)
+            made = maker(*bound.args, **bound.kwargs)
+        module = _checked(made, spec)
+        with contained(spec.file, first, seconds, field=_WIRING if spec.wiring else _FILE):
+            model = wire(module, data, _wiring_kept(places) or spec.wiring)
     if not places.run.module.exists():
-        write_atomic(_beside(places), json.dumps(written(model.wiring)).encode())
+        write_atomic(places.run.wiring, json.dumps(written(model.wiring)).encode())
         write_atomic(places.run.module, source)
     return model
-
-
-def _beside(places: Places) -> Path:
-    """Where the wiring of the run's module lies."""
-    return places.run.module.with_suffix(".json")
 
 
 def _wiring_kept(places: Places) -> Mapping[str, object] | None:
     """The wiring that was found before, for the run's copy; None if there is none to read."""
     try:
-        kept = json.loads(_beside(places).read_bytes()) if places.run.module.exists() else None
+        kept = json.loads(places.run.wiring.read_bytes()) if places.run.module.exists() else None
     except (OSError, ValueError):
         return None
     return kept if isinstance(kept, dict) else None

@@ -27,6 +27,7 @@ from trainer_core.errors import Code, SpotterError
 from trainer_core.export import write_sums
 from trainer_core.faults import Faults, Rule
 from trainer_core.layout import Home
+from trainer_core.models.places import Places
 from trainer_core.spec import parse_spec
 
 AGAIN = f"{NAME}-2"
@@ -76,6 +77,23 @@ async def test_another_run_goes_on_from_what_was_saved(engine: Engine, service: 
     assert contents(engine.home.run(NAME).path) == before and await engine.read(NAME) == old
     assert ADA.id in (await service.status(ADA, AGAIN)).watchers
     assert [change.after for change in engine.changes] == [run]
+
+
+async def test_what_the_checkpoint_is_of_comes_along(engine: Engine, service: RunService) -> None:
+    await ended(engine)
+    saved(engine.home, NAME, 600)
+    old = engine.home.run(NAME)
+    base = Places(old).base
+    base.mkdir()
+    (base / "model.safetensors").write_bytes(os.urandom(1000))
+    write_sums(base)
+    for file in (old.module, old.wiring, old.steering):
+        file.write_text(file.name)
+    (old.path / "eval").mkdir()
+    await service.retry(ADA, NAME)
+    assert contents(engine.home.run(AGAIN).path) == contents(old.path)
+    assert (Places(engine.home.run(AGAIN)).base / "model.safetensors").samefile(base / "model.safetensors")
+    assert not engine.home.run(AGAIN).steering.samefile(old.steering), "each run has a course of its own from here"
 
 
 async def test_a_corrupt_checkpoint_is_left_behind(engine: Engine, service: RunService) -> None:
