@@ -216,7 +216,7 @@ def _sweep(directory: RunDirectory, spec: RunSpec) -> None:
     home = directory.home
     swept = sweep(directory.path) + sweep(directory.checkpoints)
     dataset = home.dataset(spec.data.dataset)
-    for folder in (home.datasets, home.tokenizers, dataset / "splits", dataset / "tokens"):
+    for folder in (home.datasets, home.tokenizers, dataset / "splits", dataset / "tokens", dataset / "pictures"):
         swept += sweep(folder, idle=_DEAD_AFTER)
     if swept:
         log.info("removed what was left half-written: %s", ", ".join(swept))

@@ -208,6 +208,7 @@ def test_an_attempt_begins_by_sweeping_up(home: Home, card: DatasetCard) -> None
             (home.datasets, "half"),
             (home.tokenizers, "bpe-half"),
             (home.dataset(card.name) / "splits", "half"),
+            (home.dataset(card.name) / "pictures", "half"),
             (home.dataset(card.name) / "tokens", "half"),
         )
     ]
