@@ -17,7 +17,8 @@ class Packages:
     """The energy counters of the machine's processors (RAPL). Most systems let only root read them."""
 
     def __init__(self, folder: Path = _POWERCAP) -> None:
-        self._zones = sorted(zone for zone in folder.glob("intel-rapl:*") if zone.name.count(":") == 1)
+        # Other zones, like `psys`, count what a package has counted already.
+        self._zones = sorted(zone for zone in folder.glob("intel-rapl:*") if _name(zone).startswith("package-"))
         self._last = self._read()
 
     def since_last(self) -> float | None:
@@ -55,6 +56,14 @@ class Energy:
         readings = zip(self._gpus, self._gpu_began, strict=True)
         pairs = [(gpu.joules(), began) for gpu, began in readings]
         return self._of_processors + sum(now - began for now, began in pairs if now is not None and began is not None)
+
+
+def _name(zone: Path) -> str:
+    """What the hardware calls it; empty if it does not say."""
+    try:
+        return (zone / "name").read_text()
+    except (OSError, ValueError):
+        return ""
 
 
 def _number(file: Path) -> int:

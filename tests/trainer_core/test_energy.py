@@ -12,9 +12,14 @@ from trainer_core.energy import WATTS_PER_CORE, Energy, Packages
 def powercap(folder: Path, *microjoules: int) -> Packages:
     for number, count in enumerate(microjoules):
         write(folder, number, count)
-    parts = folder / "intel-rapl:0:0"  # the cores, which the package counts already
-    parts.mkdir()
-    (parts / "energy_uj").write_text("5")
+        (folder / f"intel-rapl:{number}" / "name").write_text(f"package-{number}\n")
+    # The cores, which the package counts already, and the whole system, which counts the packages.
+    for zone, name in (("intel-rapl:0:0", "core\n"), (f"intel-rapl:{len(microjoules)}", "psys\n")):
+        (folder / zone).mkdir()
+        (folder / zone / "name").write_text(name)
+        (folder / zone / "energy_uj").write_text("5")
+        (folder / zone / "max_energy_range_uj").write_text("99999999\n")
+    (folder / f"intel-rapl:{len(microjoules) + 1}").mkdir()  # one that does not say what it counts
     return Packages(folder)
 
 
@@ -29,6 +34,7 @@ def test_the_run_has_its_share_of_what_the_processors_took(tmp_path: Path) -> No
     energy = Energy(packages=powercap(tmp_path, 1_000_000, 0))
     write(tmp_path, 0, 31_000_000)
     write(tmp_path, 1, 10_000_000)
+    write(tmp_path, 2, 70_000_000)
     assert energy.joules(seconds=3.0, machine_seconds=4.0) == pytest.approx(30)
     write(tmp_path, 0, 32_000_000)
     assert energy.joules(seconds=3.0, machine_seconds=2.0) == pytest.approx(31)
