@@ -45,7 +45,8 @@ def cut(batching: Batching, workers: int) -> Batching:
     Raises CONFIG_INVALID if a step has fewer sequences than that.
     """
     if workers > batching.sequences:
-        example = "pictures" if batching.length == 1 else f"sequences of {batching.length:,} tokens"
+        plural = "s" * (batching.sequences > 1)
+        example = f"picture{plural}" if batching.length == 1 else f"sequence{plural} of {batching.length:,} tokens"
         raise SpotterError(
             Code.CONFIG_INVALID,
             f"a step of {batching.sequences:,} {example} has too few for {workers} processes",

@@ -28,15 +28,16 @@ def test_every_process_has_a_forward_pass_in_each_step(sequences: int, micro_bat
 
 
 @pytest.mark.parametrize(
-    ("length", "sentence"),
+    ("sequences", "length", "sentence"),
     [
-        (128, "a step of 3 sequences of 128 tokens has too few for 4 processes"),
-        (1, "a step of 3 pictures has too few for 4 processes"),
+        (3, 128, "a step of 3 sequences of 128 tokens has too few for 4 processes"),
+        (1, 128, "a step of 1 sequence of 128 tokens has too few for 4 processes"),
+        (3, 1, "a step of 3 pictures has too few for 4 processes"),
     ],
 )
-def test_a_step_with_fewer_sequences_than_processes_is_refused(length: int, sentence: str) -> None:
+def test_a_step_with_fewer_sequences_than_processes_is_refused(sequences: int, length: int, sentence: str) -> None:
     with pytest.raises(SpotterError) as refused:
-        cut(Batching(length, 3, 1, ""), 4)
+        cut(Batching(length, sequences, 1, ""), 4)
     assert (refused.value.code, refused.value.field) == (Code.CONFIG_INVALID, "compute.workers")
     assert refused.value.message == sentence
     assert f"{4 * length:,} or more" in refused.value.next_step
