@@ -78,21 +78,22 @@ def _made(spec: ModelSpec, data: Data, places: Places) -> nn.Module:
 def open_model(folder: Path, places: Places | None = None) -> nn.Module:
     """The model that a run exported into `folder`, on the CPU in fp32, ready to answer.
 
-    A `module:` is made from its Python file, which lies at `places`. Raises MODEL_LOAD_FAILED, MODEL_INCOMPATIBLE.
+    A module of somebody's own is made by the file beside its weights, or else by the one at `places`; no code is run
+    unless `places` are given. Raises MODEL_LOAD_FAILED, MODEL_INCOMPATIBLE.
     """
     model: nn.Module
-    described = made_from(folder)
+    own, described = RunDirectory(folder), made_from(folder)
     if described is None:
         model = pretrained.opened(folder)
     elif isinstance(described.model, ModuleSpec) and places is None:
         raise SpotterError(
             Code.MODEL_INCOMPATIBLE,
-            f"{described.model.label} is made by a Python file, which does not come with its weights",
+            f"{described.model.label} is made by the file {own.module.name} beside its weights, which is run only where that is asked for",
             field="model",
-            next_step="Open it where the run that made it lies.",
+            next_step="If you trust the file, give `open_model` the folder's Places, too.",
         )
     else:
-        model = build(described.model, described.data, 0, places or Places(RunDirectory(folder.parent)))
+        model = build(described.model, described.data, 0, Places(own) if own.module.exists() or not places else places)
         load_weights(model, folder)
     return model.train(False)
 

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import linecache
+import os
 import signal
 import sys
 import threading
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType, ModuleType
+
+import torch
 
 from trainer_core.errors import Code, SpotterError
 from trainer_core.failures import is_out_of_memory
@@ -40,27 +44,56 @@ def execute(source: bytes, label: str) -> ModuleType:
 
 
 @contextmanager
-def contained(label: str, doing: str, seconds: float) -> Iterator[None]:
+def undisturbed() -> Iterator[None]:
+    """What the block's code sets for the whole process is set back: torch's threads and choices, and the folder."""
+    threads, dtype, gradients = torch.get_num_threads(), torch.get_default_dtype(), torch.is_grad_enabled()
+    rigour = torch.get_deterministic_debug_mode()
+    folder = Path.cwd()
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+        torch.set_default_dtype(dtype)
+        torch.set_grad_enabled(gradients)
+        torch.set_deterministic_debug_mode(rigour)
+        os.chdir(folder)
+
+
+@contextmanager
+def contained(label: str, doing: str, seconds: float, field: str = "model.file") -> Iterator[None]:
     """Whatever the block's code raises, or that it takes longer than `seconds`, becomes MODEL_LOAD_FAILED.
 
-    `label` is the code's file, `doing` what is done meanwhile, like `its forward runs first`. Only the main thread of a
-    process can be interrupted; elsewhere the block takes as long as it takes.
+    `label` is the code's file, `doing` what is done meanwhile, like `its forward runs first`, and `field` what may be
+    wrong of what was asked for. Only the main thread of a process can be interrupted; elsewhere the block takes as
+    long as it takes.
     """
+    with blamed(label, doing, Code.MODEL_LOAD_FAILED, field):
+        try:
+            with _time_limit(seconds):
+                yield
+        except _TimeIsUpError as error:
+            says = f"{label} takes longer than {seconds:g} s while {doing}{_on_line(error, label)}"
+            raise _failed(Code.MODEL_LOAD_FAILED, says, field) from error
+
+
+@contextmanager
+def blamed(label: str, doing: str, code: Code = Code.MODEL_INCOMPATIBLE, field: str = "model.file") -> Iterator[None]:
+    """Whatever the block raises, but for want of memory, becomes `code` with the line of the file that led to it."""
     try:
-        with _time_limit(seconds):
-            yield
+        yield
     except SpotterError:
         raise
-    except _TimeIsUpError as error:
-        raise _failed(f"{label} takes longer than {seconds:g} s while {doing}{_on_line(error, label)}") from error
-    except (Exception, SystemExit) as error:
+    except BaseException as error:  # who ends a process does so by a signal: what is raised here is the file's own
         if is_out_of_memory(error):
             raise
-        raise _failed(f"{label} raises {described(error)} while {doing}{_on_line(error, label)}") from error
+        raise _failed(
+            code, f"{label} raises {described(error)} while {doing}{_on_line(error, label)}", field
+        ) from error
 
 
-def _failed(says: str) -> SpotterError:
-    return SpotterError(Code.MODEL_LOAD_FAILED, says, field="model.file", next_step=MEND)
+def _failed(code: Code, says: str, field: str) -> SpotterError:
+    next_step = MEND if field == "model.file" else f"Correct {field}, or mend the file; then start the run again."
+    return SpotterError(code, says, field=field, next_step=next_step)
 
 
 @contextmanager

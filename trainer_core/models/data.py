@@ -13,6 +13,10 @@ class TextData:
     context: int
     """Tokens in a training sequence."""
     end_of_text: int
+    apart: bool = False
+    """Whether documents are kept apart: a batch then brings an `attention_mask` of shape (batch, 1, time, time), true
+    where a token may look, and `position_ids`.
+    """
 
 
 @dataclass(frozen=True, slots=True)

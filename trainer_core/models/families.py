@@ -9,7 +9,7 @@ from typing import Literal
 from trainer_core.data.card import DataKind
 from trainer_core.models.specs import Family
 
-Capability = Literal["train", "evaluate", "score", "generate", "export", "distributed"]
+Capability = Literal["train", "evaluate", "generate", "export", "distributed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Known:
     """What opens its weights: `AutoModelForCausalLM`, or Spotter itself."""
 
 
-_LANGUAGE: frozenset[Capability] = frozenset({"train", "evaluate", "score", "generate", "export", "distributed"})
+_LANGUAGE: frozenset[Capability] = frozenset({"train", "evaluate", "generate", "export", "distributed"})
 
 FAMILIES: Mapping[Family, Known] = {
     known.family: known
@@ -70,7 +70,7 @@ FAMILIES: Mapping[Family, Known] = {
             "Picture classifier, from nothing",
             "A convolutional network that tells classes of pictures apart, a folder a class.",
             ("images",),
-            frozenset({"train", "evaluate", "score", "export", "distributed"}),
+            frozenset({"train", "evaluate", "export", "distributed"}),
         ),
         Known(
             "pretrained",
@@ -86,7 +86,7 @@ FAMILIES: Mapping[Family, Known] = {
             "A module of your own",
             "Any torch.nn.Module from a Python file in an approved folder, whatever its forward asks for.",
             ("text", "images"),
-            frozenset({"train", "evaluate", "score", "export", "distributed"}),
+            frozenset({"train", "evaluate", "export", "distributed"}),
         ),
     )
 }

@@ -35,7 +35,8 @@ class NextToken:
     @property
     def data(self) -> TextData:
         """What a model is made for."""
-        return TextData(self.tokenizer.vocabulary, self.length, self.tokenizer.end_of_text)
+        apart = self.attend == "document"
+        return TextData(self.tokenizer.vocabulary, self.length, self.tokenizer.end_of_text, apart)
 
     @property
     def unit(self) -> Unit:

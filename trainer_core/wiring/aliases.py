@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from trainer_core.models.data import Data, PictureData, TextData
 
@@ -25,6 +25,8 @@ class Fields:
     """Names that mean the main field where there is nothing else: in the module's own `forward`."""
     sometimes: frozenset[str] = frozenset()
     """What not every batch brings: a parameter with a default keeps it then, another one is fed with a stand-in."""
+    apart: bool = False
+    """Whether masks say of each token which others it sees, (batch, 1, time, time), or which tokens there are."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -70,7 +72,7 @@ PICTURES = Fields(
 
 def fields_of(data: Data) -> Fields:
     """Of the batches that a model for `data` learns from."""
-    return TEXT if isinstance(data, TextData) else PICTURES
+    return replace(TEXT, apart=data.apart) if isinstance(data, TextData) else PICTURES
 
 
 _VOCABULARY = "vocabulary vocab vocab_size vocabulary_size n_vocab num_vocab num_tokens n_tokens ntoken num_embeddings"

@@ -21,7 +21,9 @@ def taken(output: object, take: Take) -> object:
         return output[take]
     if isinstance(take, int) and isinstance(output, Sequence):
         return output[take]
-    return getattr(output, str(take))
+    if not isinstance(output, Tensor):
+        return getattr(output, str(take))
+    raise LookupError("a tensor has no parts")
 
 
 def parts(output: object) -> dict[Take, Tensor]:
@@ -38,7 +40,7 @@ def parts(output: object) -> dict[Take, Tensor]:
     elif is_dataclass(output):
         named = {each.name: getattr(output, each.name) for each in fields(output)}
     else:
-        named = {_LOGITS: getattr(output, _LOGITS, None)}
+        named = {**getattr(output, "__dict__", {}), _LOGITS: getattr(output, _LOGITS, None)}
     return {take: part for take, part in named.items() if isinstance(part, Tensor)}
 
 

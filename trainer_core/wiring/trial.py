@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -15,8 +15,8 @@ from torch.utils._pytree import tree_map
 from trainer_core.errors import Code, SpotterError
 from trainer_core.models.data import Data, TextData
 from trainer_core.wiring.aliases import Fields
-from trainer_core.wiring.example import a_batch, brief, logits_of_a_batch
-from trainer_core.wiring.outputs import logits_in, no_logits, only_tensor, taken
+from trainer_core.wiring.example import a_batch, brief, brought, logits_of_a_batch
+from trainer_core.wiring.outputs import logits_in, no_logits, only_tensor, parts, taken
 from trainer_core.wiring.resolve import Resolution, producers, resolve
 from trainer_core.wiring.signature import Signature
 from trainer_core.wiring.wired import Wired
@@ -94,6 +94,7 @@ class Trial:
                 returned[path] = Wired(shadow, wiring, self.fields).called(path, batch, returned)
             except Exception as error:
                 raise unclear((f"{path} does not take what it is fed with ({described(error)})",), wiring) from error
+            self._check_taken(path, returned[path])
             takes = only_tensor(returned[path])
             before, wiring = wiring, self._taking(wiring, path, takes[0] if takes else None)
             if not takes or (len(takes) > 1 and wiring != before):
@@ -101,6 +102,16 @@ class Trial:
         if problems:
             raise unclear(tuple(problems), wiring)
         return wiring, returned
+
+    def _check_taken(self, path: str, returned: object) -> None:
+        """Raises CONFIG_INVALID if the wiring that was given takes a part of what `path` returned that is not there."""
+        for of in ("", *self.given.calls):
+            for name, source in self.given.of(of).items():
+                if isinstance(source, Call) and source.module == path:
+                    try:
+                        taken(returned, source.take)
+                    except (LookupError, AttributeError) as error:
+                        raise _no_part(path, source.take, parts(returned), name) from error
 
     def _taking(self, wiring: Wiring, path: str, take: Take) -> Wiring:
         def inputs(of: str) -> Inputs:
@@ -162,13 +173,15 @@ class Trial:
                 continue
             takes = logits_in(output, shape)
             if self.given.output is not None:
+                if self.given.output not in (there := parts(output)):
+                    raise _no_part("forward", self.given.output, there, "return")
                 takes = [self.given.output] * (logits_in(taken(output, self.given.output), shape) == [None])
             if len(takes) > 1:
                 problem = f"forward returns {len(takes)} tensors of shape {axes}, and one of them has to be the logits"
                 raise unclear((problem,), replace(candidate, output=takes[0]))
             if takes:
                 return replace(candidate, output=takes[0])
-        raise unclear((no_logits(output, shape, axes),), wiring)
+        raise unclear((no_logits(output, shape, axes) + brought(self.data),), wiring)
 
     def _seen(self, path: str, wiring: Wiring, returned: Mapping[str, object]) -> Seen:
         """What the graph of the `forward` at `path` shows."""
@@ -179,8 +192,25 @@ class Trial:
         return seen(wired.module.get_submodule(path), placed, named)
 
     def _shadow(self) -> nn.Module:
-        """A copy that has the same weights, not copies of them, and can be thrown away."""
-        return copy.deepcopy(self.module, {id(weight): weight for weight in self.module.parameters()})
+        """A copy that has the same weights, not copies of them, and can be thrown away.
+
+        It also has the same locks, files and whatever else cannot be copied.
+        """
+        same: dict[int, object] = {id(weight): weight for weight in self.module.parameters()}
+        own = vars(nn.Module()).keys()
+        for submodule in self.module.modules():
+            for name, value in vars(submodule).items():
+                if name not in own and not _can_be_copied(value, same):
+                    same[id(value)] = value
+        return copy.deepcopy(self.module, same)
+
+
+def _can_be_copied(value: object, same: Mapping[int, object]) -> bool:
+    try:
+        copy.deepcopy(value, dict(same))
+    except Exception:  # each kind of thing has an error of its own for that
+        return False
+    return True
 
 
 def _check_short_texts(model: Wired, data: TextData) -> None:
@@ -197,6 +227,13 @@ def _check_short_texts(model: Wired, data: TextData) -> None:
             field="model.file",
             next_step="Have it go by the shape of what it is given: the end of the held-out text is shorter.",
         )
+
+
+def _no_part(path: str, take: Take, there: Iterable[Take], place: str) -> SpotterError:
+    names = [str(each) for each in there if each is not None]
+    has = f"; there are {', '.join(names)}" if names else ": it is one tensor, so leave that out"
+    says = f"{path} returns nothing called {take}{has}"
+    return SpotterError(Code.CONFIG_INVALID, says, field=f"model.wiring.{place}")
 
 
 def _fed(wiring: Wiring, path: str, sources: Inputs) -> Wiring:

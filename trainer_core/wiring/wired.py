@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from trainer_core.errors import Code, SpotterError
 from trainer_core.wiring.aliases import Fields
+from trainer_core.wiring.example import places, sees_what_was
 from trainer_core.wiring.outputs import taken
 from trainer_core.wiring.signature import signature_of
 from trainer_core.wiring.wiring import Batch, Call, Const, Drop, Each, Source, Wiring
@@ -60,7 +61,7 @@ class Wired(nn.Module):
                 case Batch(field) if field in fields:
                     return fields[field]
                 case Batch(field):
-                    return _stand_in(field, fields[self._fields.main])
+                    return _stand_in(field, fields[self._fields.main], self._fields.apart)
                 case Const(const):
                     return const
                 case Call(module, take):
@@ -89,16 +90,16 @@ class Wired(nn.Module):
         return isinstance(source, Batch) and source.field in self._fields.sometimes and source.field not in fields
 
 
-def _stand_in(field: str, main: Tensor) -> Tensor:
+def _stand_in(field: str, main: Tensor, apart: bool) -> Tensor:
     """What a field that the batch does not bring holds: nothing masked, one segment, places from 0.
 
     The targets are any that are possible: a loss that the module makes of them is not used.
     """
     match field:
         case "attention_mask":
-            return torch.ones_like(main)
+            return sees_what_was(main) if apart else torch.ones_like(main)
         case "position_ids":
-            return torch.arange(main.shape[1], device=main.device).expand(main.shape)
+            return places(main)
         case "token_type_ids":
             return torch.zeros_like(main)
         case "targets":

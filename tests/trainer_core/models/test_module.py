@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from textwrap import dedent
 
@@ -12,7 +13,7 @@ import torch
 
 from trainer_core.approved import Approved
 from trainer_core.errors import Code, SpotterError
-from trainer_core.layout import Home, RunDirectory
+from trainer_core.layout import Home
 from trainer_core.models.build import build, open_model
 from trainer_core.models.data import Data, PictureData, TextData
 from trainer_core.models.files import save_finished
@@ -130,7 +131,13 @@ def test_a_finished_module_opens_again_beside_its_file(places: Places, tmp_path:
     save_finished(model, elsewhere)
     (elsewhere / "module.py").write_bytes(places.run.module.read_bytes())
     files = sorted(elsewhere.iterdir())
-    opened = open_model(elsewhere, Places(RunDirectory(elsewhere)))
+    with pytest.raises(SpotterError, match="beside its weights, which is run only where") as refused:
+        open_model(elsewhere)
+    assert refused.value.code is Code.MODEL_INCOMPATIBLE and "Places" in refused.value.next_step
+    opened = open_model(elsewhere, places)
+    put(places, "raise SystemExit")
+    places.run.module.unlink()
+    opened = open_model(elsewhere, places)
     assert sorted(elsewhere.iterdir()) == files, "opening writes nothing"
     tokens = torch.arange(6)[None]
     assert torch.equal(opened(input_ids=tokens), model(input_ids=tokens))
@@ -163,6 +170,8 @@ LOADING, FIRST = "while it is loaded", "while its forward runs for the first tim
         ("open('/etc/absent/file')", f"raises FileNotFoundError {LOADING}, on line 1"),
         ("raise ValueError('see /home/kim')", f"raises ValueError {LOADING}, on line 1"),
         ("import sys\nsys.exit(3)", f"raises SystemExit (3) {LOADING}, on line 2"),
+        ("raise KeyboardInterrupt", f"raises KeyboardInterrupt {LOADING}, on line 1"),
+        ("raise GeneratorExit", f"raises GeneratorExit {LOADING}, on line 1"),
         (net(made="1 / 0"), f"raises ZeroDivisionError (division by zero) {LOADING}, on line 9"),
         (net(run="tokens.nonsense()"), f"object has no attribute 'nonsense') {FIRST}, on line 12"),
         (net(run="self.embed(tokens + 1)"), f"raises IndexError (index out of range in self) {FIRST}, on line 12"),
@@ -177,6 +186,52 @@ def test_a_file_that_raises_is_told_by_its_line(places: Places, source: str, wor
     assert raised.value.message.startswith("nets/net.py ")
     assert "/home" not in raised.value.message
     assert "/etc" not in raised.value.message
+
+
+def test_a_wiring_that_forward_cannot_bear_is_named(places: Places) -> None:
+    put(places, net(run="scale / 2").replace("forward(self, tokens)", "forward(self, tokens, scale=1.0)"))
+    with pytest.raises(SpotterError, match="raises TypeError") as raised:
+        build_module(ModuleSpec(file="nets/net.py", wiring={"scale": {"const": "x"}}), TEXT, places)
+    assert (raised.value.code, raised.value.field) == (Code.MODEL_LOAD_FAILED, "model.wiring")
+    assert "Correct model.wiring, or mend the file" in raised.value.next_step
+
+
+def test_what_cannot_be_copied_can_be_learnt_with(places: Places) -> None:
+    put(
+        places,
+        net(
+            made="self.file, self.counts = open('/dev/null'), (n for n in range(9)); "
+            "self.lock = __import__('threading').Lock(); self.seen = []",
+            run="self.lock.acquire(); self.lock.release(); self.seen.append(1)",
+        ),
+    )
+    model = made(places)
+    assert model.module.seen == [], "a trial leaves what can be copied as it is"
+    assert model(input_ids=torch.zeros(1, 6, dtype=torch.long)).shape == (1, 6, 11)
+
+
+def test_what_a_file_sets_for_the_whole_process_is_set_back(places: Places) -> None:
+    threads, folder = torch.get_num_threads(), Path.cwd()
+    changes = """
+    import os
+    torch.set_num_threads(7)
+    torch.set_default_dtype(torch.float64)
+    torch.use_deterministic_algorithms(True)
+    torch.set_grad_enabled(False)
+    os.chdir("/")
+    """
+    put(places, dedent(net()).replace("from torch import nn", "from torch import nn" + dedent(changes)))
+    assert next(made(places).parameters()).dtype == torch.float32
+    assert (torch.get_num_threads(), torch.get_default_dtype(), Path.cwd()) == (threads, torch.float32, folder)
+    assert torch.is_grad_enabled() and not torch.are_deterministic_algorithms_enabled()
+
+
+def test_documents_are_kept_apart_in_the_first_trial_as_in_every_step(places: Places) -> None:
+    asks = net().replace("forward(self, tokens)", "forward(self, tokens, attention_mask)")
+    put(places, asks.replace("pass\n            return", "assert attention_mask.ndim == 2\n            return"))
+    with pytest.raises(SpotterError, match=r"shape \(batch, 1, time, time\), which data.attend `document` brings"):
+        made(places, data=replace(TEXT, apart=True))
+    assert made(places)(input_ids=torch.zeros(1, 6, dtype=torch.long)).shape == (1, 6, 11)
 
 
 @pytest.mark.parametrize(

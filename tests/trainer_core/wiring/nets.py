@@ -104,6 +104,16 @@ class BERT(Language):
         return self.read(input_ids) * attention_mask[..., None] + token_type_ids[..., None]
 
 
+class Attending(Language):
+    """Averages what it may attend to."""
+
+    def forward(self, tokens: Tensor, attention_mask: Tensor) -> Tensor:
+        batch, time = tokens.shape
+        assert attention_mask.shape == (batch, 1, time, time)
+        seen = attention_mask[:, 0].float()
+        return self.head(seen @ self.embed(tokens) / seen.sum(-1, keepdim=True))
+
+
 @dataclass
 class Answer:
     scores: Tensor

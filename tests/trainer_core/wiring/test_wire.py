@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 import torch
@@ -177,6 +178,42 @@ def test_a_wiring_that_names_what_is_not_there_is_wrong(said: dict[str, object],
     with pytest.raises(SpotterError, match=words) as raised:
         wire(nets.Simple(), TEXT, said)
     assert (raised.value.code, raised.value.field) == (Code.CONFIG_INVALID, field)
+
+
+@pytest.mark.parametrize(
+    ("make", "said", "field", "words"),
+    [
+        (nets.Simple, {"return": "logit"}, "return", "forward returns nothing called logit: it is one tensor"),
+        (nets.Simple, {"return": "x"}, "return", "forward returns nothing called x"),
+        (nets.InTuple, {"return": 5}, "return", "forward returns nothing called 5; there are 0, 1"),
+        (nets.InDict, {"return": "logits"}, "return", "nothing called logits; there are hidden, scores"),
+        (
+            nets.Plain,
+            {"embedding_0_output": {"call": "embedding_0", "take": "T"}},
+            "embedding_0_output",
+            "embedding_0 returns nothing called T: it is one tensor",
+        ),
+    ],
+)
+def test_a_part_that_is_not_there_is_named(
+    make: Callable[[], nn.Module], said: dict[str, object], field: str, words: str
+) -> None:
+    with pytest.raises(SpotterError, match=words) as raised:
+        wire(make(), TEXT, said)
+    assert (raised.value.code, raised.value.field) == (Code.CONFIG_INVALID, f"model.wiring.{field}")
+
+
+def test_a_mask_that_keeps_documents_apart_is_tried_in_its_own_shape() -> None:
+    apart = replace(TEXT, apart=True)
+    with pytest.raises(SpotterError, match="documents are kept apart by an attention_mask") as raised:
+        wire(nets.Simple(), apart)
+    assert raised.value.field == "data.attend"
+    with pytest.raises(AssertionError):
+        wire(nets.BERT(), apart)
+    mask = torch.ones(5, 5, dtype=torch.bool).tril().expand(3, 1, 5, 5)
+    model = wire(nets.Attending(), apart)
+    given = model(input_ids=text(), attention_mask=mask)
+    assert torch.equal(model(input_ids=text()), given), "what reads one document is given no mask"
 
 
 def test_a_return_that_holds_no_logits_is_refused() -> None:
