@@ -9,7 +9,7 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType, ModuleType
@@ -21,9 +21,12 @@ from trainer_core.failures import is_out_of_memory
 from trainer_core.wiring.written import described
 
 _AGAIN = 1.0
-"""Seconds after which code that has caught its end is ended anew."""
+"""Seconds after which code that has caught its end once more is ended anew."""
 MEND = "Mend the file, then start the run again."
 """What to do next about a file that is wrong."""
+
+
+Trace = Callable[[FrameType, str, object], "Trace"]
 
 
 class _TimeIsUpError(BaseException):
@@ -69,7 +72,7 @@ def contained(label: str, doing: str, seconds: float, field: str = "model.file")
     """
     with blamed(label, doing, Code.MODEL_LOAD_FAILED, field):
         try:
-            with _time_limit(seconds):
+            with _time_limit(seconds, label):
                 yield
         except _TimeIsUpError as error:
             says = f"{label} takes longer than {seconds:g} s while {doing}{_on_line(error, label)}"
@@ -97,21 +100,33 @@ def _failed(code: Code, says: str, field: str) -> SpotterError:
 
 
 @contextmanager
-def _time_limit(seconds: float) -> Iterator[None]:
+def _time_limit(seconds: float, label: str) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
     def end(number: int, frame: FrameType | None) -> None:
+        while frame is not None:
+            frame.f_trace = end_again
+            frame = frame.f_back
+        sys.settrace(end_again)
         raise _TimeIsUpError
 
-    before = signal.signal(signal.SIGALRM, end)
+    def end_again(frame: FrameType, event: str, _: object) -> Trace:
+        """Where code has caught its end, the next line of what it does about that is its end."""
+        if event == "line" and frame.f_code.co_filename == label:
+            raise _TimeIsUpError
+        return end_again
+
+    traced, before = sys.gettrace(), signal.signal(signal.SIGALRM, end)
     signal.setitimer(signal.ITIMER_REAL, seconds, _AGAIN)
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+        if sys.gettrace() is not traced:
+            sys.settrace(traced)
 
 
 def _on_line(error: BaseException, label: str) -> str:
