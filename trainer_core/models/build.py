@@ -88,7 +88,8 @@ def open_model(folder: Path, places: Places | None = None) -> nn.Module:
     elif isinstance(described.model, ModuleSpec) and places is None:
         raise SpotterError(
             Code.MODEL_INCOMPATIBLE,
-            f"{described.model.label} is made by the file {own.module.name} beside its weights, which is run only where that is asked for",
+            f"{described.model.label} is made by the file {own.module.name} beside its weights, "
+            "which is run only where that is asked for",
             field="model",
             next_step="If you trust the file, give `open_model` the folder's Places, too.",
         )

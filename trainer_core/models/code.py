@@ -107,7 +107,8 @@ def _time_limit(seconds: float, label: str) -> Iterator[None]:
 
     def end(number: int, frame: FrameType | None) -> None:
         while frame is not None:
-            frame.f_trace = end_again
+            if frame.f_code.co_filename == label:
+                frame.f_trace = end_again
             frame = frame.f_back
         sys.settrace(end_again)
         raise _TimeIsUpError

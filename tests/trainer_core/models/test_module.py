@@ -242,6 +242,10 @@ def test_documents_are_kept_apart_in_the_first_trial_as_in_every_step(places: Pl
             "while True:\n    try:\n        while True: pass\n    except Exception: pass",
             LOADING,
         ),
+        (
+            "import time\nfor _ in range(9):\n    try: time.sleep(60)\n    except BaseException: n = 0",
+            LOADING,
+        ),
         (net(run="import time; time.sleep(60)"), f"{FIRST}, on line 12"),
     ],
 )
