@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,8 +13,10 @@ from dataclasses import dataclass, replace
 import torch
 from torch import nn
 
+from trainer_core.buffers import unchanged
 from trainer_core.distributed.group import ALONE
 from trainer_core.errors import Code, SpotterError
+from trainer_core.fitting import a_few, tried
 from trainer_core.models.specs import ModuleSpec, PretrainedSpec
 from trainer_core.network import Network
 from trainer_core.objectives.objective import Batch
@@ -30,6 +33,8 @@ _LOWER = (0.1, 0.01, 0.001)
 """Factors that are tried on a learning rate at which the loss grows."""
 _LEAK = 1e-3
 """Share of the logits' spread that rounding may move them by."""
+_NUMBER = re.compile(r"\.\d+\.")
+"""In a parameter's name: which of several parts that are alike it belongs to."""
 _QUICK = 0.03
 """Seconds that a whole pass may take to be timed; longer ones are told from a smaller one."""
 
@@ -59,14 +64,15 @@ def preflight(training: Training) -> Preflight:
     """Check shapes, the loss at the start, that every parameter learns, that nothing is known of the future, and that
     one batch can be learnt at the run's learning rate; measure a step. Nothing of `training` is changed.
 
-    Raises MODEL_INCOMPATIBLE (shapes, a loss that cannot be, a dead parameter, a leak) or TRAINING_NAN_LOSS.
+    Raises MODEL_INCOMPATIBLE (shapes, a loss that cannot be, a dead parameter, a leak; whatever a module of somebody's
+    own raises) or TRAINING_NAN_LOSS.
     """
     plain = replace(training.mode, compiled=False)  # making kernels for these passes would take longer than all of them
     training = replace(training, mode=plain, network=Network(training.model, plain, training.device))
-    with _leaving_no_trace(training):
+    with _leaving_no_trace(training), tried(training):
         _check_shapes(training)
         if training.state.step:  # it has learnt before, and would not have without all that
-            loss = training.forward_backward(training.state.cursor, 1)
+            loss = training.forward_backward(training.state.cursor, a_few(training))
             _check_loss(loss, training)
             return Preflight(loss, _seconds_per_step(training), _bytes(training))
         batch = _small(training)
@@ -74,14 +80,18 @@ def preflight(training: Training) -> Preflight:
         _check_loss(trial.losses[0], training)
         _check_gradients(trial)
         _check_causality(trial.copy, batch)
-        doubts = (*_unlike_guessing(trial.losses[0], training), *_unlearnt(trial, training, batch))
+        doubts = (
+            *_unlike_guessing(trial.losses[0], training),
+            *_unreached(trial),
+            *_unlearnt(trial, training, batch),
+        )
         return Preflight(trial.losses[0], _seconds_per_step(training), _bytes(training), doubts)
 
 
 @contextmanager
 def _leaving_no_trace(training: Training) -> Iterator[None]:
     devices = [torch.cuda.current_device()] if training.device.kind == "cuda" else []
-    with torch.random.fork_rng(devices=devices):
+    with torch.random.fork_rng(devices=devices), unchanged(training.model):
         try:
             yield
         finally:
@@ -91,7 +101,8 @@ def _leaving_no_trace(training: Training) -> Iterator[None]:
 def _small(training: Training) -> Batch:
     """Few examples; of text, the beginning of one, where a model of any length reads it."""
     objective, length = training.objective, training.batching.length
-    batch = objective.batch(training.state.cursor, min(training.batching.micro_batch, max(1, _TARGETS // length)))
+    examples = min(training.batching.micro_batch, max(a_few(training), _TARGETS // length))
+    batch = objective.batch(training.state.cursor, examples)
     if length <= _TARGETS or isinstance(training.spec.model, ModuleSpec):
         return batch
     inputs = {
@@ -102,9 +113,9 @@ def _small(training: Training) -> Batch:
 
 
 def _check_shapes(training: Training) -> None:
-    batch = training.objective.batch(training.state.cursor, 1)
+    batch = training.objective.batch(training.state.cursor, a_few(training))
     expected = (*batch.targets.shape, training.objective.answers)
-    with torch.inference_mode():
+    with torch.no_grad():
         shape = tuple(training.network.logits(batch.inputs).shape)
     if shape != expected:
         raise SpotterError(
@@ -143,6 +154,14 @@ class _Trial:
     """Trainable parameters that no gradient reached in any step."""
     broken: str
     """A parameter whose gradient was no number at the first step; empty if there was none."""
+
+    @property
+    def unreached(self) -> frozenset[str]:
+        """Dead ones that have a twin which is not, as experts do that none of the few examples were sent to."""
+        alive = {
+            _NUMBER.sub(".*.", name) for name, parameter in self.copy.model.named_parameters() if name not in self.dead
+        }
+        return frozenset(name for name in self.dead if (kind := _NUMBER.sub(".*.", name)) != name and kind in alive)
 
     @property
     def has_learnt(self) -> bool:
@@ -196,11 +215,11 @@ def _check_gradients(trial: _Trial) -> None:
         raise SpotterError(
             Code.TRAINING_NAN_LOSS, f"The gradient of {trial.broken} is not finite before the first step."
         )
-    if trial.dead:
-        first, *others = sorted(trial.dead)
+    if dead := trial.dead - trial.unreached:
+        first, *others = sorted(dead)
         which = f"the parameter {first} does not learn"
         if others:
-            which = f"{len(trial.dead)} parameters do not learn, among them {first}"
+            which = f"{len(dead)} parameters do not learn, among them {first}"
         raise SpotterError(
             Code.MODEL_INCOMPATIBLE,
             f"{which}: no gradient reaches it",
@@ -232,6 +251,13 @@ def _check_causality(training: Training, batch: Batch) -> None:
         )
 
 
+def _unreached(trial: _Trial) -> Iterator[str]:
+    if trial.unreached:
+        first, *others = sorted(trial.unreached)
+        which = f"{first} and {len(others)} more" if others else first
+        yield f"no gradient reached {which} so far, as those of an expert that is seldom asked"
+
+
 def _unlearnt(trial: _Trial, training: Training, batch: Batch) -> Iterator[str]:
     """If the loss of the one batch grew, a rate at which it falls."""
     if trial.has_learnt:
@@ -245,8 +271,9 @@ def _unlearnt(trial: _Trial, training: Training, batch: Batch) -> Iterator[str]:
 
 
 def _seconds_per_step(training: Training) -> float:
-    """As the step's whole forward passes take, or, where these are long, as a single example does."""
-    seconds = _timed(training, 1)
+    """As the step's whole forward passes take, or, where these are long, as a few examples do."""
+    few = a_few(training)
+    seconds = _timed(training, few) / few
     at_once, examples = training.batching.micro_batch, training.batching.sequences
     if seconds * at_once <= _QUICK:
         return _timed(training, at_once) * examples / at_once

@@ -20,9 +20,7 @@ from trainer_core.training import Training
 
 def judged(training: Training, steering: SteeringLog, loss: float, norm: float) -> Verdict:
     """What to do with a step whose gradients are there and have not reached the weights yet."""
-    finite = math.isfinite(loss + norm) or all(
-        bool(weights.isfinite().all()) for weights in training.model.parameters()
-    )
+    finite = math.isfinite(loss + norm) or training.sound()
     overflowed = training.optimizer.overflowed
     past = _past(training, steering)
     return judge(training.state.step + 1, loss, norm, past, weights_finite=finite, overflowed=overflowed)

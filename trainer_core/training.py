@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from trainer_core.averaging import Average
+from trainer_core.buffers import Buffers
 from trainer_core.device import Device
 from trainer_core.distributed.group import ALONE, Group
 from trainer_core.failures import is_out_of_memory
@@ -49,6 +50,8 @@ class Training:
     """The processes that share each step."""
     waited: float = 0.0
     """Seconds in which the device had nothing to do because a batch was not ready."""
+    _before: Buffers | None = field(default=None, init=False)
+    """What forward passes change, as it was before the step that is under way."""
 
     @property
     def parameters(self) -> int:
@@ -64,6 +67,7 @@ class Training:
         """
         micro_batch = self.batching.micro_batch
         self.group.tell("forward_backward", cursor, examples, micro_batch)
+        self._before = self._before or Buffers(self.model)
         total = torch.zeros((), device=self.device.kind)
         try:
             for done in range(self.group.rank * micro_batch, examples, self.group.size * micro_batch):
@@ -85,16 +89,28 @@ class Training:
         return self.optimizer.clip(self.spec.optimizer.clip_norm)
 
     def step(self, learning_rate: float) -> None:
-        """Let the gradients change the weights."""
+        """Let the gradients change the weights. What forward passes change becomes what it is at rank 0."""
         self.group.tell("step", learning_rate)
         self.optimizer.step(learning_rate)
+        if self._before:
+            self.group.hand_out(self._before.now())
+            self._before = None
         if self.average:
             self.average.update()
 
     def discard(self) -> None:
-        """Forget the gradients: nothing of the step reaches the weights."""
+        """Forget the gradients, and what forward passes changed: nothing is left of the step."""
         self.group.tell("discard")
         self.optimizer.discard()
+        if self._before:
+            self._before.put_back()
+            self._before = None
+
+    def sound(self) -> bool:
+        """Whether the weights, and what forward passes change, were numbers before the step that is under way."""
+        return all(bool(weights.isfinite().all()) for weights in self.model.parameters()) and (
+            self._before is None or self._before.sound()
+        )
 
     def synchronize(self) -> None:
         """Weights and optimizer of rank 0 become those of all: whenever something but the verbs above changed them."""

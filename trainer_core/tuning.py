@@ -26,7 +26,7 @@ from trainer_core.candidates import (
     quickest,
 )
 from trainer_core.failures import is_out_of_memory
-from trainer_core.fitting import bytes_per_example, micro_batch_that_fits
+from trainer_core.fitting import a_few, bytes_per_example, micro_batch_that_fits, tried
 from trainer_core.heads import output_layer
 from trainer_core.layout import Home
 from trainer_core.mode import Mode
@@ -71,9 +71,14 @@ def settle(training: Training, home: Home, *, began: bool = False) -> Decision:
     """Decide how `training` is computed, and set it up so. `began`: it goes on as it was before.
 
     What was measured here before is taken, else what is measured now, if the run is long enough for that; else what is
-    known of such machines. The weights are as before. Raises what the model raises in its plain form; CONFIG_INVALID if
-    the budget is too short for a step.
+    known of such machines. The weights are as before. Raises what the model raises in its plain form (a module of
+    somebody's own: MODEL_INCOMPATIBLE); CONFIG_INVALID if the budget is too short for a step.
     """
+    with tried(training):
+        return _settled(training, home, began=began)
+
+
+def _settled(training: Training, home: Home, *, began: bool) -> Decision:
     started = time.monotonic()
     if began:
         why = "as when the run began"
@@ -124,7 +129,7 @@ class _Search:
         training.compute_in(Mode())
         started = time.monotonic()
         each = bytes_per_example(training)
-        a_pass = _BOTH_WAYS * training.batching.micro_batch * (time.monotonic() - started)
+        a_pass = _BOTH_WAYS * training.batching.micro_batch * (time.monotonic() - started) / a_few(training)
         if allowance(_seconds_of(training, a_pass)) < _FEWEST * a_pass and wanted.compile != "always":
             return self.known()
         _fit(training, each)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,11 +11,14 @@ from torch import Tensor, nn
 
 from tests.trainer_core.conftest import small_spec, weights
 from trainer_core.errors import Code, SpotterError
+from trainer_core.layout import Home
+from trainer_core.models.specs import ModuleSpec
 from trainer_core.network import Network
 from trainer_core.optim import Optimizer
 from trainer_core.preflight import preflight
 from trainer_core.spec import RunSpec
 from trainer_core.training import Training
+from trainer_core.tuning import settle
 
 Make = Callable[[RunSpec], Training]
 
@@ -61,6 +65,23 @@ class Own(nn.Module):
         return self.head(seen.mean(1, keepdim=True).expand_as(seen) if self._leaks else before)  # type: ignore[no-any-return]  # torch leaves calls of modules unannotated
 
 
+class Counting(Own):
+    """Remembers what its forward passes saw, which one example is too few for; one of its experts is seldom asked."""
+
+    steps: Tensor
+
+    def __init__(self, answers: int) -> None:
+        super().__init__(answers)
+        self.norm = nn.BatchNorm1d(32)
+        self.experts = nn.ModuleList(nn.Linear(32, 32) for _ in range(2))
+        self.register_buffer("steps", torch.zeros(()))
+
+    def forward(self, input_ids: Tensor) -> Tensor:
+        self.steps = self.steps + 1  # replaced, not written to
+        firsts = self.norm(self.experts[0](self.tokens(input_ids)[:, 0]))
+        return super().forward(input_ids) + self.head(firsts)[:, None]  # type: ignore[no-any-return]  # as above
+
+
 def test_it_measures_and_leaves_no_trace(making: Training) -> None:
     chance, before = torch.get_rng_state(), weights(making)
     found = preflight(making)
@@ -79,6 +100,35 @@ def test_parameters_that_do_not_learn_are_named(making: Training) -> None:
     assert refused(making, "the parameter unused does not learn") is Code.MODEL_INCOMPATIBLE
     making.model.register_parameter("another", nn.Parameter(torch.zeros(3)))
     refused(making, "2 parameters do not learn, among them another")
+
+
+def test_what_forward_passes_change_is_left_alone_and_a_seldom_asked_expert_is_only_doubted(
+    training: Make, home: Home
+) -> None:
+    spec = small_spec(model={"size": "depth=1"}, batch={"tokens_per_step": 1024, "micro_batch": 2})
+    counting = with_model(training(spec), Counting(300))
+    before = copy.deepcopy(counting.model.state_dict())
+    settle(counting, home)
+    [doubt] = preflight(counting).doubts
+    assert doubt.startswith("no gradient reached experts.1.bias and 1 more")
+    counting.forward_backward(0, 2)
+    assert int(counting.model.get_buffer("steps")) == 1
+    counting.discard()
+    assert all(torch.equal(before[name], value) for name, value in counting.model.state_dict().items())
+
+
+class Failing(Own):
+    def forward(self, input_ids: Tensor) -> Tensor:
+        raise ValueError("no such thing")
+
+
+def test_what_a_module_of_somebodys_own_raises_is_told_of_its_file(making: Training, home: Home) -> None:
+    failing = with_model(making, Failing(300))
+    failing.spec = failing.spec.model_copy(update={"model": ModuleSpec(family="module", file="nets/own.py")})
+    refused(failing, r"nets/own\.py raises ValueError \(no such thing\) while its first steps are tried")
+    with pytest.raises(SpotterError, match="no such thing") as caught:
+        settle(failing, home)
+    assert caught.value.code is Code.MODEL_INCOMPATIBLE
 
 
 def test_a_parameter_that_learns_after_the_first_step_only_is_alive(making: Training) -> None:

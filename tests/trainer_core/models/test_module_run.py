@@ -33,9 +33,10 @@ class Recurrent(nn.Module):
         super().__init__()
         self.read = nn.GRU(width, width, batch_first=True)
         self.drop = nn.Dropout(0.1)
+        self.norm = nn.BatchNorm1d(width)
 
     def forward(self, embedding_0_output):
-        return self.drop(self.read(embedding_0_output)[0])
+        return self.norm(self.drop(self.read(embedding_0_output)[0]).transpose(1, 2)).transpose(1, 2)
 
 
 class Chain(nn.Module):
@@ -68,6 +69,7 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
 
 
 def test_a_chain_of_somebodys_own_learns_and_goes_on_where_it_was(home: Home, card: DatasetCard) -> None:
+    """With what its forward passes change: only those of steps count."""
     spec = small_spec(
         model={"family": "module", "file": "nets/chain.py", "name": "Chain", "size": "tiny"},
         budget="24 steps",
@@ -81,5 +83,7 @@ def test_a_chain_of_somebodys_own_learns_and_goes_on_where_it_was(home: Home, ca
     whole, halved = (weights(home.run(name).export) for name in ("whole", "halved"))
     assert whole.keys() == halved.keys()
     assert all(torch.equal(whole[name], halved[name]) for name in whole)
+    [passes] = [tensor for name, tensor in whole.items() if name.endswith("num_batches_tracked")]
+    assert passes and passes % 24 == 0
     opened = open_model(home.run("whole").export, Places(home.run("whole")))
     assert all(torch.equal(weight, whole[name]) for name, weight in opened.state_dict().items())
