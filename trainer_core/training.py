@@ -117,10 +117,10 @@ class Training:
         self.group.tell("synchronize")
         weights = {weight.data_ptr(): weight for weight in self.optimizer.weights().values()}
         self.group.hand_out([*weights.values(), *self.model.buffers()])
-        moments = self.group.hand_out_state(self.moments())
+        state = self.group.hand_out_state(self.optimizer.state())
         if self.group.rank:
             self.optimizer.load_weights(self.optimizer.weights())  # what the model computes with follows them
-            self.load_moments(moments)
+            self.optimizer.load(state)  # an average is rank 0's alone
 
     def compute_in(self, mode: Mode) -> None:
         """From now on. What the optimizer remembers is forgotten: to be called before the first step, or a restore."""

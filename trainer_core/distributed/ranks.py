@@ -61,7 +61,7 @@ class Ranks:
         deadline = time.monotonic() + patience
         for _ in self._processes:
             if not isinstance(word := self._next(deadline), Ready):
-                raise self.explained([word] if word else [])
+                raise self.explained([word] if word else []) or unanswered(len(self._processes) + 1)
 
     def tell(self, verb: Verb, arguments: Sequence[float]) -> None:
         """Have all of them do this. Whoever is gone shows once something is done together."""
@@ -69,8 +69,11 @@ class Ranks:
         for process in self._processes:
             _say(process, line)
 
-    def explained(self, words: Iterable[Ready | Failed | Ended] = ()) -> SpotterError:
-        """Why nothing can be done together any more, from what was heard: `words`, and what comes in a moment."""
+    def explained(self, words: Iterable[Ready | Failed | Ended] = ()) -> SpotterError | None:
+        """Why nothing can be done together any more, from what was heard: `words`, and what comes in a moment.
+
+        None if that tells of nobody who is gone.
+        """
         deadline = time.monotonic() + self._parting
         heard = list(words)
         while sum(isinstance(word, Ended) for word in heard) < len(self._processes):
@@ -108,8 +111,11 @@ class Ranks:
             return None
 
 
-def cause(words: Iterable[Ready | Failed | Ended], size: int) -> SpotterError:
-    """What a person is told of a group of `size` that broke: what came first, not what it led to."""
+def cause(words: Iterable[Ready | Failed | Ended], size: int) -> SpotterError | None:
+    """What a person is told of a group of `size` that broke: what came first, not what it led to.
+
+    None if nobody is gone.
+    """
     heard = list(words)
     for word in heard:
         if isinstance(word, Failed):
@@ -120,6 +126,11 @@ def cause(words: Iterable[Ready | Failed | Ended], size: int) -> SpotterError:
             if word.status < 0:
                 return SpotterError(Code.WORKER_KILLED, f"{process} was killed from outside.")
             return SpotterError(Code.WORKER_CRASHED, f"{process} ended with status {word.status}.")
+    return unanswered(size) if any(isinstance(word, Ended) for word in heard) else None
+
+
+def unanswered(size: int) -> SpotterError:
+    """What a person is told when all of them are there, and one does not take part."""
     return SpotterError(Code.TRAINING_STALLED, f"One of the {size} processes that share each step does not answer.")
 
 

@@ -51,6 +51,12 @@ def started(folder: Path, monkeypatch: pytest.MonkeyPatch, *scripts: str, partin
         assert not any(psutil.pid_exists(pid) for pid in ranks.pids)
 
 
+def explained(ranks: Ranks) -> SpotterError:
+    why = ranks.explained()
+    assert why
+    return why
+
+
 def test_processes_get_ready_do_as_they_are_told_and_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     writing = f"{READY}\nopen(begin['meeting'], 'w').write(sys.stdin.read())"
     with started(tmp_path, monkeypatch, writing, OBEDIENT) as ranks:
@@ -70,7 +76,7 @@ def test_what_one_of_them_failed_with_is_what_the_run_fails_with(
     failing = f"print({failed.model_dump_json()!r}, flush=True)\nsys.exit(1)"
     with started(tmp_path, monkeypatch, OBEDIENT, failing, parting=0.2) as ranks, pytest.raises(SpotterError) as error:
         ranks.wait_until_ready(20)
-        raise ranks.explained()
+        raise explained(ranks)
     assert (error.value.code, error.value.message) == (Code.TRAINING_OOM, "There is no room.")
     assert error.value.next_step == "Make some."
 
@@ -79,7 +85,7 @@ def test_one_that_is_killed_is_told_of(tmp_path: Path, monkeypatch: pytest.Monke
     with started(tmp_path, monkeypatch, OBEDIENT) as ranks:
         ranks.wait_until_ready(20)
         psutil.Process(ranks.pids[0]).kill()
-        error = ranks.explained()
+        error = explained(ranks)
         ranks.tell("clip", ())  # which nobody hears
     assert (error.code, error.message) == (
         Code.WORKER_KILLED,
@@ -100,7 +106,20 @@ def test_one_that_never_gets_ready_does_not_hold_up_the_run(tmp_path: Path, monk
 def test_what_came_first_is_told_and_not_what_it_led_to() -> None:
     left_alone, crashed, killed = Ended(1, LEFT_ALONE), Ended(2, 1), Ended(3, -signal.SIGKILL)
     failed = Failed(code=Code.CORPUS_EMPTY, message="There is nothing.", next_step="Give something.")
-    assert cause([left_alone, crashed, failed], 4).code is Code.CORPUS_EMPTY
-    assert cause([left_alone, killed], 4).message.startswith("Process 4 of the 4")
-    assert cause([left_alone, crashed], 4).code is Code.WORKER_CRASHED
-    assert cause([left_alone], 4).code is Code.TRAINING_STALLED
+    heard: list[list[Failed | Ended]] = [
+        [left_alone, crashed, failed],
+        [left_alone, killed],
+        [left_alone, crashed],
+        [left_alone],
+        [],
+    ]
+    codes = [why.code if (why := cause(words, 4)) else None for words in heard]
+    assert codes == [
+        Code.CORPUS_EMPTY,
+        Code.WORKER_KILLED,
+        Code.WORKER_CRASHED,
+        Code.TRAINING_STALLED,
+        None,
+    ]
+    why = cause([left_alone, killed], 4)
+    assert why and why.message.startswith("Process 4 of the 4")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -24,7 +24,7 @@ from tests.trainer_core.conftest import Settings, small_spec, weights
 from trainer_core.distributed.rank import obey
 from trainer_core.distributed.shared import GoneError, Shared, buckets
 from trainer_core.distributed.words import Order, Verb
-from trainer_core.errors import Code, SpotterError
+from trainer_core.errors import SpotterError
 from trainer_core.failures import is_out_of_memory
 from trainer_core.objectives.objective import Fields
 from trainer_core.spec import RunSpec
@@ -45,8 +45,8 @@ class Spoken:
     def tell(self, verb: Verb, arguments: Sequence[float]) -> None:
         self.orders.put(Order.model_validate_json(Order(verb=verb, arguments=tuple(arguments)).line()))
 
-    def explained(self) -> SpotterError:
-        return SpotterError(Code.WORKER_KILLED)
+    def explained(self) -> SpotterError | None:
+        return None
 
 
 def place(store: HashStore, rank: int) -> distributed.ProcessGroup:
@@ -111,6 +111,55 @@ def test_a_shared_run_learns_what_one_process_learns_and_goes_on_bit_for_bit(tra
     with sharing(begun, later):  # it has learnt nothing yet, and takes over what `begun` has
         assert [*told, *steps(begun, 1)] == shared
     assert all(torch.equal(weight, weights(first)[name]) for name, weight in weights(begun).items())
+
+
+def test_an_averaged_muon_run_with_odd_buffers_is_shared_too(training: Make) -> None:
+    spec = small_spec(**SPEC, optimizer={"name": "muon", "average": 0.9})
+    alone, first, second = (training(spec) for _ in range(3))
+    second.average = None  # as a rank has it
+    for making in (first, second):
+        making.model.register_buffer("counts", torch.full((3,), making is first, dtype=torch.int16))
+        making.model.register_buffer("seen", torch.tensor(making is first))
+    expected = steps(alone, 2)
+    with sharing(first, second):
+        shared = steps(first, 2)
+        first.synchronize()  # with moments by now, as after a rollback
+        shared += steps(first, 1)
+    assert shared == pytest.approx([*expected, *steps(alone, 1)], rel=1e-3)
+    assert all(torch.equal(weight, weights(second)[name]) for name, weight in weights(first).items())
+    for name, weight in first.learnt().items():
+        torch.testing.assert_close(
+            weight, {**alone.learnt(), **dict(first.model.named_buffers())}[name], rtol=1e-2, atol=1e-3
+        )
+    buffers = dict(second.model.named_buffers())
+    assert buffers["counts"].tolist() == [1, 1, 1] and bool(buffers["seen"])
+
+
+def both(work: Callable[[Shared], object], lead: Spoken) -> tuple[Future[object], Future[object]]:
+    """What comes of `work` in two processes' places."""
+    store = HashStore()
+    with ThreadPoolExecutor(2) as threads:
+        places = list(threads.map(partial(place, store), range(2)))
+        first, second = Shared(places[0], lead), Shared(places[1])
+        return threads.submit(work, first), threads.submit(work, second)
+
+
+def test_a_state_arrives_as_it_was_and_only_the_tensors_are_sent_whole() -> None:
+    state = {"state": {0: {"step": torch.tensor(3.0), "mean": torch.rand(4, 3).T}}, "rate": 0.1, "some": [None, 2]}
+    told, heard = both(lambda group: group.hand_out_state(state if group.rank == 0 else {}), Spoken())
+    assert told.result() is state
+    torch.testing.assert_close(heard.result(), state, rtol=0, atol=0)
+
+
+def test_what_breaks_while_all_are_there_is_told_as_it_is() -> None:
+    def work(group: Shared) -> float:
+        return group.add_up(1.0, lambda: [torch.ones(2, dtype=torch.int16)])
+
+    told, heard = both(work, Spoken())
+    with pytest.raises(RuntimeError, match="Invalid scalar type"):
+        told.result()
+    with pytest.raises(GoneError):
+        heard.result()
 
 
 def test_gradients_that_are_discarded_reach_no_process(training: Make) -> None:
