@@ -1,7 +1,8 @@
 """A data set of pictures as one flat file of pixels, mapped into memory.
 
 `pixels.bin` holds every picture, brought to one size; `labels.bin` the class of each, `keys.bin` what is the same for
-the same pixels only; `meta.json` says how to read them. All of it is written once for a size, and shared between runs.
+pictures that were the same before that; `meta.json` says how to read them. All of it is written once for a size, and
+shared between runs.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,9 +23,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from trainer_core.attended import Told, unheard
 from trainer_core.data.card import DatasetCard
 from trainer_core.data.intake.images import FOLDER
-from trainer_core.data.pixels import GREY, Channels, pixels, shorter_side
+from trainer_core.data.pixels import GREY, Channels, decoded, shorter_side, squared
 from trainer_core.errors import Code, SpotterError
 from trainer_core.folders import new_folder
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 SMALLEST = 8
 """Pixels: smaller pictures are enlarged."""
@@ -56,7 +60,7 @@ class Pictures:
     labels: NDArray[np.int64]
     """Places in `meta.classes`, shape (pictures,)."""
     keys: NDArray[np.uint64]
-    """The same for the same pixels, at random otherwise, shape (pictures,)."""
+    """The same for pictures that were the same at their own size, at random otherwise, shape (pictures,)."""
     meta: PicturesMeta
 
 
@@ -88,7 +92,7 @@ def build_pictures(dataset: Path, card: DatasetCard, side: int | None, largest: 
 def _key(side: int | None, largest: int, channels: Channels) -> str:
     """What the pixels follow from; the pictures are the data set's, and never change."""
     size = f"{side}" if side else f"at most {largest}"
-    return hashlib.sha256(f"pictures 1, {size}, {channels} channels".encode()).hexdigest()[:16]
+    return hashlib.sha256(f"pictures 2, {size}, {channels} channels".encode()).hexdigest()[:16]
 
 
 def _files(dataset: Path, label: str) -> list[Path]:
@@ -110,10 +114,9 @@ def _write(folder: Path, card: DatasetCard, files: Sequence[tuple[int, Path]], m
     labels = np.asarray([label for label, _ in files], np.int64)
     keys = bytearray()
     with (folder / _PIXELS).open("wb") as stream:
-        for done, picture in enumerate(_decoded(card, [file for _, file in files], meta), start=1):
-            data = picture.tobytes()
-            stream.write(data)
-            keys += hashlib.blake2b(data, digest_size=8).digest()
+        for done, (picture, key) in enumerate(_decoded(card, [file for _, file in files], meta), start=1):
+            stream.write(picture.tobytes())
+            keys += key
             if done % _AT_ONCE == 0:
                 told(done / len(files))
     labels.tofile(folder / _LABELS)
@@ -121,21 +124,28 @@ def _write(folder: Path, card: DatasetCard, files: Sequence[tuple[int, Path]], m
     (folder / _META).write_text(meta.model_dump_json(indent=2), encoding="utf-8")
 
 
-def _decoded(card: DatasetCard, files: Sequence[Path], meta: PicturesMeta) -> Iterator[NDArray[np.uint8]]:
-    """Each picture, in order; several are decoded at once, which Pillow does outside of Python's lock."""
+def _decoded(card: DatasetCard, files: Sequence[Path], meta: PicturesMeta) -> Iterator[tuple[NDArray[np.uint8], bytes]]:
+    """Each picture and its key, in order; several are decoded at once, which Pillow does outside of Python's lock."""
 
-    def decode(file: Path) -> NDArray[np.uint8]:
+    def decode(file: Path) -> tuple[NDArray[np.uint8], bytes]:
         try:
             data = file.read_bytes()
             if not hashlib.sha256(data).hexdigest().startswith(file.stem):  # as taking it in named it
                 raise _changed(card)
-            return pixels(data, meta.side, meta.channels)
+            picture = decoded(data, meta.channels)
+            return squared(picture, meta.side), _key_of(picture)
         except (ValueError, FileNotFoundError) as error:
             raise _changed(card) from error
 
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
         for start in range(0, len(files), _AT_ONCE):
             yield from pool.map(decode, files[start : start + _AT_ONCE])
+
+
+def _key_of(picture: Image) -> bytes:
+    """Of the picture at its own size: what is held out is the same at whatever size a run sees it."""
+    width, height = picture.size
+    return hashlib.blake2b(picture.tobytes(), digest_size=8, salt=f"{width} {height}".encode()[:16]).digest()
 
 
 def _changed(card: DatasetCard) -> SpotterError:

@@ -20,8 +20,8 @@ GREY = ("1", "L", "LA", "I", "I;16", "I;16B", "F")
 
 _BEHIND = 128
 """What is around a picture that is not square, and behind one that is transparent: black and white show on it alike."""
-_DEEP = 257
-"""Between a level of 16 bits and one of 8."""
+_WHITE = {"I": 65_535.0, "I;16": 65_535.0, "I;16B": 65_535.0, "I;16L": 65_535.0, "I;16N": 65_535.0, "F": 1.0}
+"""What the lightest level is, by the colour mode: how light a picture is does not depend on what is in it."""
 
 
 def shorter_side(data: bytes) -> int:
@@ -35,11 +35,10 @@ def shorter_side(data: bytes) -> int:
         raise ValueError("not a picture") from error
 
 
-def pixels(data: bytes, side: int, channels: Channels) -> NDArray[np.uint8]:
-    """The picture in a file's `data`, shape (channels, side, side); of an animation, its first.
+def decoded(data: bytes, channels: Channels) -> Image:
+    """The picture in a file's `data`, upright and as large as it is; of an animation, its first.
 
-    All of it is there and nothing is stretched: one that is not square has grey bars. Raises ValueError if it is no
-    picture.
+    Raises ValueError if it is no picture.
     """
     from PIL import Image, ImageOps
 
@@ -47,17 +46,29 @@ def pixels(data: bytes, side: int, channels: Channels) -> NDArray[np.uint8]:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(io.BytesIO(data)) as picture:
-                picture.draft(
-                    "L" if channels == 1 else "RGB", (side, side)
-                )  # a JPEG is decoded near the size asked for
-                flat = _flattened(ImageOps.exif_transpose(picture), channels)
+                return _flattened(ImageOps.exif_transpose(picture), channels)
     except MemoryError:
         raise
     except Exception as error:  # whatever a decoder makes of bytes that are no picture
         raise ValueError("not a picture") from error
-    behind = _BEHIND if channels == 1 else (_BEHIND,) * 3
-    square = ImageOps.pad(flat, (side, side), Image.Resampling.BILINEAR, color=behind)
+
+
+def squared(picture: Image, side: int) -> NDArray[np.uint8]:
+    """What `decoded` returned, shape (channels, side, side).
+
+    All of it is there and nothing is stretched: one that is not square has grey bars.
+    """
+    from PIL import Image, ImageOps
+
+    channels = len(picture.getbands())
+    behind = _BEHIND if channels == 1 else (_BEHIND,) * channels
+    square = ImageOps.pad(picture, (side, side), Image.Resampling.BILINEAR, color=behind)
     return np.asarray(square, np.uint8).reshape(side, side, channels).transpose(2, 0, 1)
+
+
+def pixels(data: bytes, side: int, channels: Channels) -> NDArray[np.uint8]:
+    """The picture in a file's `data`, shape (channels, side, side). Raises ValueError if it is no picture."""
+    return squared(decoded(data, channels), side)
 
 
 def moved(picture: NDArray[np.uint8], chance: np.random.Generator, *, mirrors: bool) -> NDArray[np.uint8]:
@@ -77,11 +88,9 @@ def _flattened(picture: Image, channels: Channels) -> Image:
     from PIL import Image
 
     mode = "L" if channels == 1 else "RGB"
-    if picture.mode in ("I", "F") or picture.mode.startswith("I;16"):
-        levels = np.asarray(picture, np.float32)
-        if levels.max(initial=0) > 255:  # Pillow would clip them
-            levels /= _DEEP
-        return Image.fromarray(levels.clip(0, 255).astype(np.uint8)).convert(mode)
+    if (white := _WHITE.get(picture.mode)) is not None:  # Pillow would clip them
+        levels = np.nan_to_num(np.asarray(picture, np.float32)) * (255 / white)
+        return Image.fromarray(levels.clip(0, 255).round().astype(np.uint8)).convert(mode)
     if picture.has_transparency_data:
         behind = Image.new("RGBA", picture.size, (_BEHIND, _BEHIND, _BEHIND, 255))
         return Image.alpha_composite(behind, picture.convert("RGBA")).convert(mode)

@@ -64,6 +64,22 @@ def test_equal_pixels_have_equal_keys_whatever_their_files(home: Home) -> None:
     assert keys[0] in keys[1:] and len(set(keys.tolist())) == 2
 
 
+def test_what_differs_at_its_own_size_has_keys_of_its_own_at_every_size(home: Home) -> None:
+    """A run at another size holds out the same pictures."""
+    plain = np.full((32, 32), 100, np.uint8)
+    speck = plain.copy()
+    speck[9, 9] += 1  # which is not seen from afar
+    files = {
+        "a/x/1.png": png(plain),
+        "a/x/2.png": png(speck),
+        "a/y/1.png": png(np.zeros((32, 32), np.uint8)),
+    }
+    card = add_pictures(home, files)
+    small, large = (build(home, card, side) for side in (8, 32))
+    assert (small.pixels[0] == small.pixels[1]).all() and not (large.pixels[0] == large.pixels[1]).all()
+    assert small.keys.tolist() == large.keys.tolist() and len(set(small.keys.tolist())) == 3
+
+
 def test_they_are_decoded_once(home: Home, card: DatasetCard) -> None:
     first = build(home, card)
     for file in (home.dataset(card.name) / FOLDER).rglob("*.png"):

@@ -64,6 +64,14 @@ def test_sixteen_bits_are_not_clipped() -> None:
     assert pixels(saved(Image.fromarray(levels)), 3, 1)[0, 1].tolist() == [0, 128, 255]
 
 
+def test_how_light_a_picture_is_follows_from_its_mode_and_not_from_what_is_in_it() -> None:
+    dark = np.full((3, 3), 200, np.uint16)
+    assert (pixels(saved(Image.fromarray(dark)), 3, 1) == 1).all(), "200 of 65,535"
+    shares = np.asarray([[0.0, 0.5, 1.0], [-1.0, 1.2, np.nan], [0.25, 0.25, 0.25]], np.float32)
+    made = pixels(saved(Image.fromarray(shares), "TIFF"), 3, 1)[0]
+    assert made.tolist() == [[0, 128, 255], [0, 255, 0], [64, 64, 64]]
+
+
 def test_a_photograph_stands_as_it_was_held() -> None:
     picture = Image.new("L", (8, 8), 0)
     picture.paste(255, (0, 0, 8, 4))
