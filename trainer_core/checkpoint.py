@@ -17,7 +17,7 @@ from trainer_core.events import Event, MetricsCheckpoint, MetricsGuard
 from trainer_core.export import problems_with_sums
 from trainer_core.faults import reach
 from trainer_core.folders import new_folder
-from trainer_core.keeping import Held, among_best, excess, merit, superfluous
+from trainer_core.keeping import Held, among_best, best_first, excess, merit, superfluous
 from trainer_core.mirror import Mirror
 from trainer_core.snapshot import Snapshot, record_in
 from trainer_core.spec import CheckpointSpec
@@ -143,6 +143,13 @@ class Checkpoints:
                 f"No checkpoint of the run verifies: {', '.join(found)}.",
             )
         return None
+
+    def best_good(self) -> Path | None:
+        """The best that was evaluated, of those that verify; None if there are none."""
+        self._settled()
+        folders = {step_of(folder): folder for folder in self._newest_first()}
+        best = (folders[one.step] for one in best_first(map(self._held, folders.values())))
+        return next((folder for folder in best if not problems_with_sums(folder)), None)
 
     def drop_newer(self, step: int) -> None:
         """Drop the checkpoints after `step`, which the run has gone back behind. Those pinned are renamed instead.

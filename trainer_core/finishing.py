@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
+from trainer_core.checkpoint import Checkpoints, step_of
 from trainer_core.errors import Code, SpotterError
 from trainer_core.export import sha256, verify, write_model
 from trainer_core.layout import RunDirectory
@@ -12,9 +14,24 @@ from trainer_core.manifest import Manifest
 from trainer_core.model_card import write_card
 from trainer_core.models.files import save_finished
 from trainer_core.models.specs import ModuleSpec
+from trainer_core.restoring import restore
 from trainer_core.training import Training
 from trainer_core.wiring.wired import Wired
 from trainer_core.wiring.written import written
+
+
+def take_best(training: Training, checkpoints: Checkpoints) -> bool:
+    """Put back the best weights that were evaluated and saved, to finish with them; whether they are not the last.
+
+    The run stays where it ended. Raises SpotterError if they cannot be restored.
+    """
+    best, ended = checkpoints.best_good(), training.state
+    if best is None or step_of(best) == ended.step:
+        return False
+    restore(training, best)
+    there = training.state
+    training.state = replace(ended, last=there.last, evaluated_at=there.step, sample=there.sample)
+    return True
 
 
 def finish(training: Training, directory: RunDirectory, manifest: Manifest, fence: Callable[[], None]) -> None:

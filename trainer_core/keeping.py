@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from math import inf
 
@@ -49,9 +49,15 @@ def merit(evaluation: Evaluation, spec: CheckpointSpec) -> float:
 
 
 def better(new: Evaluation, best: Evaluation | None, spec: CheckpointSpec) -> bool:
-    """Whether `new` beats the best so far. Raises as `merit` does, the first time already."""
+    """Whether `new` beats the best so far; without one, it does. Raises as `merit` does, the first time already."""
     found = merit(new, spec)
     return best is None or found > merit(best, spec)
+
+
+def best_first(held: Iterable[Held]) -> list[Held]:
+    """Those that were evaluated; of equals, the older first."""
+    evaluated = [(one.merit, -one.step, one) for one in held if one.merit is not None]
+    return [one for *_, one in sorted(evaluated, key=lambda found: found[:2], reverse=True)]
 
 
 def among_best(new: float, held: Iterable[Held], best: int) -> bool:
@@ -65,7 +71,7 @@ def superfluous(held: Iterable[Held], spec: CheckpointSpec) -> list[int]:
     The newest and the pinned ones always stay, even where they take more than the bound.
     """
     newest_first = sorted(held, key=lambda one: one.step, reverse=True)
-    newest, best = newest_first[: spec.keep], _best(newest_first, spec.best)
+    newest, best = newest_first[: spec.keep], best_first(newest_first)[: spec.best]
     gone = [one for one in reversed(newest_first) if one not in newest and one not in best and not one.pinned]
     dearer = [one for one in reversed(newest) if one not in best] + best[::-1]
     for one in dearer:
@@ -79,9 +85,3 @@ def superfluous(held: Iterable[Held], spec: CheckpointSpec) -> list[int]:
 def excess(held: Iterable[Held], spec: CheckpointSpec) -> float:
     """Bytes that they take more than the spec allows; negative for what is left."""
     return -inf if spec.gigabytes is None else sum(one.bytes for one in held) - spec.gigabytes * 1e9
-
-
-def _best(newest_first: Sequence[Held], count: int) -> list[Held]:
-    """The best first; of equals, the older."""
-    evaluated = [(one.merit, -one.step, one) for one in newest_first if one.merit is not None]
-    return [one for *_, one in sorted(evaluated, key=lambda found: found[:2], reverse=True)[:count]]

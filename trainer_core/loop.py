@@ -12,6 +12,7 @@ from trainer_core.course import follow, heard, peak
 from trainer_core.errors import Code, SpotterError
 from trainer_core.events import (
     Event,
+    JobCompleted,
     JobPaused,
     JobStopped,
     MetricsEval,
@@ -21,8 +22,9 @@ from trainer_core.events import (
     Summary,
 )
 from trainer_core.faults import reach
+from trainer_core.finishing import take_best
 from trainer_core.keeping import better
-from trainer_core.models.specs import PretrainedSpec
+from trainer_core.models.specs import ModuleSpec, PretrainedSpec
 from trainer_core.recovery import go_back, judged, make_smaller, question, ran_out_of_numbers
 from trainer_core.saving import save, save_surely, saved
 from trainer_core.schedule import learning_rate, progress
@@ -30,14 +32,13 @@ from trainer_core.steering import SteeringLog
 from trainer_core.telemetry import Telemetry
 from trainer_core.training import Training
 
-_AT_FIRST = 8
-"""A model that knows nothing guesses evenly whatever it reads: this part of the held-out data is enough to see it."""
-
 
 def train(
     training: Training, checkpoints: Checkpoints, control: ControlReader, steering: SteeringLog
 ) -> Generator[Event]:
-    """Train to the end of the budget, or until `control` asks otherwise; then the last event ends the attempt.
+    """Train to the end of the budget, or until `control` asks otherwise; the last event ends the attempt.
+
+    A run that gets no better for as long as its patience lasts ends with the best weights that were kept.
 
     Between two events `training` is at a step's edge, and resuming from a checkpoint saved there gives the same
     weights as going on. What the guard cannot mend by itself ends the attempt with a pause and a question. Raises
@@ -107,11 +108,15 @@ def train(
             yield from save(training, checkpoints)
             saved_at = time.monotonic()
 
-    yield from save_surely(training, checkpoints, best=True)
+    yield from save_surely(training, checkpoints, best=_looked_at(training))
+    early = _enough(training)
+    if early and take_best(training, checkpoints):
+        early += f", so the weights of step {training.state.evaluated_at:,} are taken"
+    yield JobCompleted(summary=summary(training, early))
 
 
-def summary(training: Training, model: str = "") -> Summary:
-    """What the run has come to so far; `model` is the finished model's folder, once there is one."""
+def summary(training: Training, early: str = "") -> Summary:
+    """What the run has come to so far; `early` is why it ended before its budget did, as half a sentence."""
     state = training.state
     return Summary(
         steps=state.step,
@@ -126,10 +131,9 @@ def summary(training: Training, model: str = "") -> Summary:
         accuracy=state.last.accuracy if state.last else None,
         f1=state.last.f1 if state.last else None,
         unit=training.objective.unit,
-        early=_enough(training),
+        early=early,
         evaluation=state.last.report if state.last else "",
         sample=state.sample,
-        model=model,
     )
 
 
@@ -143,27 +147,40 @@ def _enough(training: Training) -> str:
     return f"none of the last {without} evaluations was better than the best before"
 
 
-def _look(training: Training, checkpoints: Checkpoints, steering: SteeringLog) -> Iterator[Event]:
+def _looked_at(training: Training) -> bool:
+    """Whether the last evaluation is of these very weights."""
+    state = training.state
+    return state.evaluated_at == state.step and state.last is not None and not state.last.partial
+
+
+def _look(
+    training: Training, checkpoints: Checkpoints, steering: SteeringLog, *, stopping: bool = False
+) -> Iterator[Event]:
     """Evaluate, write a sample, remember both in the state, and keep the weights if they are the best so far.
 
-    Weights that have stopped being numbers are not looked at: the run goes back.
+    Weights that have stopped being numbers are not looked at: the run goes back. `stopping`: what the run goes by is
+    not to change for it.
     """
-    step, spec = training.state.step, training.spec.evaluation
-    knows_nothing = step == 0 and not isinstance(training.spec.model, PretrainedSpec)
-    most = max(1, spec.max_tokens // _AT_FIRST) if knows_nothing else spec.max_tokens
+    step, spec, model = training.state.step, training.spec.evaluation, training.spec.model
+    fresh = step == 0 and not isinstance(model, PretrainedSpec)
+    evenly = fresh and not isinstance(model, ModuleSpec)
     with training.averaged():
-        evaluation = training.objective.evaluate(training.network, most, training.batching.micro_batch, step)
+        evaluation = training.objective.evaluate(
+            training.network, spec.max_tokens, training.batching.micro_batch, step, evenly=evenly
+        )
     if not math.isfinite(evaluation.loss):
         if step == 0:
             raise SpotterError(Code.TRAINING_NAN_LOSS, "The held-out loss is not a number before the first step.")
         yield from go_back(training, checkpoints, steering, ran_out_of_numbers(training, steering))
         return
     text = ""
-    if not knows_nothing:
+    if not fresh:
         with training.averaged():
             text = training.objective.sample(training.network, spec.sample_tokens, training.spec.seed + step)
     best = better(evaluation, training.state.best, training.spec.checkpoint)
-    training.state = training.state.evaluated(evaluation, text, better=best)
+    training.state = training.state.evaluated(evaluation, text)
+    if not (evaluation.partial or stopping):
+        training.state = training.state.compared(better=best)
     yield MetricsEval(
         step=step,
         loss=evaluation.loss,
@@ -200,9 +217,9 @@ def _end(
 ) -> Generator[Event, None, JobStopped | JobPaused]:
     """Rest, or stop with what was learnt by now."""
     stops = request.verb == "stop" and training.state.step > 0
-    if stops:
-        yield from _look(training, checkpoints, steering)
-    yield from save_surely(training, checkpoints, best=stops)
+    if stops and not _looked_at(training):
+        yield from _look(training, checkpoints, steering, stopping=True)
+    yield from save_surely(training, checkpoints, best=_looked_at(training))
     if request.verb == "pause":
         return JobPaused(control_seq=request.seq, step=training.state.step)
     return JobStopped(control_seq=request.seq, summary=summary(training))

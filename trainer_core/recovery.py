@@ -106,4 +106,5 @@ def _state_in(checkpoint: Path | None, training: Training) -> LoopState:
     if record:
         return record.loop
     first = training.state.first
-    return LoopState(paces=training.state.paces[:1], first=first, last=first, best=first)
+    best = None if first and first.partial else first
+    return LoopState(paces=training.state.paces[:1], first=first, last=first, evaluated_at=0, best=best)

@@ -36,7 +36,7 @@ from trainer_core.failures import explained
 from trainer_core.finishing import finish
 from trainer_core.folders import sweep
 from trainer_core.layout import AttemptDirectory, RunDirectory
-from trainer_core.loop import summary, train
+from trainer_core.loop import train
 from trainer_core.manifest import Manifest, decisions, git_commit, system, versions
 from trainer_core.models.build import Places
 from trainer_core.phases import Phases
@@ -109,19 +109,14 @@ def run(
     report(config)
 
     clock.enter("training", f"{spec.budget} at {training.batching.tokens_per_step:,} tokens a step")
-    ending: JobStopped | JobPaused | None = None
     with explained(spec.model, training.batching.micro_batch), joined(training, places, attempt, checkpoint):
-        for event in train(training, checkpoints, control, steering):
-            if isinstance(event, JobStopped | JobPaused):
-                ending = event
-            else:
-                report(event)
-    if isinstance(ending, JobPaused) or (ending and not training.state.step):
+        ending = _ending(train(training, checkpoints, control, steering), report)
+    if isinstance(ending, JobPaused) or not ending.summary.steps:
         report(ending)
         return
 
     clock.enter("saving", "writing the model")
-    result = summary(training, model=directory.export.name)
+    result = ending.summary.model_copy(update={"model": directory.export.name})
     manifest = Manifest(
         run=directory.name,
         attempts=attempt,
@@ -145,7 +140,16 @@ def run(
 
     disk.patiently(lambda: finish(training, directory, manifest, fence), pauses, tell)
     report(MetricsCompleted(summary=result))
-    report(ending.model_copy(update={"summary": result}) if ending else JobCompleted(summary=result))
+    report(ending.model_copy(update={"summary": result}))
+
+
+def _ending(events: Iterable[Event], report: Report) -> JobCompleted | JobStopped | JobPaused:
+    """Report what comes before the event that ends the attempt, and return that one."""
+    for event in events:
+        if isinstance(event, JobCompleted | JobStopped | JobPaused):
+            return event
+        report(event)
+    raise AssertionError("the last event of an attempt ends it")
 
 
 def _check_current(directory: RunDirectory, attempt: int) -> None:

@@ -22,6 +22,8 @@ class Evaluation:
     f1: float | None = None
     report: str = ""
     """A file with more, relative to the run directory."""
+    partial: bool = False
+    """Of a part of the held-out data, which is enough where the model guesses evenly; it compares with no other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +49,11 @@ class LoopState:
     first: Evaluation | None = None
     """Before step 1."""
     last: Evaluation | None = None
+    evaluated_at: int | None = None
+    """The step after which `last` was measured."""
     best: Evaluation | None = None
     without_better: int = 0
-    """Evaluations since the best one."""
+    """Evaluations since the best one, without one for which the run was only stopped."""
     sample: str = ""
 
     def after_step(
@@ -88,13 +92,13 @@ class LoopState:
             return replace(state, cursor=self.cursor + steer.skip)
         return state
 
-    def evaluated(self, evaluation: Evaluation, sample: str, *, better: bool) -> LoopState:
-        """The state with one more evaluation; `better` says whether it is the best so far."""
-        return replace(
-            self,
-            first=self.first or evaluation,
-            last=evaluation,
-            best=evaluation if better else self.best,
-            without_better=0 if better else self.without_better + 1,
-            sample=sample,
-        )
+    def evaluated(self, evaluation: Evaluation, sample: str) -> LoopState:
+        """The state with one more evaluation, at this step."""
+        first = self.first or evaluation
+        return replace(self, first=first, last=evaluation, evaluated_at=self.step, sample=sample)
+
+    def compared(self, *, better: bool) -> LoopState:
+        """The state once the last evaluation was compared with the best so far."""
+        if better:
+            return replace(self, best=self.last, without_better=0)
+        return replace(self, without_better=self.without_better + 1)

@@ -42,7 +42,7 @@ def about(training: Training, card: DatasetCard) -> Manifest:
         precision="fp32",
         decisions={},
         durations={},
-        summary=summary(training, "export"),
+        summary=summary(training),
     )
 
 

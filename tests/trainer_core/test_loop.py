@@ -15,6 +15,7 @@ from trainer_core.control import ControlReader, Verb, write_control
 from trainer_core.errors import Code, SpotterError
 from trainer_core.events import (
     Event,
+    JobCompleted,
     JobPaused,
     JobStopped,
     MetricsCheckpoint,
@@ -23,7 +24,8 @@ from trainer_core.events import (
     MetricsProgress,
     MetricsSample,
 )
-from trainer_core.loop import summary, train
+from trainer_core.loop import train
+from trainer_core.models.specs import ModuleSpec
 from trainer_core.restoring import restore
 from trainer_core.spec import RunSpec
 from trainer_core.steering import SteeringLog
@@ -184,9 +186,68 @@ def test_a_run_that_is_to_land_ends_early_and_softly(run: Start) -> None:
 
 
 def test_a_run_that_gets_no_better_ends_early(run: Start) -> None:
-    patient = {"times": 6, "max_tokens": 200, "sample_tokens": 0, "patience": 2}
-    going = run(small_spec(evaluation=patient, optimizer={"learning_rate": 1e-12}, checkpoint={"best": 0}))
-    events = list(going.go())
+    never = {"checkpoint": {"best": 0}, "optimizer": {"learning_rate": 1e-12}}
+    going = run(small_spec(**{**patient(6, 2), **never}))
+    *events, last = going.go()
     assert steps(events)[-1] < 6
-    assert summary(going.training).early == "none of the last 2 evaluations was better than the best before"
+    assert isinstance(last, JobCompleted)
+    assert last.summary.early == "none of the last 2 evaluations was better than the best before"
     assert isinstance(events[-1], MetricsCheckpoint)
+
+
+def patient(times: int, patience: int) -> dict[str, object]:
+    """Settings under which learning makes a run worse."""
+    return {
+        "evaluation": {"times": times, "max_tokens": 200, "sample_tokens": 4, "patience": patience},
+        "checkpoint": {"metric": "loss", "direction": "max"},
+    }
+
+
+@pytest.mark.parametrize("average", [None, 0.9])
+def test_a_run_that_got_worse_ends_with_its_best_weights(run: Start, average: float | None) -> None:
+    going = run(small_spec(**patient(6, 2), optimizer={"average": average}))
+    learnt, looked = {}, {}
+    for event in going.go():
+        if isinstance(event, MetricsEval):
+            looked[event.step] = event.loss
+            learnt[event.step] = {name: weight.clone() for name, weight in going.training.learnt().items()}
+    last = going.events[-1]
+    assert isinstance(last, JobCompleted) and list(looked) == [0, 1, 2, 3]
+    assert (last.summary.steps, last.summary.loss) == (3, looked[1])
+    assert last.summary.early.endswith(" was better than the best before, so the weights of step 1 are taken")
+    assert all(torch.equal(weight, learnt[1][name]) for name, weight in going.training.learnt().items())
+
+    going.resume()  # had the worker died before the model was written
+    assert [event.model_dump(exclude={"seconds"}) for event in list(going.go())[-1:]] == [
+        last.model_dump(exclude={"seconds"})
+    ]
+
+
+@pytest.mark.parametrize("step", [2, 3], ids=["evaluated", "not evaluated"])
+def test_a_stop_changes_nothing_that_the_run_goes_by(run: Start, step: int) -> None:
+    going = run(small_spec(**{**patient(3, 1), "checkpoint": {"keep": 9}}))
+    for event in going.go():
+        if isinstance(event, MetricsEval if step == 2 else MetricsProgress) and event.step == step:
+            counted = going.training.state.without_better
+            write_control(going.control, "stop")
+    last = going.events[-1]
+    assert isinstance(last, JobStopped) and last.summary.steps == step
+    assert [event.step for event in going.events if isinstance(event, MetricsEval)] == sorted({0, 2, step})
+    assert going.training.state.without_better == counted == 0
+    assert last.summary.early == ""
+    assert going.checkpoints.best_good() is not None
+
+    going.resume()
+    assert isinstance(list(going.go())[-1], JobCompleted) and steps(going.events)[-1] == 6
+
+
+def test_only_a_model_that_guesses_evenly_is_seen_to_by_a_part_of_the_text(run: Start) -> None:
+    evaluation = {"times": 1, "max_tokens": 800, "sample_tokens": 0}
+    ours, own = (run(small_spec(budget="1 steps", evaluation=evaluation)) for _ in range(2))
+    own.training.spec = own.training.spec.model_copy(update={"model": ModuleSpec(file="nets/net.py")})
+    next(ours.go())
+    next(own.go())
+    part, whole = ours.training.state, own.training.state
+    assert part.first is not None and part.first.partial and part.best is None
+    assert whole.first is not None and not whole.first.partial and whole.best == whole.first
+    assert part.first.bits_per_byte == pytest.approx(whole.first.bits_per_byte, rel=0.02)

@@ -42,7 +42,7 @@ def hit(going: Run, bad: Mapping[int, float] | None = None, most: int = 1 << 30)
 
     def made() -> Training:
         plain = make()
-        training = Hit(**{field.name: getattr(plain, field.name) for field in fields(plain)})
+        training = Hit(**{field.name: getattr(plain, field.name) for field in fields(plain) if field.init})
         training.bad, training.most = bad or {}, most
         return training
 

@@ -19,7 +19,7 @@ def evaluate(
     network: Network,
     fields: Callable[[Tensor], Mapping[str, Tensor]],
     scored: TokenArray,
-    size: int,
+    size: float,
     end_of_text: int,
     length: int,
     at_once: int,

@@ -89,8 +89,10 @@ class Classification:
         return Batch(_fields(pixels), self._labels(places))
 
     @torch.inference_mode()
-    def evaluate(self, network: Network, most: int, at_once: int, step: int) -> Evaluation:
-        """On the first `most` held-out pictures, which are there by chance."""
+    def evaluate(self, network: Network, most: int, at_once: int, step: int, *, evenly: bool = False) -> Evaluation:
+        """On the first `most` held-out pictures, which are there by chance: no fewer where the model guesses evenly, as
+        what share it has right depends on them.
+        """
         scored = self.sides.validation[:most]
         nats, answers = 0.0, Counter[tuple[int, int]]()
         network.model.train(False)

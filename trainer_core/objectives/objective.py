@@ -70,9 +70,10 @@ class Objective(Protocol):
     def batch(self, cursor: int, count: int) -> Batch:
         """The `count` training examples after the first `cursor` of the run, on the CPU."""
 
-    def evaluate(self, network: Network, most: int, at_once: int, step: int) -> Evaluation:
+    def evaluate(self, network: Network, most: int, at_once: int, step: int, *, evenly: bool = False) -> Evaluation:
         """How well about `most` held-out tokens (or pictures) are predicted, `at_once` examples a forward pass.
 
+        `evenly`: the model guesses evenly whatever it reads, so that a part of them may be enough.
         What is more than a few numbers is written as the report of `step`; a disk that takes none costs that only.
         """
 
