@@ -29,7 +29,25 @@ def test_what_is_not_there_or_elsewhere_is_none(run: RunDirectory, place: str) -
     assert read_report(run, place) is None
 
 
-@pytest.mark.parametrize("held", [b"", b"{}", b"\xff", b" " * (2**22 + 1)])
+@pytest.mark.parametrize("held", [b"", b"{}", b"\xff"])
 def test_what_is_no_report_is_none(run: RunDirectory, held: bytes) -> None:
     (run.evaluations / "step-00000010.json").write_bytes(held)
     assert read_report(run, "eval/step-00000010.json") is None
+
+
+def test_a_report_on_very_many_classes_is_read(run: RunDirectory) -> None:
+    sizes = range(500)
+    pairs = ",".join(f"[{right},{told},50000]" for right in sizes for told in sizes)
+    names = ",".join(f'"{"x" * 96}{at:04}"' for at in sizes)
+    written = f'{{"step":10,"loss":0.5,"classes":[{names}],"confusions":[{pairs}]}}'
+    file = run.evaluations / "step-00000010.json"
+    file.write_text(written)
+    assert (found := read_report(run, "eval/step-00000010.json")) is not None
+    assert found.pictures == 50_000 * 500**2
+
+
+def test_a_report_that_is_too_large_to_be_one_is_not_read(run: RunDirectory, caplog: pytest.LogCaptureFixture) -> None:
+    with (run.evaluations / "step-00000010.json").open("r+b") as file:
+        file.truncate(2**25 + 1)
+    assert read_report(run, "eval/step-00000010.json") is None
+    assert "is not read: it has 33554433 bytes" in caplog.text
