@@ -73,14 +73,28 @@ def matrix(status: RunStatus) -> Confusion | None:
 
 
 def _row(score: Score) -> str:
-    name = text.clip(" ".join(text.visible(score.name).split()), _NAME)
     shares = "".join(f" {_two_places(share)}" for share in (score.precision, score.recall, score.f1))
-    return f"{name}{' ' * (_NAME - _columns(name))}{shares} {score.pictures:3}"
+    return f"{_padded(' '.join(text.visible(score.name).split()))}{shares} {score.pictures:3}"
+
+
+def _padded(name: str) -> str:
+    """In just as many columns as a name has, with an ellipsis where something was cut off."""
+    if _columns(name) > _NAME:
+        while _columns(name) > _NAME - 1:
+            name = name[:-1]
+        name += "…"
+    return name + " " * (_NAME - _columns(name))
 
 
 def _columns(name: str) -> int:
-    """That a monospaced font needs, where Chinese and the like take two a character."""
-    return min(_NAME, sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in name))
+    """That a monospaced font needs, where Chinese and the like take two a character, and what goes on top of another
+    none.
+    """
+    return sum(2 if unicodedata.east_asian_width(each) in "WF" else 1 for each in name if _takes_room(each))
+
+
+def _takes_room(character: str) -> bool:
+    return unicodedata.category(character) not in ("Mn", "Me", "Cf")
 
 
 def _two_places(share: float | None) -> str:

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import ClassVar
 
+from bot.chat.render import text
 from trainer_core.evals.classes import ClassReport
 
 MOST = 16
@@ -54,4 +55,5 @@ def _most_mistaken(report: ClassReport) -> list[int]:
 
 
 def _label(name: str) -> str:
-    return name if len(name) <= _LABEL else f"{name[: _LABEL - 1]}…"
+    shown = " ".join(text.visible(name).split())
+    return shown if len(shown) <= _LABEL else f"{shown[: _LABEL - 1]}…"

@@ -80,6 +80,13 @@ def test_of_very_many_classes_the_hardest_are_listed() -> None:
     assert {line[:8].strip() for line in table.value.splitlines()[2:4]} == {"class 7", "class 8"}
 
 
+def test_wide_names_leave_the_figures_in_their_columns() -> None:
+    names = ("猫" * 7, "猫" * 9, "犬x" + "猫" * 9, "e\u0301" * 14, "cat")
+    (table, *_) = classes.table(report(1, 0.5, names, {(at, at): 10 for at in range(5)}))
+    rows = [line.partition(" 1.00")[0] for line in table.value.splitlines()[2:-1]]
+    assert rows == ["猫" * 7, "猫" * 6 + "… ", "犬x" + "猫" * 5 + "…", "e\u0301" * 14, "cat" + " " * 11]
+
+
 @settings(max_examples=25)
 @given(st.lists(st.text(min_size=1, max_size=60), min_size=1, max_size=40, unique=True), st.data())
 def test_whatever_classes_are_called_it_fits(names: list[str], data: st.DataObject) -> None:

@@ -20,6 +20,11 @@ def test_of_very_many_those_with_the_most_mistakes_are_there_and_the_rest_is_one
     assert made.matrix[made.classes.index("70")][made.classes.index("3")] == 5
 
 
+def test_no_name_breaks_a_line_or_turns_the_writing_around() -> None:
+    made = confusion("pets", report(1, 0.5, ("big\ncat", "\u202egod\tx"), {(0, 0): 1, (1, 1): 1}))
+    assert made.classes == ("big cat", "god x")
+
+
 @settings(max_examples=20)
 @given(st.integers(1, 60), st.data())
 def test_no_picture_is_lost(classes: int, data: st.DataObject) -> None:
