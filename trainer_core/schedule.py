@@ -40,17 +40,18 @@ def progress(step: float, paces: Sequence[Pace]) -> float:
     return min(1.0, pace.progress + (1 - pace.progress) * (step - pace.step) / (pace.total - pace.step))
 
 
-def repaced(paces: Sequence[Pace], step: int, elapsed: float, budget: float) -> Pace | None:
-    """The new statement due after `step` steps took `elapsed` of `budget` seconds, or None if the last one holds.
+def repaced(paces: Sequence[Pace], step: int, remaining: float, each: float) -> Pace | None:
+    """The new statement due after `step` steps, with `remaining` seconds left and steps that take `each` of them, or
+    None if the last one holds.
 
     A run that lands may end earlier for it, but not later.
     """
-    now, remaining, last = progress(step, paces), budget - elapsed, paces[-1]
+    now, last = progress(step, paces), paces[-1]
     if remaining <= 0:
         return Pace(step, 1.0, step) if now < 1 else None
     if now - last.progress < _REPACE_EVERY:
         return None
-    steps_left = remaining * step / elapsed
+    steps_left = remaining / each
     off = step + steps_left - last.total
     if abs(off) <= max(1.0, _REPACE_BEYOND * steps_left) or (off > 0 and landing(paces)):
         return None

@@ -36,6 +36,8 @@ class LoopState:
     tokens: int = 0
     elapsed: float = 0.0
     """Seconds from the first step to the last, with the evaluations and checkpoints between them, over all attempts."""
+    done: int = 0
+    """Steps that took them: those that a rollback abandoned, too."""
     paces: tuple[Pace, ...] = ()
     """How many steps were expected, and since when; the first is the plan the run began with."""
     steering: tuple[Steer, ...] = ()
@@ -68,6 +70,7 @@ class LoopState:
         return replace(
             self,
             step=step,
+            done=max(self.done, self.step) + 1,  # of checkpoints that were written without it, there is only `step`
             cursor=self.cursor + examples,
             tokens=self.tokens + tokens,
             elapsed=elapsed,
@@ -78,7 +81,10 @@ class LoopState:
 
     def paced(self, budget: Budget) -> LoopState:
         """The state with a new statement of how many steps are expected, where a budget of time is due one."""
-        if budget.unit != "seconds" or not (pace := repaced(self.paces, self.step, self.elapsed, budget.amount)):
+        if budget.unit != "seconds":
+            return self
+        pace = repaced(self.paces, self.step, budget.amount - self.elapsed, self.elapsed / self.done)
+        if not pace:
             return self
         return replace(self, paces=(*self.paces, pace))
 

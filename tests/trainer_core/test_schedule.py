@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from trainer_core.budget import Budget
+from trainer_core.guard import Verdict
 from trainer_core.schedule import Pace, landed, landing, learning_rate, progress, repaced
 from trainer_core.spec import OptimizerSpec
+from trainer_core.state import LoopState
 
 totals = st.integers(1, 5_000)
 kinds: st.SearchStrategy[Literal["wsd", "cosine"]] = st.sampled_from(["wsd", "cosine"])
@@ -56,7 +60,7 @@ def test_a_budget_of_time_is_met_whatever_the_machine_does(seconds: list[float],
     while progress(step, paces) < 1:
         took = seconds[step % len(seconds)]
         elapsed, step = elapsed + took, step + 1
-        if pace := repaced(paces, step, elapsed, budget):
+        if pace := repaced(paces, step, budget - elapsed, elapsed / step):
             paces = (*paces, pace)
         seen.append(progress(step, paces))
     assert seen == sorted(seen)
@@ -69,7 +73,7 @@ def test_a_steady_machine_lands_on_time() -> None:
     step = 0
     while progress(step, paces) < 1:
         step += 1
-        if pace := repaced(paces, step, step * 0.1, 10.0):
+        if pace := repaced(paces, step, 10.0 - step * 0.1, 0.1):
             paces = (*paces, pace)
     assert 98 <= step <= 100
 
@@ -83,10 +87,10 @@ def test_what_was_decided_once_stays_decided() -> None:
 
 def test_time_that_is_up_is_stated_once() -> None:
     paces = (Pace(0, 0.0, 100),)
-    last = repaced(paces, 10, 5.0, 5.0)
+    last = repaced(paces, 10, 0.0, 0.5)
     assert last is not None
     assert progress(10, (*paces, last)) == 1
-    assert repaced((*paces, last), 10, 5.0, 5.0) is None
+    assert repaced((*paces, last), 10, 0.0, 0.5) is None
 
 
 def landing_at(step: int, total: int, spec: OptimizerSpec) -> tuple[Pace, ...]:
@@ -118,7 +122,23 @@ def test_the_decay_of_a_landing_has_its_share_of_the_whole() -> None:
 
 def test_a_landing_may_end_earlier_for_time_that_runs_out_but_not_later() -> None:
     paces = landing_at(70, 1000, OptimizerSpec())
-    assert repaced(paces, 80, 8.0, 1000.0) is None
-    sooner = repaced(paces, 80, 8.0, 9.0)
+    assert repaced(paces, 80, 992.0, 0.1) is None
+    sooner = repaced(paces, 80, 1.0, 0.1)
     assert sooner is not None and sooner.total == 90
     assert landing((*paces, sooner)) == paces[-1]
+
+
+@pytest.mark.parametrize("back_to", [0, 100])
+def test_a_run_that_went_back_uses_the_time_that_is_left(back_to: int) -> None:
+    budget, each = Budget.parse("600s"), 0.5
+    state = there = LoopState(paces=(Pace(0, 0.0, 1200),))
+    taken, went_back = 0, False
+    while progress(state.step, state.paces) < 1:
+        taken += 1
+        verdict = Verdict("take")
+        state = state.after_step(1, 1, taken * each, 1.0, 1.0, verdict).paced(budget)
+        if not went_back and state.step == back_to:
+            there = state
+        if not went_back and state.step == 600:
+            went_back, state = True, replace(there, elapsed=state.elapsed, done=state.done)
+    assert taken * each == pytest.approx(600, rel=0.01)
