@@ -6,8 +6,9 @@ import logging
 import re
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, wait
+from itertools import count
 from pathlib import Path
 from queue import SimpleQueue
 
@@ -26,6 +27,8 @@ from trainer_core.state import Evaluation
 _FOLDER = re.compile(r"step-(\d{8,})")
 _PINNED = "pinned"
 """An empty file in a checkpoint that stays whatever comes after. It is in no sums: a whole checkpoint can be pinned."""
+_ABANDONED = "abandoned"
+"""Of a pinned one that the run has gone back behind: its name begins so, and it counts for nothing but the bound."""
 
 log = logging.getLogger(__name__)
 
@@ -51,8 +54,7 @@ class Checkpoints:
         self._folder = folder
         self._spec = spec
         self._fence = fence
-        self.set_aside: list[str] = []
-        """What `newest_good` found corrupt and renamed: a sentence each, for a person."""
+        self._passed_over: list[str] = []
         self.complaints: SimpleQueue[Event] = SimpleQueue()
         """What else a person should know, to be reported."""
         self.mirror = Mirror(mirror, self.complaints) if mirror else None
@@ -125,24 +127,23 @@ class Checkpoints:
         Corrupt ones that are newer are renamed, so that they do not count among those kept once the run goes on from
         there. Raises CHECKPOINT_CORRUPT if there are some and none verifies; then none is renamed. Raises OSError.
         """
-        self._settled()
-        corrupt: list[Path] = []
-        found: list[str] = []
-        for folder in self._newest_first(at_most):
-            problems = problems_with_sums(folder)
-            if not problems:
-                for passed_over in corrupt:
-                    self._set_aside(passed_over)
-                return folder
-            log.warning("checkpoint %s is corrupt: %s", folder.name, "; ".join(problems))
-            corrupt.append(folder)
-            found.append(f"step {step_of(folder):,} ({problems[0]})")
-        if corrupt:
-            raise SpotterError(
-                Code.CHECKPOINT_CORRUPT,
-                f"No checkpoint of the run verifies: {', '.join(found)}.",
-            )
-        return None
+        good, corrupt = self._newest_good(at_most)
+        if corrupt and good is None:
+            found = (f"step {step_of(folder):,} ({problem})" for folder, problem in corrupt.items())
+            raise SpotterError(Code.CHECKPOINT_CORRUPT, f"No checkpoint of the run verifies: {', '.join(found)}.")
+        self._set_aside(corrupt)
+        return good
+
+    def newest_sound(self, at_most: int | None = None) -> Path | None:
+        """As `newest_good`, for a run that can do without one: where none verifies they are all renamed."""
+        good, corrupt = self._newest_good(at_most)
+        self._set_aside(corrupt)
+        return good
+
+    def passed_over(self) -> Sequence[str]:
+        """What was found corrupt and renamed since it was last asked: a sentence each, for a person."""
+        told, self._passed_over = self._passed_over, []
+        return told
 
     def best_good(self) -> Path | None:
         """The best that was evaluated, of those that verify; None if there are none."""
@@ -162,7 +163,7 @@ class Checkpoints:
         for folder in self._newest_first():
             if step_of(folder) > step:
                 if _is_pinned(folder):
-                    _rename(folder, "abandoned")
+                    _rename(folder, _ABANDONED)
                 else:
                     _remove(folder)
 
@@ -176,13 +177,14 @@ class Checkpoints:
         self._fence()
         ours = {step_of(folder): folder for folder in self._newest_first(step_of(saved))}
         held = [self._held(folder) for folder in ours.values()]
-        gone = superfluous(held, self._spec)
+        spec = self._spec_beside_abandoned()
+        gone = superfluous(held, spec)
         for step in gone:
             try:
                 _remove(ours[step])
             except OSError as error:
                 log.warning("checkpoint %s could not be removed: %s", ours[step].name, error)
-        over = excess((one for one in held if one.step not in gone), self._spec)
+        over = excess((one for one in held if one.step not in gone), spec)
         if over > 0 and not self._over_bound:
             reason = (
                 f"the newest and the pinned checkpoints take {over / 1e9:.1f} GB more than the "
@@ -191,14 +193,34 @@ class Checkpoints:
             self.complaints.put(MetricsGuard(step=step_of(saved), action="disk", reason=reason))
         self._over_bound = over > 0
 
+    def _spec_beside_abandoned(self) -> CheckpointSpec:
+        """How many stay, beside the pinned ones that the run has gone back behind."""
+        if self._spec.gigabytes is None:
+            return self._spec
+        taken = sum(map(_size, self._folder.glob(f"{_ABANDONED}-*")))
+        return self._spec.model_copy(update={"gigabytes": self._spec.gigabytes - taken / 1e9})
+
     def _held(self, folder: Path) -> Held:
         record = record_in(folder)
         last = record.loop.last if record and record.evaluated else None
         return Held(step_of(folder), _size(folder), merit(last, self._spec) if last else None, _is_pinned(folder))
 
-    def _set_aside(self, corrupt: Path) -> None:
-        _rename(corrupt, "corrupt")
-        self.set_aside.append(f"the checkpoint of step {step_of(corrupt):,} is corrupt and was set aside")
+    def _newest_good(self, at_most: int | None) -> tuple[Path | None, Mapping[Path, str]]:
+        """The newest that verifies, and what is wrong with each that is newer."""
+        self._settled()
+        corrupt: dict[Path, str] = {}
+        for folder in self._newest_first(at_most):
+            problems = problems_with_sums(folder)
+            if not problems:
+                return folder, corrupt
+            log.warning("checkpoint %s is corrupt: %s", folder.name, "; ".join(problems))
+            corrupt[folder] = problems[0]
+        return None, corrupt
+
+    def _set_aside(self, corrupt: Iterable[Path]) -> None:
+        for folder in corrupt:
+            _rename(folder, "corrupt")
+            self._passed_over.append(f"the checkpoint of step {step_of(folder):,} is corrupt and was set aside")
 
     def _newest_first(self, at_most: int | None = None) -> list[Path]:
         found = sorted(_checkpoints(self._folder), reverse=True)
@@ -227,10 +249,9 @@ def _is_pinned(folder: Path) -> bool:
 
 
 def _rename(folder: Path, word: str) -> None:
-    """So that it counts no more, and whoever looks sees why. Raises OSError."""
-    renamed = folder.with_name(f"{word}-{folder.name}")
-    shutil.rmtree(renamed, ignore_errors=True)
-    folder.rename(renamed)
+    """So that it counts no more, and whoever looks sees why; one that was renamed before stays. Raises OSError."""
+    names = (f"{word}-{folder.name}{'' if times == 1 else f'-{times}'}" for times in count(1))
+    folder.rename(next(path for path in map(folder.with_name, names) if not path.exists()))
 
 
 def _remove(folder: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import groupby
 from pathlib import Path
@@ -19,13 +19,15 @@ _MOST_FRAMES = 20
 
 
 @contextmanager
-def explained(model: ModelSpec, micro_batch: int) -> Iterator[None]:
-    """Out-of-memory errors of the block become a `SpotterError` that says what would fit instead of these two."""
+def explained(model: ModelSpec, micro_batch: Callable[[], int]) -> Iterator[None]:
+    """Out-of-memory errors of the block become a `SpotterError` that says what would fit instead of these two, with the
+    micro-batch of then.
+    """
     try:
         yield
     except (MemoryError, RuntimeError) as error:
         if is_out_of_memory(error):
-            raise SpotterError(classify(error).code, next_step=what_fits(model, micro_batch)) from error
+            raise SpotterError(classify(error).code, next_step=what_fits(model, micro_batch())) from error
         raise
 
 

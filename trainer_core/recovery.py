@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from trainer_core.checkpoint import Checkpoints, step_of
 from trainer_core.course import peak
-from trainer_core.events import MetricsGuard
+from trainer_core.events import Event, MetricsGuard
 from trainer_core.failures import is_out_of_memory
 from trainer_core.guard import MOST_ROLLBACKS, Past, Verdict, broken, judge
 from trainer_core.restoring import restore
+from trainer_core.saving import settled
 from trainer_core.snapshot import record_in
 from trainer_core.state import LoopState
 from trainer_core.steering import Steer, SteeringLog, due, rollbacks
@@ -31,28 +33,28 @@ def ran_out_of_numbers(training: Training, steering: SteeringLog) -> Verdict:
     return broken(training.state.step, _past(training, steering))
 
 
-def go_back(
-    training: Training, checkpoints: Checkpoints, steering: SteeringLog, verdict: Verdict
-) -> Iterator[MetricsGuard]:
+def go_back(training: Training, checkpoints: Checkpoints, steering: SteeringLog, verdict: Verdict) -> Iterator[Event]:
     """Restore the newest checkpoint that was sound, or the weights of the beginning.
 
     The steering log says how the run goes on from there: after the data that led here, at a lower rate. Checkpoints of
     the way that is abandoned go first: a crash in between only has the same decided again. Raises OSError,
     SpotterError.
     """
-    checkpoint = checkpoints.newest_good(at_most=verdict.since)
+    yield from settled(checkpoints)
+    checkpoint = checkpoints.newest_sound(at_most=verdict.since)
     if checkpoint is None and verdict.or_later:
-        checkpoint = checkpoints.newest_good()
-    step = step_of(checkpoint)
+        checkpoint = checkpoints.newest_sound()
+    step, passed_over = step_of(checkpoint), "".join(f"; {sentence}" for sentence in checkpoints.passed_over())
     sound = _state_in(checkpoint, training)
     for steer in due(steering.entries, len(sound.steering), step):
         sound = sound.steered(steer)
     skip = max(0, training.state.cursor + training.batching.sequences - sound.cursor)
+    elapsed, done = training.state.elapsed, training.state.done
     checkpoints.drop_newer(step)
     rate = peak(training) * verdict.factor
     where = f"step {step:,}" if checkpoint else "the beginning"
     reason = (
-        f"{verdict.reason}; training goes on from {where}, after the data that led there, "
+        f"{verdict.reason}{passed_over}; training goes on from {where}, after the data that led there, "
         f"with a peak learning rate of {rate:.2g}"
     )
     steering.append(Steer(step=step, verb="rollback", value=verdict.factor, skip=skip, reason=verdict.reason))
@@ -62,6 +64,7 @@ def go_back(
     else:
         training.restart()
         training.state = sound
+    training.state = replace(training.state, elapsed=elapsed, done=done)
     training.synchronize()
 
 

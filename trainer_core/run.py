@@ -85,7 +85,7 @@ def run(
     device = divided(devices.choose(spec.device), devices.gpus(), spec.compute.workers)
     devices.prepare(device)
     report(JobStarted(pid=os.getpid(), host=socket.gethostname(), device=device.name, resumed_step=step_of(checkpoint)))
-    for sentence in checkpoints.set_aside:
+    for sentence in checkpoints.passed_over():
         reason = f"{sentence}; training goes on from step {step_of(checkpoint):,}"
         report(MetricsGuard(step=step_of(checkpoint), action="rollback", reason=reason))
     clock = Phases(report)
@@ -97,7 +97,7 @@ def run(
         return
 
     clock.enter("preflight", "a few passes forward and back")
-    with explained(spec.model, training.batching.micro_batch):
+    with explained(spec.model, lambda: training.batching.micro_batch):
         decision = settle(training, directory.home, began=checkpoint is not None)
         checks = preflight(training)
     clock.tell(str(checks))
@@ -109,7 +109,7 @@ def run(
     report(config)
 
     clock.enter("training", f"{spec.budget} at {training.batching.tokens_per_step:,} tokens a step")
-    with explained(spec.model, training.batching.micro_batch), joined(training, places, attempt, checkpoint):
+    with explained(spec.model, lambda: training.batching.micro_batch), joined(training, places, attempt, checkpoint):
         ending = _ending(train(training, checkpoints, control, steering), report)
     if isinstance(ending, JobPaused) or not ending.summary.steps:
         report(ending)

@@ -46,7 +46,7 @@ def save(
     if not (pinned or best) and (checkpoints.under_way or checkpoints.written == training.state.step):
         return
     began = time.monotonic()
-    yield from _awaited(checkpoints)
+    yield from settled(checkpoints)
     asked = _Asked(pinned, control_seq)
     taken = snapshot(training, evaluated=best)
     if _is_apart(taken.bytes):
@@ -64,7 +64,7 @@ def saved(checkpoints: Checkpoints) -> Iterator[Event]:
     Raises SpotterError if another attempt has taken over, or what broke besides the disk.
     """
     if checkpoints.under_way and checkpoints.under_way.done():
-        yield from _awaited(checkpoints)
+        yield from settled(checkpoints)
     yield from _complaints(checkpoints)
 
 
@@ -75,7 +75,7 @@ def save_surely(
 
     `best` is as for `save`. Second copies are waited for, too, but not for long.
     """
-    yield from _awaited(checkpoints)
+    yield from settled(checkpoints)
     taken = snapshot(training, evaluated=best)
     try:
         events = _written(taken, checkpoints, _Asked())
@@ -93,7 +93,7 @@ def _is_apart(size: int) -> bool:
     return size >= LARGE and available("cpu") >= _SPARE * size
 
 
-def _awaited(checkpoints: Checkpoints) -> tuple[Event, ...]:
+def settled(checkpoints: Checkpoints) -> tuple[Event, ...]:
     """What comes of the checkpoint that is being written, if one is. Raises as `saved` does."""
     writing, checkpoints.under_way = checkpoints.under_way, None
     return writing.result() if writing else ()

@@ -102,7 +102,7 @@ def test_corrupt_checkpoints_are_set_aside_when_a_run_goes_on(making: Training, 
     (folder / "step-00000099" / "state.json").write_text("{}")
     resumed = Checkpoints(folder, CheckpointSpec())
     assert step_of(resumed.newest_good()) == 7
-    assert [sentence.partition(" is corrupt")[0] for sentence in resumed.set_aside] == ["the checkpoint of step 99"]
+    assert [sentence.partition(" is corrupt")[0] for sentence in resumed.passed_over()] == ["the checkpoint of step 99"]
     resumed.save(snapshot(at(making, 8)))
     names = sorted(path.name for path in folder.iterdir())
     assert names == ["corrupt-step-00000099", "step-00000007", "step-00000008"]
@@ -186,6 +186,39 @@ def test_what_comes_after_the_step_that_a_run_goes_back_to_is_dropped(making: Tr
     assert checkpoints.newest_good(at_most=0) is None
     checkpoints.drop_newer(1)
     assert sorted(path.name for path in folder.iterdir()) == ["abandoned-step-00000003", "step-00000001"]
+
+    checkpoints.save(snapshot(at(making, 3)), pinned=True)
+    checkpoints.drop_newer(1)
+    kept = sorted(path.name for path in folder.glob("abandoned-*"))
+    assert kept == ["abandoned-step-00000003", "abandoned-step-00000003-2"], "each was asked for"
+
+
+def test_what_was_pinned_and_abandoned_counts_towards_the_bound(making: Training, folder: Path) -> None:
+    size = Checkpoints(folder, CheckpointSpec()).save(snapshot(at(making, 1))).bytes
+    checkpoints = Checkpoints(folder, CheckpointSpec(keep=99, gigabytes=3.5 * size / 1e9))
+    checkpoints.save(snapshot(at(making, 3)), pinned=True)
+    checkpoints.drop_newer(2)
+    for step in (2, 3, 4):
+        checkpoints.save(snapshot(at(making, step)))
+    assert sorted(path.name for path in folder.glob("*step-*")) == [
+        "abandoned-step-00000003",
+        "step-00000003",
+        "step-00000004",
+    ]
+
+
+def test_a_run_that_can_do_without_a_checkpoint_sets_all_aside_that_are_corrupt(making: Training, folder: Path) -> None:
+    save(making, folder, [1, 2])
+    for step in (1, 2):
+        (folder / f"step-0000000{step}" / "state.json").write_text("{}")
+    checkpoints = Checkpoints(folder, CheckpointSpec())
+    assert checkpoints.newest_sound() is None
+    assert [sentence.partition(" is corrupt")[0] for sentence in checkpoints.passed_over()] == [
+        "the checkpoint of step 2",
+        "the checkpoint of step 1",
+    ]
+    assert list(checkpoints.passed_over()) == [], "it is told once"
+    assert checkpoints.newest_good() is None
 
 
 def test_only_those_it_may_go_back_to_are_looked_at(making: Training, folder: Path) -> None:

@@ -100,14 +100,14 @@ def test_a_failure_that_has_a_code_keeps_it() -> None:
 def test_a_block_that_runs_out_of_memory_says_what_can_be_chosen_instead(
     error: BaseException, code: Code, size: Size, micro_batch: int, advice: str
 ) -> None:
-    with pytest.raises(SpotterError) as caught, explained(GPT2Spec(size=size), micro_batch):
+    with pytest.raises(SpotterError) as caught, explained(GPT2Spec(size=size), lambda: micro_batch):
         raise error
     assert (caught.value.code, caught.value.next_step) == (code, advice)
 
 
 @pytest.mark.parametrize("error", [ZeroDivisionError(), RuntimeError("shapes do not match")])
 def test_a_block_that_fails_otherwise_fails_as_it_does(error: Exception) -> None:
-    with pytest.raises(type(error)) as caught, explained(GPT2Spec(), 4):
+    with pytest.raises(type(error)) as caught, explained(GPT2Spec(), lambda: 4):
         raise error
     assert caught.value is error
 
@@ -116,3 +116,11 @@ def test_a_tensor_that_cannot_be_had_is_out_of_memory() -> None:
     with pytest.raises(RuntimeError) as caught:
         torch.empty(2**60, dtype=torch.uint8)
     assert classify(caught.value).code is Code.TRAINING_OOM
+
+
+def test_the_advice_is_about_the_micro_batch_of_then() -> None:
+    micro_batch = 16
+    with pytest.raises(SpotterError) as caught, explained(GPT2Spec(), lambda: micro_batch):
+        micro_batch = 4
+        raise MemoryError
+    assert "a micro-batch of about 2 would fit" in caught.value.next_step

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from concurrent.futures import Future
 from dataclasses import fields, replace
 
 import pytest
@@ -11,9 +12,13 @@ import torch
 
 from tests.trainer_core.conftest import small_spec, weights
 from tests.trainer_core.test_loop import Run, Start, run, same, steps, told
-from trainer_core.events import JobPaused, MetricsEval, MetricsGuard, MetricsProgress
+from trainer_core.events import JobPaused, MetricsCheckpoint, MetricsEval, MetricsGuard, MetricsProgress
 from trainer_core.failures import is_out_of_memory
+from trainer_core.guard import Verdict
+from trainer_core.recovery import go_back
+from trainer_core.saving import saved
 from trainer_core.spec import RunSpec
+from trainer_core.state import Evaluation
 from trainer_core.steering import Steer
 from trainer_core.training import Training
 
@@ -130,6 +135,33 @@ def test_whatever_happens_on_the_way_a_resumed_run_is_the_run_bit_for_bit(run: S
     assert whole.training.average and parts.training.average
     ours, theirs = whole.training.average.weights(), parts.training.average.weights()
     assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+
+
+def test_a_run_whose_checkpoints_are_all_corrupt_goes_back_to_the_beginning_and_says_so(run: Start) -> None:
+    going = hit(run(small_spec(**everything())), BAD)
+    for event in going.go():
+        if isinstance(event, MetricsCheckpoint) and event.step == 9 and not going.steering.entries:
+            for state in (going.control.parent / "checkpoints").glob("step-*/state.json"):
+                state.write_text("{}")
+    [back] = [event for event in going.events if isinstance(event, MetricsGuard) and event.action == "rollback"]
+    assert back.step == 10 and "of step 10 is not a number" in back.reason
+    assert "; the checkpoint of step 9 is corrupt and was set aside; " in back.reason
+    assert "; training goes on from the beginning, after" in back.reason
+    assert going.training.state.step == 14
+    assert going.training.state.done == 9 + 14, "what the abandoned steps took is not the time of the others"
+
+
+def test_what_became_of_a_checkpoint_is_told_before_the_run_goes_back_behind_it(run: Start) -> None:
+    going = run(small_spec())
+    training, checkpoints = going.training, going.checkpoints
+    training.state = training.state.evaluated(Evaluation(5.0), "")
+    written = MetricsCheckpoint(step=4, path="checkpoints/step-00000004", bytes=1, seconds=0.0)
+    checkpoints.under_way = Future()
+    checkpoints.under_way.set_result((written,))
+    first, second = go_back(training, checkpoints, going.steering, Verdict("rollback", "it broke", 5))
+    assert first == written
+    assert isinstance(second, MetricsGuard) and (second.step, second.action) == (5, "rollback")
+    assert list(saved(checkpoints)) == []
 
 
 def test_what_memory_does_not_hold_is_cut_smaller_and_the_step_stays_the_same(run: Start) -> None:
