@@ -35,8 +35,8 @@ _LEAK = 1e-3
 """Share of the logits' spread that rounding may move them by."""
 _NUMBER = re.compile(r"\.\d+\.")
 """In a parameter's name: which of several parts that are alike it belongs to."""
-_QUICK = 0.03
-"""Seconds that a whole pass may take to be timed; longer ones are told from a smaller one."""
+_QUICK = 0.1
+"""Seconds after which a pass tells of a larger one; in less, much of it is what any pass takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,13 +271,11 @@ def _unlearnt(trial: _Trial, training: Training, batch: Batch) -> Iterator[str]:
 
 
 def _seconds_per_step(training: Training) -> float:
-    """As the step's whole forward passes take, or, where these are long, as a few examples do."""
-    few = a_few(training)
-    seconds = _timed(training, few) / few
-    at_once, examples = training.batching.micro_batch, training.batching.sequences
-    if seconds * at_once <= _QUICK:
-        return _timed(training, at_once) * examples / at_once
-    return seconds * examples
+    """As the step's whole forward passes take, or, where these are long, as fewer examples do."""
+    examples, at_once = a_few(training), training.batching.micro_batch
+    while (seconds := _timed(training, examples)) < _QUICK and examples < at_once:
+        examples = min(4 * examples, at_once)
+    return seconds * training.batching.sequences / examples
 
 
 def _timed(training: Training, examples: int) -> float:
@@ -292,4 +290,6 @@ def _even(training: Training) -> float:
 
 
 def _bytes(training: Training) -> int:
-    return training.parameters * 16
+    weights = sum(weight.numel() for weight in training.model.parameters())
+    of_optimizer = 3 + bool(training.average)  # a gradient, two moments, and a mean
+    return 4 * (weights + of_optimizer * training.parameters)
