@@ -22,7 +22,7 @@ from trainer_core.models.specs import (
     QwenSpec,
 )
 
-WIRING = '{"x": {"field": "input_ids"}}'
+WIRING = '{"x": {"batch": "input_ids"}}'
 ASKED: list[tuple[ModelChoice, ModelSpec]] = [
     (ModelChoice(), GPT2Spec()),
     (ModelChoice(size="mini"), GPT2Spec(size="mini")),
@@ -36,7 +36,7 @@ ASKED: list[tuple[ModelChoice, ModelSpec]] = [
     (ModelChoice("module", "mini", module="nets/a.py:Net"), ModuleSpec(file="nets/a.py", name="Net", size="mini")),
     (
         ModelChoice(module="nets/a.py", name="Net", wiring=f"wiring: {WIRING}"),
-        ModuleSpec(file="nets/a.py", name="Net", wiring={"x": {"field": "input_ids"}}),
+        ModuleSpec(file="nets/a.py", name="Net", wiring={"x": {"batch": "input_ids"}}),
     ),
 ]
 REFUSED: list[tuple[ModelChoice, str, str]] = [
