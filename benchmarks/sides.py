@@ -46,6 +46,7 @@ from trainer_core.layout import Home
 from trainer_core.loop import train
 from trainer_core.mode import Mode
 from trainer_core.models.data import TextData
+from trainer_core.models.origin import Origin
 from trainer_core.models.sizes import Recipe
 from trainer_core.network import Network
 from trainer_core.objectives.objective import Batch
@@ -191,6 +192,7 @@ class Spotter:
             peak_learning_rate=RATE,
             state=LoopState(),
             fresh=fresh,
+            origin=Origin(),
         )
         self.decision = settle(self.training, self.home)
         self.cursor = 0

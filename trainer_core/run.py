@@ -91,7 +91,8 @@ def run(
     clock = Phases(report)
 
     card, places = read_card(directory.home, spec.data.dataset), Places(directory, approved)
-    training = prepared(places, spec, card, device, checkpoint, control, clock)
+    with explained(spec.model, lambda: 1):
+        training = prepared(places, spec, card, device, checkpoint, control, clock)
     if not isinstance(training, Training):
         report(training)
         return

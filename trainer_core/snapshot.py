@@ -40,7 +40,7 @@ class Record(BaseModel):
     """Whether `loop.last` is of these very weights."""
     mode: Mode
     micro_batch: int
-    """When the run began; `loop.steering` tells what became of it."""
+    """By now: `loop.steering` tells whether memory ran out on the way."""
     tokenizer: Chosen | None = None
     origin: Origin | None = None
     """None in checkpoints that were written before there was one."""

@@ -72,7 +72,8 @@ def test_more_pictures_suit_a_larger_classifier_as_far_as_time_allows() -> None:
     assert [suggest(pictures(each), GPU).size for each in (100, 2_000, 20_000)] == ["tiny", "mini", "small"]
     assert suggest(pictures(2_000), GPU).budget == f"{PICTURE_EPOCHS} epochs"
     slow = suggest(pictures(200_000), LAPTOP)
-    assert (slow.size, slow.budget, slow.seconds) == ("tiny", str(Budget.parse("30m")), pytest.approx(PATIENCE))
+    assert (slow.size, slow.budget) == ("tiny", str(Budget.parse("30m")))
+    assert slow.seconds == pytest.approx(PATIENCE)
 
 
 @given(
