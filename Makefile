@@ -12,7 +12,7 @@ SECONDS ?= 300
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help install install-dev demo test faults chaos fuzz bench bench-large lint format types coverage pictures clean
+.PHONY: help install install-dev demo test faults chaos fuzz bench bench-learning bench-large lint format types coverage pictures clean
 
 help:  ## What can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -53,6 +53,9 @@ bench: $(VENV)/installed-dev  ## Measure how fast it trains and starts, reads jo
 	$(BIN)/python benchmarks/fleet.py
 	$(BIN)/python benchmarks/vocabularies.py
 	$(BIN)/python benchmarks/tokens.py
+
+bench-learning: $(VENV)/installed-dev  ## Compare what is learnt in 5 minutes with the HF Trainer and nanoGPT's recipe; a quarter of an hour
+	$(BIN)/python benchmarks/learning.py --out docs/images/learning.png
 
 bench-large: $(VENV)/installed-dev  ## Measure the memory that tokenizing 2 GB takes; needs 8 GB of disk, and an hour at worst
 	$(BIN)/python benchmarks/tokens.py --large

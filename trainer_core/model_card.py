@@ -66,10 +66,11 @@ def _origin(manifest: Manifest) -> str:
             how = f"{model.label} ({made.parameters:,} parameters in the adapters, now part of the weights), fine-tuned"
         case _:
             how = f"{model.label} ({made.parameters:,} parameters), trained from scratch"
+    early = f"\n\nIt ended before its budget did: {made.early}." if made.early else ""
     mean = "\n\nThe weights are a moving average over the steps (EMA)." if manifest.averaged else ""
     return (
         f"{how} by Spotter on `{data.name}`\n({size}): {made.steps:,} steps, {made.tokens:,} {made.unit}, "
-        f"{made.seconds:,.0f} s on {manifest.device}.{mean}"
+        f"{made.seconds:,.0f} s on {manifest.device}.{early}{mean}"
     )
 
 

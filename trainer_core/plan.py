@@ -60,7 +60,8 @@ def plan_batching(spec: BatchSpec, recipe: Recipe, length: int, answers: int, ex
         return Batching(length, sequences, min(spec.micro_batch, sequences), "as asked for")
     most = max(1, min(_MICRO_TOKENS[device] // length, _MICRO_LOGITS[device] // (length * answers)))
     micro_batch = math.ceil(sequences / math.ceil(sequences / most))
-    return Batching(length, sequences, micro_batch, f"at most {most} sequences fit a forward pass on {device} well")
+    reason = "a whole step" if micro_batch == sequences else f"at most {most} sequences suit a forward pass on {device}"
+    return Batching(length, sequences, micro_batch, reason)
 
 
 def first_pace(budget: Budget, batching: Batching, examples: int, seconds_per_step: float) -> Pace:
