@@ -35,7 +35,7 @@ class Pace:
 def progress(step: float, paces: Sequence[Pace]) -> float:
     """Share of the run that is done after `step` steps, from 0 to 1."""
     pace = next((pace for pace in reversed(paces) if pace.step <= step), paces[0])
-    if pace.total <= pace.step:
+    if step >= pace.total:  # the sum below may fall short of it by a rounding, and the run would go on
         return 1.0
     return min(1.0, pace.progress + (1 - pace.progress) * (step - pace.step) / (pace.total - pace.step))
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Literal
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from trainer_core.budget import Budget
@@ -100,6 +100,7 @@ def landing_at(step: int, total: int, spec: OptimizerSpec) -> tuple[Pace, ...]:
 
 @settings(max_examples=30)
 @given(st.integers(1, 500), kinds, st.floats(0, 0.99), st.floats(0, 0.5), st.floats(0, 0.5))
+@example(total=46, schedule="wsd", when=0.1875, warmup=0.0, decay=0.375)
 def test_a_run_lands_from_where_it_is_and_no_later_than_it_would_have_ended(
     total: int, schedule: Literal["wsd", "cosine"], when: float, warmup: float, decay: float
 ) -> None:
