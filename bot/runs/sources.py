@@ -98,23 +98,13 @@ def _check_run(run: RunDirectory) -> None:
 
 def _no_module(file: str, known: Collection[str]) -> SpotterError:
     if not known:
-        return SpotterError(
-            Code.MODEL_NOT_FOUND,
-            "no Python file of this machine is approved for training",
-            field="module",
-            next_step="Its owner can name folders in SPOTTER_MODULE_DIRS.",
-        )
+        return _none_approved("module", "no Python file of this machine is approved", "SPOTTER_MODULE_DIRS")
     return _not_found("module", f"there is no {_quoted(file)} in the approved folders", file, known)
 
 
 def _no_folder(name: str, known: Collection[str]) -> SpotterError:
     if not known:
-        return SpotterError(
-            Code.MODEL_NOT_FOUND,
-            "no model folder of this machine is approved",
-            field="from",
-            next_step="Its owner can name folders in SPOTTER_MODEL_DIRS.",
-        )
+        return _none_approved("from", "no model folder of this machine is approved", "SPOTTER_MODEL_DIRS")
     return _not_found("from", f"there is no model {_quoted(name)} in the approved folders", name, known)
 
 
@@ -127,3 +117,8 @@ def _not_found(field: str, says: str, wanted: str, known: Iterable[str]) -> Spot
 def _quoted(name: str) -> str:
     shown = name[:64].replace("`", "'")
     return f"`{shown}`"
+
+
+def _none_approved(field: str, sentence: str, setting: str) -> SpotterError:
+    next_step = f"Its owner can name folders in {setting}."
+    return SpotterError(Code.MODEL_NOT_FOUND, sentence, field=field, next_step=next_step)

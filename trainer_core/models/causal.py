@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from transformers import (
@@ -44,46 +45,33 @@ def build_gpt2(spec: GPT2Spec, data: TextData) -> PreTrainedModel:
 def build_llama(spec: LlamaSpec, data: TextData) -> PreTrainedModel:
     """Llama with fresh weights; its dropout is that of attention, the only one it has."""
     shape = shape_of(spec.size)
-    config = LlamaConfig(
-        vocab_size=data.vocabulary,
-        max_position_embeddings=shape.context,
-        hidden_size=shape.width,
-        intermediate_size=inner_width(shape.width),
-        num_hidden_layers=shape.layers,
-        num_attention_heads=shape.heads,
-        num_key_value_heads=shape.heads,  # at these sizes, what sharing them would save is not missed
-        initializer_range=_spread(shape),
-        attention_dropout=spec.dropout,
-        tie_word_embeddings=True,
-        bos_token_id=data.end_of_text,
-        eos_token_id=data.end_of_text,  # and nothing pads: the row of what does would never learn
-    )
-    model = LlamaForCausalLM(config)
-    _calm(model, shape)
-    return _writing(model, shape, data)
+    model = LlamaForCausalLM(LlamaConfig(**_rotary(spec, shape, data)))
+    return _writing(_calmed(model, shape), shape, data)
 
 
 def build_qwen(spec: QwenSpec, data: TextData) -> PreTrainedModel:
     """Qwen3 with fresh weights; its dropout is that of attention, the only one it has."""
     shape = shape_of(spec.size)
-    config = Qwen3Config(
-        vocab_size=data.vocabulary,
-        max_position_embeddings=shape.context,
-        hidden_size=shape.width,
-        intermediate_size=inner_width(shape.width),
-        num_hidden_layers=shape.layers,
-        num_attention_heads=shape.heads,
-        num_key_value_heads=shape.heads,
-        head_dim=shape.width // shape.heads,
-        initializer_range=_spread(shape),
-        attention_dropout=spec.dropout,
-        tie_word_embeddings=True,
-        bos_token_id=data.end_of_text,
-        eos_token_id=data.end_of_text,
-    )
-    model = Qwen3ForCausalLM(config)
-    _calm(model, shape)
-    return _writing(model, shape, data)
+    config = Qwen3Config(**_rotary(spec, shape, data), head_dim=shape.width // shape.heads)
+    return _writing(_calmed(Qwen3ForCausalLM(config), shape), shape, data)
+
+
+def _rotary(spec: LlamaSpec | QwenSpec, shape: Shape, data: TextData) -> dict[str, Any]:  # Any: what a config takes
+    """What the configurations of Llama and of its kin have in common."""
+    return {
+        "vocab_size": data.vocabulary,
+        "max_position_embeddings": shape.context,
+        "hidden_size": shape.width,
+        "intermediate_size": inner_width(shape.width),
+        "num_hidden_layers": shape.layers,
+        "num_attention_heads": shape.heads,
+        "num_key_value_heads": shape.heads,  # at these sizes, what sharing them would save is not missed
+        "initializer_range": _spread(shape),
+        "attention_dropout": spec.dropout,
+        "tie_word_embeddings": True,
+        "bos_token_id": data.end_of_text,
+        "eos_token_id": data.end_of_text,  # and nothing pads: the row of what does would never learn
+    }
 
 
 def _spread(shape: Shape) -> float:
@@ -92,11 +80,12 @@ def _spread(shape: Shape) -> float:
 
 
 @torch.no_grad()
-def _calm(model: PreTrainedModel, shape: Shape) -> None:
-    """Scale what is added to the residual stream by its depth, as GPT-2's class does by itself."""
+def _calmed(model: PreTrainedModel, shape: Shape) -> PreTrainedModel:
+    """`model`, which adds to the residual stream the less the deeper it is, as GPT-2's class does by itself."""
     for name, weight in model.named_parameters():
         if name.endswith(("o_proj.weight", "down_proj.weight")):
             weight.div_(math.sqrt(2 * shape.layers))
+    return model
 
 
 def _writing(model: PreTrainedModel, shape: Shape, data: TextData) -> PreTrainedModel:

@@ -21,7 +21,7 @@ order = sys.stdin.readline()
 home = pathlib.Path.cwd()
 def say(line): print(line, flush=True)
 """
-STAY = "(home / str(os.getpid())).touch(); time.sleep(600)"
+STAY = "(home / str(os.getpid())).touch(); time.sleep(600)"  # longer than any test: it has to be ended
 ASKED = Undecided(columns=("text", "body"))
 
 
