@@ -160,3 +160,13 @@ def test_each_family_has_a_recipe_at_every_size() -> None:
             suits = recipe(spec.model_copy(update={"size": size}), PLACES)
             assert 0 < suits.learning_rate < 0.01
             assert suits.per_step % suits.context == 0
+
+
+@pytest.mark.parametrize("spec", [LlamaSpec(size="depth=8"), QwenSpec(size="depth=8")], ids=lambda spec: spec.family)
+def test_what_is_added_to_the_residual_stream_is_less_the_deeper_the_model(
+    spec: LlamaSpec | QwenSpec,
+) -> None:
+    made = build(spec, TEXT, 1, PLACES)
+    weights = dict(made.named_parameters())
+    out, into = (weights[f"model.layers.0.self_attn.{name}.weight"].std() for name in ("o_proj", "q_proj"))
+    assert float(out / into) == pytest.approx((2 * 8) ** -0.5, rel=0.02)
