@@ -81,6 +81,8 @@ def summary_table(summary: Summary) -> Table:
     table.add_row("parameters", f"{summary.parameters:,}")
     if summary.early:
         table.add_row("ended early", escape(summary.early))
+    if summary.best_step is not None:
+        table.add_row("weights", f"of step {summary.best_step:,}, which did best on the held-out data")
     return table
 
 

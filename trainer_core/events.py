@@ -83,6 +83,8 @@ class Summary(BaseModel):
     unit: Unit = "tokens"
     early: str = ""
     """Why it ended before its budget did, as half a sentence; empty if it did not."""
+    best_step: Step | None = None
+    """The step whose weights the model has, where others came after that did worse; None if it has the last."""
     evaluation: str = ""
     """The newest evaluation's report, relative to the run directory; empty if it is only numbers."""
     sample: str = ""

@@ -38,7 +38,8 @@ def train(
 ) -> Generator[Event]:
     """Train to the end of the budget, or until `control` asks otherwise; the last event ends the attempt.
 
-    A run that gets no better for as long as its patience lasts ends with the best weights that were kept.
+    A run that gets no better for as long as its patience lasts ends before its budget does. However it ends, what it has
+    learnt is the best weights that were evaluated and kept.
 
     Between two events `training` is at a step's edge, and resuming from a checkpoint saved there gives the same
     weights as going on. What the guard cannot mend by itself ends the attempt with a pause and a question. Raises
@@ -109,14 +110,15 @@ def train(
             saved_at = time.monotonic()
 
     yield from save_surely(training, checkpoints, best=_looked_at(training))
-    early = _enough(training)
-    if early and take_best(training, checkpoints):
-        early += f", so the weights of step {training.state.evaluated_at:,} are taken"
-    yield JobCompleted(summary=summary(training, early))
+    yield JobCompleted(summary=_learnt(training, checkpoints, _enough(training)))
 
 
-def summary(training: Training, early: str = "") -> Summary:
-    """What the run has come to so far; `early` is why it ended before its budget did, as half a sentence."""
+def _learnt(training: Training, checkpoints: Checkpoints, early: str = "") -> Summary:
+    """What the run has come to, with its best weights put back; `early` as in `Summary`.
+
+    Raises SpotterError if they cannot be restored.
+    """
+    took = take_best(training, checkpoints)
     state = training.state
     return Summary(
         steps=state.step,
@@ -132,6 +134,7 @@ def summary(training: Training, early: str = "") -> Summary:
         f1=state.last.f1 if state.last else None,
         unit=training.objective.unit,
         early=early,
+        best_step=state.evaluated_at if took else None,
         evaluation=state.last.report if state.last else "",
         sample=state.sample,
     )
@@ -222,4 +225,4 @@ def _end(
     yield from save_surely(training, checkpoints, best=_looked_at(training))
     if request.verb == "pause":
         return JobPaused(control_seq=request.seq, step=training.state.step)
-    return JobStopped(control_seq=request.seq, summary=summary(training))
+    return JobStopped(control_seq=request.seq, summary=_learnt(training, checkpoints))

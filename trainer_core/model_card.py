@@ -67,6 +67,8 @@ def _origin(manifest: Manifest) -> str:
         case _:
             how = f"{model.label} ({made.parameters:,} parameters), trained from scratch"
     early = f"\n\nIt ended before its budget did: {made.early}." if made.early else ""
+    if made.best_step is not None:
+        early += f"\n\nThe weights are those of step {made.best_step:,}: they did best on the held-out data."
     mean = "\n\nThe weights are a moving average over the steps (EMA)." if manifest.averaged else ""
     return (
         f"{how} by Spotter on `{data.name}`\n({size}): {made.steps:,} steps, {made.tokens:,} {made.unit}, "

@@ -45,3 +45,5 @@ def test_the_table_holds_what_is_known() -> None:
     said = printed(summary_table(summary(**pictures, early="it got no better")))
     assert "accuracy 0.100 → 0.900" in said and "F1, mean over classes 0.850" in said and "pictures in" in said
     assert "bits per byte" not in said and "ended early it got no better" in said
+    assert "weights" not in said
+    assert "weights of step 7, which did best" in printed(summary_table(summary(best_step=7)))

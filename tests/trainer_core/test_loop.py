@@ -195,7 +195,7 @@ def test_a_run_that_gets_no_better_ends_early(run: Start) -> None:
     assert isinstance(events[-1], MetricsCheckpoint)
 
 
-def patient(times: int, patience: int) -> dict[str, object]:
+def patient(times: int, patience: int | None) -> dict[str, object]:
     """Settings under which learning makes a run worse."""
     return {
         "evaluation": {"times": times, "max_tokens": 200, "sample_tokens": 4, "patience": patience},
@@ -204,17 +204,21 @@ def patient(times: int, patience: int) -> dict[str, object]:
 
 
 @pytest.mark.parametrize("average", [None, 0.9])
-def test_a_run_that_got_worse_ends_with_its_best_weights(run: Start, average: float | None) -> None:
-    going = run(small_spec(**patient(6, 2), optimizer={"average": average}))
+@pytest.mark.parametrize("patience", [2, None])
+def test_a_run_that_got_worse_ends_with_its_best_weights(
+    run: Start, average: float | None, patience: int | None
+) -> None:
+    going = run(small_spec(**patient(6, patience), optimizer={"average": average}))
     learnt, looked = {}, {}
     for event in going.go():
         if isinstance(event, MetricsEval):
             looked[event.step] = event.loss
             learnt[event.step] = {name: weight.clone() for name, weight in going.training.learnt().items()}
     last = going.events[-1]
-    assert isinstance(last, JobCompleted) and list(looked) == [0, 1, 2, 3]
-    assert (last.summary.steps, last.summary.loss) == (3, looked[1])
-    assert last.summary.early.endswith(" was better than the best before, so the weights of step 1 are taken")
+    ended = 3 if patience else 6
+    assert isinstance(last, JobCompleted) and list(looked) == list(range(ended + 1))
+    assert (last.summary.steps, last.summary.loss, last.summary.best_step) == (ended, looked[1], 1)
+    assert last.summary.early.endswith(" was better than the best before") == bool(patience)
     assert all(torch.equal(weight, learnt[1][name]) for name, weight in going.training.learnt().items())
 
     going.resume()  # had the worker died before the model was written
@@ -234,7 +238,7 @@ def test_a_stop_changes_nothing_that_the_run_goes_by(run: Start, step: int) -> N
     assert isinstance(last, JobStopped) and last.summary.steps == step
     assert [event.step for event in going.events if isinstance(event, MetricsEval)] == sorted({0, 2, step})
     assert going.training.state.without_better == counted == 0
-    assert last.summary.early == ""
+    assert (last.summary.early, last.summary.best_step) == ("", 2 if step == 3 else None)
     assert going.checkpoints.best_good() is not None
 
     going.resume()

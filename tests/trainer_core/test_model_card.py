@@ -157,9 +157,11 @@ def test_a_card_says_what_the_weights_began_as(card: DatasetCard) -> None:
 def test_a_card_says_that_a_run_ended_early_and_which_weights_these_are(card: DatasetCard) -> None:
     made = manifest(TEXT, card)
     assert "before its budget" not in model_card(made, None)
-    early = made.summary.model_copy(update={"early": "nothing got better, so the weights of step 18 are taken"})
+    assert "weights are those" not in model_card(made, None)
+    early = made.summary.model_copy(update={"early": "nothing got better", "best_step": 18})
     text = model_card(made.model_copy(update={"summary": early}), None)
-    assert "It ended before its budget did: nothing got better, so the weights of step 18 are taken." in text
+    assert "It ended before its budget did: nothing got better." in text
+    assert "The weights are those of step 18: they did best on the held-out data." in text
 
 
 @pytest.mark.parametrize(

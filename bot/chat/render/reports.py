@@ -85,7 +85,7 @@ def completed(status: RunStatus) -> Message:
     """The run is finished: what it came to, how the loss went, what it writes, and where the model is."""
     run, summary = status.run, status.run.summary
     return Message(
-        content=content(" ".join([f"✅ **{run.name}** has finished.", *_outcome(summary), *_early(summary)])),
+        content=content(" ".join([f"✅ **{run.name}** has finished.", *_outcome(summary), *_which(summary)])),
         embed=embed(
             title=f"✅ {run.name} · finished",
             colour=Colour.DONE,
@@ -101,7 +101,7 @@ def stopped(status: RunStatus) -> Message:
     """Somebody stopped the run: what it had learned by then."""
     run, summary = status.run, status.run.summary
     if summary and summary.steps:
-        learned = " ".join(_outcome(summary))
+        learned = " ".join([*_outcome(summary), *_which(summary)])
     elif status.progress:
         learned = "It was ended before it could save its model; its newest checkpoint is kept, if it had made one."
     else:
@@ -163,8 +163,14 @@ def _outcome(summary: Summary | None) -> list[str]:
     return [*told, f"Validation loss {text.change(summary.first_loss, summary.loss)}{ending}."]
 
 
-def _early(summary: Summary | None) -> list[str]:
-    return [f"It ended before its budget: {text.sentence(summary.early)}."] if summary and summary.early else []
+def _which(summary: Summary | None) -> list[str]:
+    """Which weights these are, and why no later ones, where that is not what anybody would expect."""
+    told = []
+    if summary and summary.early:
+        told.append(f"It ended before its budget: {text.sentence(summary.early)}.")
+    if summary and summary.best_step is not None:
+        told.append(f"The model has the weights of step {summary.best_step:,}, which did best.")
+    return told
 
 
 def _numbers(status: RunStatus, summary: Summary) -> list[Field]:
