@@ -21,7 +21,7 @@ from trainer_core.data.card import DatasetCard
 from trainer_core.data.catalog import CARD
 from trainer_core.data.documents import DocumentsWriter, Piece, open_documents
 from trainer_core.events import Event, JobProgress, MetricsProgress, decode
-from trainer_core.layout import Home
+from trainer_core.files.layout import Home
 from trainer_core.spec import parse_spec
 
 _WITHIN = 120.0

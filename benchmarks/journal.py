@@ -32,7 +32,7 @@ from bot.store import runs as rows
 from bot.store.db import Database
 from bot.store.events import Batch, Entry
 from trainer_core.events import Event, JobStarted, MetricsEval, MetricsProgress, decode, encode
-from trainer_core.layout import Home
+from trainer_core.files.layout import Home
 from trainer_core.process import Lock
 from trainer_core.spec import parse_spec
 

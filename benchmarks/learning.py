@@ -34,12 +34,12 @@ import numpy as np
 import torch
 from transformers import PreTrainedModel, Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from trainer_core import device as devices
+from trainer_core.compute import device as devices
 from trainer_core.control import ControlReader
 from trainer_core.data.catalog import BUILTIN, read_card
 from trainer_core.data.intake.ingest import ingest
 from trainer_core.events import Event, MetricsEval
-from trainer_core.layout import Home
+from trainer_core.files.layout import Home
 from trainer_core.models.build import Places
 from trainer_core.objectives.next_token import NextToken
 from trainer_core.phases import Phases

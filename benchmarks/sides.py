@@ -20,7 +20,7 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 if sys.argv[1] == "spotter":  # as a worker does; the Trainer comes as it comes
-    from trainer_core.allocator import keep_memory
+    from trainer_core.compute.allocator import keep_memory
 
     keep_memory()
 
@@ -38,28 +38,28 @@ from transformers import (
 )
 from transformers.utils import logging as transformers_logging
 
-from trainer_core import device as devices
-from trainer_core.checkpoint import Checkpoints
+from trainer_core.checkpoints.checkpoint import Checkpoints
+from trainer_core.checkpoints.saving import save, saved
+from trainer_core.compute import device as devices
+from trainer_core.compute.mode import Mode
+from trainer_core.compute.network import Network
+from trainer_core.compute.tuning import settle
 from trainer_core.control import ControlReader
 from trainer_core.events import MetricsCheckpoint, MetricsProgress, Unit
-from trainer_core.layout import Home
+from trainer_core.files.layout import Home
 from trainer_core.loop import train
-from trainer_core.mode import Mode
 from trainer_core.models.data import TextData
 from trainer_core.models.origin import Origin
 from trainer_core.models.sizes import Recipe
-from trainer_core.network import Network
 from trainer_core.objectives.objective import Batch
-from trainer_core.optim import Optimizer
-from trainer_core.peak import flops, matmul_peak
+from trainer_core.optim.optimizer import Optimizer
 from trainer_core.plan import first_pace, plan_batching
 from trainer_core.reporter import Reporter
-from trainer_core.saving import save, saved
 from trainer_core.spec import parse_spec
 from trainer_core.state import Evaluation, LoopState
 from trainer_core.steering import SteeringLog
+from trainer_core.telemetry.peak import flops, matmul_peak
 from trainer_core.training import Training
-from trainer_core.tuning import settle
 
 VOCABULARY = 8192
 RATE = 1e-3

@@ -38,7 +38,7 @@ from trainer_core.data.ids import batches
 from trainer_core.data.spans import passages_in
 from trainer_core.data.split import Split, kept_split
 from trainer_core.data.tokens import LONGEST, build_tokens
-from trainer_core.layout import Home
+from trainer_core.files.layout import Home
 from trainer_core.tokenizers.fast import FastTokenizer, open_fast
 from trainer_core.tokenizers.train import made_for
 

@@ -25,7 +25,7 @@ from pathlib import Path
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from tokens import varied
 
-from trainer_core.layout import Home
+from trainer_core.files.layout import Home
 from trainer_core.tokenizers import alphabet
 from trainer_core.tokenizers.characters import CharacterTokenizer, alphabet_of, character_tokenizer
 from trainer_core.tokenizers.fast import END_OF_TEXT

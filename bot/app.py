@@ -36,7 +36,7 @@ from bot.store.backup import HourlyBackup
 from bot.store.db import Database
 from bot.store.migrations import StoreError
 from bot.web.health import Health
-from trainer_core.layout import Home
+from trainer_core.files.layout import Home
 from trainer_core.process import Lock
 
 _FRESH = 120.0

@@ -19,7 +19,7 @@ from rich.markup import escape
 from bot.catalog import cli as catalog
 from bot.config import SettingsError
 from bot.console import about_file, give_up, refusals, say, settings_or_give_up, show
-from trainer_core.layout import Home
+from trainer_core.files.layout import Home
 
 app = typer.Typer(
     help="Train models on your own hardware, from Discord or from here.",

@@ -25,8 +25,8 @@ from playground.commands import Refused
 from playground.messages import Message
 from playground.people import NoResponse, Person
 from playground.server import Playground
-from trainer_core import export
-from trainer_core.layout import Home
+from trainer_core.export.model_folder import verify
+from trainer_core.files.layout import Home
 
 _CONNECT_WITHIN = 60.0
 _LONGEST = 24 * 3600.0
@@ -215,7 +215,7 @@ async def _main_job(
     except TimeoutError:
         raise DemoFailedError(f"there was no live card that changed; the bot's log is {bot.log}") from None
     folder = bot.home.run(run).export
-    problems = export.verify(folder)
+    problems = verify(folder)
     if problems:
         raise DemoFailedError(f"no model that verifies came out: {'; '.join(problems)}")
     console.print(f"[green]✓[/] The model is in [bold]{escape(str(folder))}[/]", soft_wrap=True)

@@ -22,8 +22,8 @@ from bot.config import Settings
 from bot.store.backup import Backup, backups, folder_of, newest_good
 from bot.store.integrity import check
 from bot.store.migrations import StoreError
-from trainer_core.folders import can_hold, nearest
-from trainer_core.layout import Home
+from trainer_core.files.folders import can_hold, nearest
+from trainer_core.files.layout import Home
 
 _API = "https://discord.com/api/v10"
 _LITTLE_DISK = 5 * 2**30
@@ -64,7 +64,7 @@ def _python() -> Finding:
 async def _torch() -> Finding:
     """Asked of another process: the bot's own never imports torch."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "trainer_core.device"),
+        *(sys.executable, "-m", "trainer_core.compute.device"),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )

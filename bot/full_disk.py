@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from trainer_core import disk
 from trainer_core.errors import Code, SpotterError
+from trainer_core.files import disk
 
 
 @contextmanager

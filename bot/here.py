@@ -21,7 +21,7 @@ from bot.config import Settings
 from bot.runs.record import RecordBeside
 from trainer_core.data.sources import local
 from trainer_core.errors import Code, SpotterError
-from trainer_core.layout import Home
+from trainer_core.files.layout import Home
 from trainer_core.tasks.orders import HubSource, LocalSource, Progress
 
 HUB = "hub:"

@@ -9,7 +9,7 @@ from pathlib import Path
 from signal import SIGKILL
 
 from trainer_core.control import write_control
-from trainer_core.layout import AttemptDirectory, Home
+from trainer_core.files.layout import AttemptDirectory, Home
 from trainer_core.process import Lock, is_alive, read_holders, signal_group
 
 _LOOK_EVERY = 0.1

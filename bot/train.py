@@ -29,7 +29,6 @@ from bot.runs.lifecycle import exit_error
 from bot.runs.local import LocalPool
 from bot.runs.names import new_name
 from bot.runs.sources import Sources
-from trainer_core import export
 from trainer_core.data.card import DatasetCard
 from trainer_core.data.formats import known_kind
 from trainer_core.errors import GOES_ON, Code, SpotterError
@@ -43,8 +42,9 @@ from trainer_core.events import (
     UnreadableEventError,
     decode,
 )
-from trainer_core.folders import can_hold, nearest, new_folder
-from trainer_core.layout import Home
+from trainer_core.export.model_folder import verify
+from trainer_core.files.folders import can_hold, nearest, new_folder
+from trainer_core.files.layout import Home
 from trainer_core.spec import RunSpec
 
 _CHUNK = 1 << 20
@@ -114,7 +114,7 @@ def hand_over(model: Path, out: Path) -> None:
 
 
 def _check_model(folder: Path) -> None:
-    if problems := export.verify(folder):
+    if problems := verify(folder):
         raise SpotterError(
             Code.CHECKPOINT_CORRUPT,
             f"the model does not verify: {'; '.join(problems)}",

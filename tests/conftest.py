@@ -10,7 +10,7 @@ import pytest
 
 from trainer_core.data.catalog import BUILTIN
 from trainer_core.data.intake.ingest import ingest
-from trainer_core.layout import Home
+from trainer_core.files.layout import Home
 from trainer_core.tasks.orders import AddDataset, BuiltinSource
 
 os.environ["HF_HUB_OFFLINE"] = "1"

@@ -15,7 +15,8 @@ READING = {"datasets", "pyarrow", "rensa", "ijson", "py3langid", "detect_secrets
 """What only taking in data needs."""
 HEAVY = {"torch", "transformers", "tokenizers", "numpy", "matplotlib", "safetensors"} | READING
 TORCHLESS = """
-    spec events errors state schedule guard shim layout atomic control process faults disk memory evals.classes
+    spec events errors state schedule guard shim control process faults memory evals.classes
+    files.atomic files.disk files.layout files.sums export.model_folder
     data.card data.formats data.headings data.sources.local data.catalog data.advice tasks.orders
     tokenizers.card tokenizers.families tokenizers.located tokenizers.shelf tokenizers.strategy
     approved budget steering models.specs models.sizes models.picture_sizes models.families models.data models.listed

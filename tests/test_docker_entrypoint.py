@@ -15,8 +15,8 @@ import pytest
 from deploy import keep_running
 from playground.server import Playground
 from tests.e2e.conftest import TEXT, WITHIN, Bots, ending, eventually, fields, live
-from trainer_core import export
-from trainer_core.layout import Home
+from trainer_core.export.model_folder import verify
+from trainer_core.files.layout import Home
 from trainer_core.process import is_alive, read_holders
 
 # Says its pid, then lives until a signal ends it.
@@ -214,4 +214,4 @@ async def test_restarting_the_bot_leaves_its_worker_alone(bots: Bots) -> None:
         await ending(owner, "song", "stopped")
         kept.send(signal.SIGTERM)
         assert await kept.ended() == 0
-    assert export.verify(bots.home.run("song").export) == []
+    assert verify(bots.home.run("song").export) == []

@@ -15,7 +15,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from trainer_core.atomic import write_atomic
+from trainer_core.files.atomic import write_atomic
 
 Verb = Literal["stop", "pause", "land", "rate", "checkpoint"]
 """`land`: the decay begins. `rate`: a new peak learning rate. `checkpoint`: save now, and keep that one."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from trainer_core.checkpoint import Checkpoints
+from trainer_core.checkpoints.checkpoint import Checkpoints
+from trainer_core.checkpoints.saving import save
 from trainer_core.control import Control
 from trainer_core.events import Event, MetricsGuard
-from trainer_core.saving import save
 from trainer_core.schedule import landed, landing
 from trainer_core.steering import Steer, SteeringLog, due, micro_batch, peak_rate
 from trainer_core.training import Training

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import torch
 
-from trainer_core import disk
 from trainer_core.errors import GOES_ON, Code, SpotterError
+from trainer_core.files import disk
 from trainer_core.models.sizes import what_fits
 from trainer_core.models.specs import ModelSpec
 

@@ -6,7 +6,9 @@ import math
 import time
 from collections.abc import Generator, Iterator
 
-from trainer_core.checkpoint import Checkpoints
+from trainer_core.checkpoints.checkpoint import Checkpoints
+from trainer_core.checkpoints.keeping import better
+from trainer_core.checkpoints.saving import save, save_surely, saved
 from trainer_core.control import Control, ControlReader
 from trainer_core.course import follow, heard, peak
 from trainer_core.errors import Code, SpotterError
@@ -19,17 +21,14 @@ from trainer_core.events import (
     MetricsGuard,
     MetricsProgress,
     MetricsSample,
-    Summary,
 )
+from trainer_core.export.finishing import outcome
 from trainer_core.faults import reach
-from trainer_core.finishing import take_best
-from trainer_core.keeping import better
 from trainer_core.models.specs import ModuleSpec, PretrainedSpec
 from trainer_core.recovery import go_back, judged, make_smaller, question, ran_out_of_numbers
-from trainer_core.saving import save, save_surely, saved
 from trainer_core.schedule import learning_rate, progress
 from trainer_core.steering import SteeringLog
-from trainer_core.telemetry import Telemetry
+from trainer_core.telemetry.telemetry import Telemetry
 from trainer_core.training import Training
 
 
@@ -38,8 +37,8 @@ def train(
 ) -> Generator[Event]:
     """Train to the end of the budget, or until `control` asks otherwise; the last event ends the attempt.
 
-    A run that gets no better for as long as its patience lasts ends before its budget does. However it ends, what it has
-    learnt is the best weights that were evaluated and kept.
+    A run that gets no better for as long as its patience lasts ends before its budget does. However it ends, what
+    it has learnt is the best weights that were evaluated and kept.
 
     Between two events `training` is at a step's edge, and resuming from a checkpoint saved there gives the same
     weights as going on. What the guard cannot mend by itself ends the attempt with a pause and a question. Raises
@@ -110,34 +109,7 @@ def train(
             saved_at = time.monotonic()
 
     yield from save_surely(training, checkpoints, best=_looked_at(training))
-    yield JobCompleted(summary=_learnt(training, checkpoints, _enough(training)))
-
-
-def _learnt(training: Training, checkpoints: Checkpoints, early: str = "") -> Summary:
-    """What the run has come to, with its best weights put back; `early` as in `Summary`.
-
-    Raises SpotterError if they cannot be restored.
-    """
-    took = take_best(training, checkpoints)
-    state = training.state
-    return Summary(
-        steps=state.step,
-        tokens=state.tokens,
-        seconds=state.elapsed,
-        parameters=training.parameters,
-        first_loss=state.first.loss if state.first else None,
-        first_bits_per_byte=state.first.bits_per_byte if state.first else None,
-        loss=state.last.loss if state.last else None,
-        bits_per_byte=state.last.bits_per_byte if state.last else None,
-        first_accuracy=state.first.accuracy if state.first else None,
-        accuracy=state.last.accuracy if state.last else None,
-        f1=state.last.f1 if state.last else None,
-        unit=training.objective.unit,
-        early=early,
-        best_step=state.evaluated_at if took else None,
-        evaluation=state.last.report if state.last else "",
-        sample=state.sample,
-    )
+    yield JobCompleted(summary=outcome(training, checkpoints, _enough(training)))
 
 
 def _enough(training: Training) -> str:
@@ -225,4 +197,4 @@ def _end(
     yield from save_surely(training, checkpoints, best=_looked_at(training))
     if request.verb == "pause":
         return JobPaused(control_seq=request.seq, step=training.state.step)
-    return JobStopped(control_seq=request.seq, summary=_learnt(training, checkpoints))
+    return JobStopped(control_seq=request.seq, summary=outcome(training, checkpoints))

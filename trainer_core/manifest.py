@@ -11,11 +11,11 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from trainer_core.atomic import write_atomic
+from trainer_core.compute.mode import Mode
 from trainer_core.data.card import DatasetCard
 from trainer_core.events import MetricsConfig, Summary
-from trainer_core.layout import RunDirectory
-from trainer_core.mode import Mode
+from trainer_core.files.atomic import write_atomic
+from trainer_core.files.layout import RunDirectory
 from trainer_core.spec import RunSpec
 from trainer_core.steering import Steer
 

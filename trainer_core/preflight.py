@@ -13,14 +13,14 @@ from dataclasses import dataclass, replace
 import torch
 from torch import nn
 
-from trainer_core.buffers import unchanged
+from trainer_core.compute.buffers import unchanged
+from trainer_core.compute.fitting import a_few, tried
+from trainer_core.compute.network import Network
 from trainer_core.distributed.group import ALONE
 from trainer_core.errors import Code, SpotterError
-from trainer_core.fitting import a_few, tried
 from trainer_core.models.specs import ModuleSpec, PretrainedSpec
-from trainer_core.network import Network
 from trainer_core.objectives.objective import Batch
-from trainer_core.optim import Optimizer
+from trainer_core.optim.optimizer import Optimizer
 from trainer_core.training import Training
 
 _LOSS_TOLERANCE = 1.0

@@ -8,9 +8,13 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from trainer_core import device as devices
 from trainer_core.attended import Told, attended
-from trainer_core.checkpoint import step_of
+from trainer_core.checkpoints.checkpoint import step_of
+from trainer_core.checkpoints.restoring import restore
+from trainer_core.checkpoints.snapshot import Record, record_in
+from trainer_core.compute import device as devices
+from trainer_core.compute.mode import Mode
+from trainer_core.compute.network import Network
 from trainer_core.control import ControlReader
 from trainer_core.data.card import DatasetCard
 from trainer_core.data.documents import Documents, open_documents
@@ -20,23 +24,19 @@ from trainer_core.data.tokens import Tokens, build_tokens
 from trainer_core.distributed.sharing import cut
 from trainer_core.errors import Code, SpotterError
 from trainer_core.events import JobPaused, JobStopped, Summary
-from trainer_core.layout import Home
-from trainer_core.mode import Mode
+from trainer_core.files.layout import Home
 from trainer_core.models.build import Places, build, recipe
 from trainer_core.models.families import FAMILIES
 from trainer_core.models.origin import origin_of
 from trainer_core.models.picture_sizes import picture_recipe
 from trainer_core.models.sizes import Recipe
 from trainer_core.models.specs import PretrainedSpec
-from trainer_core.network import Network
 from trainer_core.objectives.next_token import NextToken
 from trainer_core.objectives.objective import Objective
 from trainer_core.objectives.pictures import pictures
-from trainer_core.optim import Optimizer
+from trainer_core.optim.optimizer import Optimizer
 from trainer_core.phases import Phases
 from trainer_core.plan import plan_batching
-from trainer_core.restoring import restore
-from trainer_core.snapshot import Record, record_in
 from trainer_core.spec import RunSpec
 from trainer_core.state import LoopState
 from trainer_core.tokenizers.tokenizer import Tokenizer

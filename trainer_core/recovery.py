@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from trainer_core.checkpoint import Checkpoints, step_of
+from trainer_core.checkpoints.checkpoint import Checkpoints, step_of
+from trainer_core.checkpoints.restoring import restore
+from trainer_core.checkpoints.saving import settled
+from trainer_core.checkpoints.snapshot import record_in
 from trainer_core.course import peak
 from trainer_core.events import Event, MetricsGuard
 from trainer_core.failures import is_out_of_memory
 from trainer_core.guard import MOST_ROLLBACKS, Past, Verdict, broken, judge
-from trainer_core.restoring import restore
-from trainer_core.saving import settled
-from trainer_core.snapshot import record_in
 from trainer_core.state import LoopState
 from trainer_core.steering import Steer, SteeringLog, due, rollbacks
 from trainer_core.training import Training

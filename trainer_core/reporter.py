@@ -18,7 +18,6 @@ from statistics import fmean
 from types import TracebackType
 from typing import Self
 
-from trainer_core import disk
 from trainer_core.events import (
     Event,
     JobCompleted,
@@ -32,7 +31,8 @@ from trainer_core.events import (
     encode,
 )
 from trainer_core.faults import reach
-from trainer_core.layout import AttemptDirectory
+from trainer_core.files import disk
+from trainer_core.files.layout import AttemptDirectory
 
 _VITAL = (JobStarted, JobCompleted, JobFailed, JobStopped, JobPaused)
 

@@ -11,10 +11,10 @@ from functools import partial
 
 from transformers.utils import logging as transformers_logging
 
-from trainer_core import device as devices
-from trainer_core import disk
 from trainer_core.approved import NONE, Approved
-from trainer_core.checkpoint import Checkpoints, step_of
+from trainer_core.checkpoints.checkpoint import Checkpoints, step_of
+from trainer_core.compute import device as devices
+from trainer_core.compute.tuning import settle
 from trainer_core.control import ControlReader
 from trainer_core.data.catalog import read_card
 from trainer_core.distributed.joined import joined
@@ -32,10 +32,11 @@ from trainer_core.events import (
     UnreadableEventError,
     decode,
 )
+from trainer_core.export.finishing import finish
 from trainer_core.failures import explained
-from trainer_core.finishing import finish
-from trainer_core.folders import sweep
-from trainer_core.layout import AttemptDirectory, RunDirectory
+from trainer_core.files import disk
+from trainer_core.files.folders import sweep
+from trainer_core.files.layout import AttemptDirectory, RunDirectory
 from trainer_core.loop import train
 from trainer_core.manifest import Manifest, decisions, git_commit, system, versions
 from trainer_core.models.build import Places
@@ -46,7 +47,6 @@ from trainer_core.preparation import prepared
 from trainer_core.spec import RunSpec, parse_spec
 from trainer_core.steering import Steer, SteeringLog
 from trainer_core.training import Training
-from trainer_core.tuning import settle
 
 log = logging.getLogger(__name__)
 

@@ -21,10 +21,11 @@ from collections.abc import Mapping
 from itertools import chain, repeat
 from pathlib import Path
 
-from trainer_core import disk, memory
-from trainer_core.atomic import write_atomic
+from trainer_core import memory
 from trainer_core.faults import reach
-from trainer_core.layout import AttemptDirectory
+from trainer_core.files import disk
+from trainer_core.files.atomic import write_atomic
+from trainer_core.files.layout import AttemptDirectory
 from trainer_core.process import Identity, Lock, detach, identify, wait_and_end_group
 
 WORKER = "trainer_core.worker"

@@ -13,9 +13,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from trainer_core import disk
-from trainer_core.atomic import write_atomic
 from trainer_core.errors import GOES_ON, Code, SpotterError
+from trainer_core.files import disk
+from trainer_core.files.atomic import write_atomic
 
 
 class Steer(BaseModel):

@@ -10,7 +10,7 @@ from trainer_core.data.documents import Documents
 from trainer_core.data.spans import bytes_in, sample
 from trainer_core.data.split import Split
 from trainer_core.errors import Code, SpotterError
-from trainer_core.layout import Home
+from trainer_core.files.layout import Home
 from trainer_core.models.places import Places
 from trainer_core.models.pretrained import kept
 from trainer_core.models.specs import PretrainedSpec

@@ -11,16 +11,16 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from trainer_core.averaging import Average
-from trainer_core.buffers import Buffers
-from trainer_core.device import Device
+from trainer_core.compute.buffers import Buffers
+from trainer_core.compute.device import Device
+from trainer_core.compute.mode import Mode
+from trainer_core.compute.network import Network
 from trainer_core.distributed.group import ALONE, Group
 from trainer_core.failures import is_out_of_memory
-from trainer_core.mode import Mode
 from trainer_core.models.origin import Origin
-from trainer_core.network import Network
 from trainer_core.objectives.objective import Batch, Objective
-from trainer_core.optim import Optimizer
+from trainer_core.optim.averaging import Average
+from trainer_core.optim.optimizer import Optimizer
 from trainer_core.plan import Batching
 from trainer_core.spec import RunSpec
 from trainer_core.state import LoopState

@@ -17,13 +17,13 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from trainer_core.allocator import keep_memory
 from trainer_core.approved import NONE, Approved
+from trainer_core.compute.allocator import keep_memory
 from trainer_core.control import ControlReader
 from trainer_core.errors import Code
 from trainer_core.events import JobFailed
 from trainer_core.faults import reach
-from trainer_core.layout import AttemptDirectory, RunDirectory
+from trainer_core.files.layout import AttemptDirectory, RunDirectory
 from trainer_core.process import die_with_parent
 from trainer_core.reporter import Reporter
 
@@ -103,7 +103,7 @@ def _warm_up() -> None:
     from trainer_core.models.causal import build_gpt2
     from trainer_core.models.data import TextData
     from trainer_core.models.specs import GPT2Spec
-    from trainer_core.optim import Optimizer
+    from trainer_core.optim.optimizer import Optimizer
     from trainer_core.spec import OptimizerSpec
 
     model = build_gpt2(GPT2Spec(size="depth=1"), TextData(vocabulary=64, context=8, end_of_text=0))

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 
 from trainer_core.data import catalog
 from trainer_core.data.card import DatasetCard
-from trainer_core.layout import Home
+from trainer_core.files.layout import Home
 from trainer_core.tasks.orders import AddDataset, Added, BuiltinSource, Undecided
 
 _PAUSE = 60.0

@@ -31,8 +31,8 @@ from trainer_core.data.formats import kind_of
 from trainer_core.data.headings import listed
 from trainer_core.data.sources import local
 from trainer_core.errors import Code, SpotterError
-from trainer_core.folders import sweep
-from trainer_core.layout import Home
+from trainer_core.files.folders import sweep
+from trainer_core.files.layout import Home
 from trainer_core.models.specs import Size
 from trainer_core.spec import TokenizerSpec
 from trainer_core.tasks.orders import (

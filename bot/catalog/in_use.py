@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from trainer_core.data import catalog
 from trainer_core.data.card import DatasetCard
 from trainer_core.errors import Code, SpotterError
-from trainer_core.layout import Home
+from trainer_core.files.layout import Home
 from trainer_core.process import Lock
 
 _LOCK = ".in-use"

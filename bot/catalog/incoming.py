@@ -13,8 +13,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from trainer_core.atomic import write_atomic
-from trainer_core.layout import Home
+from trainer_core.files.atomic import write_atomic
+from trainer_core.files.layout import Home
 from trainer_core.process import Identity, identify, is_alive
 from trainer_core.tasks.orders import AddDataset, FileSource, LocalSource
 

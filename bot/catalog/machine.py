@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from trainer_core.atomic import write_atomic
-from trainer_core.layout import Home
+from trainer_core.files.atomic import write_atomic
+from trainer_core.files.layout import Home
 
 UNKNOWN = 50.0
 """Of a small laptop, about."""

@@ -8,7 +8,7 @@ from bot.catalog.named import invalid
 from bot.catalog.wanted import TokenizerWish
 from trainer_core.data.card import DatasetCard
 from trainer_core.errors import Code, SpotterError
-from trainer_core.layout import Home
+from trainer_core.files.layout import Home
 from trainer_core.spec import TokenizerSpec
 from trainer_core.tasks.orders import MakeTokenizer
 from trainer_core.tokenizers.strategy import choose

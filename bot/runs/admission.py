@@ -28,7 +28,7 @@ from bot.store.db import Database, Transaction
 from trainer_core.data import catalog as folders
 from trainer_core.data.card import DatasetCard
 from trainer_core.errors import Code, SpotterError
-from trainer_core.layout import Home
+from trainer_core.files.layout import Home
 from trainer_core.spec import RunSpec
 
 

@@ -16,11 +16,11 @@ from itertools import count
 from pathlib import Path
 
 from bot.runs.model import Run, RunState
-from trainer_core.atomic import name_aside, sync_folder, write_atomic
 from trainer_core.errors import Code, SpotterError
-from trainer_core.export import problems_with_sums
-from trainer_core.folders import new_folder, sweep
-from trainer_core.layout import RunDirectory
+from trainer_core.files.atomic import name_aside, sync_folder, write_atomic
+from trainer_core.files.folders import new_folder, sweep
+from trainer_core.files.layout import RunDirectory
+from trainer_core.files.sums import problems_with_sums
 from trainer_core.models.places import Places
 
 RETRYABLE = frozenset({RunState.FAILED, RunState.STOPPED})

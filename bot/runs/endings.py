@@ -12,9 +12,9 @@ from contextlib import suppress
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from bot.runs.executor import Ending, Exit
-from trainer_core.atomic import write_atomic
-from trainer_core.folders import sweep
-from trainer_core.layout import AttemptDirectory
+from trainer_core.files.atomic import write_atomic
+from trainer_core.files.folders import sweep
+from trainer_core.files.layout import AttemptDirectory
 from trainer_core.process import Lock
 
 log = logging.getLogger(__name__)

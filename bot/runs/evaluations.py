@@ -6,7 +6,7 @@ import logging
 import re
 
 from trainer_core.evals.classes import ClassReport
-from trainer_core.layout import RunDirectory
+from trainer_core.files.layout import RunDirectory
 
 _PLACE = re.compile(r"eval/step-\d{8,13}\.json")
 _LARGEST = 2**25

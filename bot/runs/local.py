@@ -21,11 +21,11 @@ from bot.runs.executor import ExecutorError, Exit, Job
 from bot.runs.slots import Slot, SlotKind, share
 from bot.runs.standby import Standby, StandbyError
 from trainer_core.approved import NONE, Approved
-from trainer_core.atomic import write_atomic
 from trainer_core.control import Verb, write_control
-from trainer_core.disk import complaint, takes_nothing
 from trainer_core.errors import Code, SpotterError
-from trainer_core.layout import AttemptDirectory, Home
+from trainer_core.files.atomic import write_atomic
+from trainer_core.files.disk import complaint, takes_nothing
+from trainer_core.files.layout import AttemptDirectory, Home
 from trainer_core.process import is_locked, read_holders, signal_group, signal_process
 from trainer_core.spec import RunSpec, parse_spec
 

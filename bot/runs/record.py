@@ -10,7 +10,7 @@ from typing import Any
 from bot.runs.model import RunState
 from bot.store.db import Database
 from bot.store.integrity import untouched
-from trainer_core.layout import Home
+from trainer_core.files.layout import Home
 from trainer_core.models.sizes import SIZES
 from trainer_core.models.specs import Size
 

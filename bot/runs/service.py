@@ -24,7 +24,7 @@ from bot.store import runs as rows
 from bot.store.db import Database, Transaction
 from trainer_core.approved import NONE, Approved
 from trainer_core.errors import Code, SpotterError
-from trainer_core.layout import Home
+from trainer_core.files.layout import Home
 
 MOST_REQUESTS = 5
 """That may wait for one run's worker."""

@@ -10,7 +10,7 @@ from bot.runs.again import newest_step
 from bot.runs.models import named_source
 from trainer_core.approved import Approved
 from trainer_core.errors import Code, SpotterError
-from trainer_core.layout import Home, RunDirectory
+from trainer_core.files.layout import Home, RunDirectory
 from trainer_core.models.families import FAMILIES
 from trainer_core.models.listed import list_models, list_modules
 from trainer_core.models.specs import FOLDER, RUN, ModelSpec, ModuleSpec, PretrainedSpec

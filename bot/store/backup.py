@@ -24,9 +24,9 @@ from pathlib import Path
 from bot.store.integrity import check, untouched
 from bot.store.interruptible import Opened, interruptible
 from bot.store.migrations import StoreError
-from trainer_core.atomic import name_aside, sync_folder
-from trainer_core.folders import sweep
-from trainer_core.layout import Home
+from trainer_core.files.atomic import name_aside, sync_folder
+from trainer_core.files.folders import sweep
+from trainer_core.files.layout import Home
 from trainer_core.process import Lock
 
 HOURS, DAYS = 24, 7

@@ -18,8 +18,8 @@ from bot.runs.model import RunState
 from bot.store import backup, marks
 from bot.store.integrity import DamagedError, beside, check, staged
 from bot.store.migrations import StoreError
-from trainer_core.atomic import name_aside, sync_folder
-from trainer_core.layout import Home
+from trainer_core.files.atomic import name_aside, sync_folder
+from trainer_core.files.layout import Home
 from trainer_core.process import Lock
 
 

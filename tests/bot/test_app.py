@@ -23,7 +23,7 @@ from playground.server import Playground
 from tests.bot.catalog.laying import lay_builtin
 from tests.bot.processes import WITHIN, Done, ended, said, started
 from tests.bot.processes import spotter as run_spotter
-from trainer_core.layout import Home
+from trainer_core.files.layout import Home
 
 IDLE = 90e6
 """Bytes that an idle bot may have in memory."""

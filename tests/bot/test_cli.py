@@ -14,7 +14,7 @@ from bot.store.db import Database
 from playground.server import Playground
 from tests.bot.processes import WITHIN, ended, interrupt, spotter, started
 from tests.e2e.conftest import TEXT
-from trainer_core.layout import Home
+from trainer_core.files.layout import Home
 from trainer_core.models.families import FAMILIES
 
 

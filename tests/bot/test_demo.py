@@ -21,8 +21,8 @@ import pytest
 
 from bot.demo import demo, lacks
 from tests.bot.processes import WITHIN, Done, end, ended, eventually, interrupt, living, said, spotter, started
-from trainer_core import export
-from trainer_core.layout import Home
+from trainer_core.export.model_folder import verify
+from trainer_core.files.layout import Home
 from trainer_core.process import is_alive, read_holders
 
 SCREEN = {"TERM": "xterm-256color", "COLUMNS": "120", "LINES": "50"}
@@ -105,7 +105,7 @@ async def test_without_a_terminal_it_shows_the_whole_job_and_ends_well(tmp_path:
     assert places == sorted(places)
     for part in ("Validation loss", "Bits per byte", "It writes", "→"):
         assert part in shown
-    assert export.verify(model(shown)) == [] and model(shown).is_relative_to(home)
+    assert verify(model(shown)) == [] and model(shown).is_relative_to(home)
     await eventually(lambda: living(home) == [])
 
 
@@ -210,7 +210,7 @@ async def test_after_everything_was_killed_the_next_demo_finishes_the_run(home: 
     done = await spotter(*LONG, home=home, SPOTTER_STANDBY="0")
     assert (done.status, done.err) == (0, ""), done.out
     assert f"{name} was under way" in done.out and "acknowledges" not in done.out
-    assert model(done.out) == Home(home / "demo").run(name).export and export.verify(model(done.out)) == []
+    assert model(done.out) == Home(home / "demo").run(name).export and verify(model(done.out)) == []
     await eventually(lambda: living(home) == [])
 
 

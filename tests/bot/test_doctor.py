@@ -18,7 +18,7 @@ from bot.store.db import Database
 from bot.store.migrations import newest_version
 from playground.server import Playground
 from tests.bot.processes import spotter
-from trainer_core.layout import Home
+from trainer_core.files.layout import Home
 
 
 @pytest.fixture

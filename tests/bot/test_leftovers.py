@@ -14,7 +14,7 @@ import pytest
 from bot.leftovers import end_workers
 from tests.bot.processes import WITHIN
 from trainer_core.control import read_control
-from trainer_core.layout import AttemptDirectory, Home
+from trainer_core.files.layout import AttemptDirectory, Home
 from trainer_core.process import Lock, identify
 
 OBEDIENT = "import pathlib, sys, time\nwhile not pathlib.Path(sys.argv[1]).exists(): time.sleep(0.01)"

@@ -20,7 +20,7 @@ from playground.server import Playground
 from tests.bot.conftest import Log
 from tests.bot.processes import WITHIN, ended, said, started
 from tests.bot.test_app import variables
-from trainer_core.layout import Home
+from trainer_core.files.layout import Home
 
 
 async def hang() -> None:

@@ -17,10 +17,11 @@ from bot.train import hand_over
 from tests.bot.catalog.laying import take_in
 from tests.bot.processes import Done, ended, eventually, interrupt, living, said, spotter, started
 from tests.e2e.conftest import TEXT
-from trainer_core import export
 from trainer_core.data.documents import TEXT as DOCUMENTS
 from trainer_core.errors import Code, SpotterError
-from trainer_core.layout import AttemptDirectory, Home
+from trainer_core.export.model_folder import REQUIRED, verify
+from trainer_core.files.layout import AttemptDirectory, Home
+from trainer_core.files.sums import write_sums
 from trainer_core.process import Identity, read_holders, signal_group
 
 
@@ -54,10 +55,10 @@ async def test_a_model_that_verifies_is_written_where_asked(home: Home, tmp_path
     done = await train(home, "--budget", "2 steps", "--json", "--out", str(out))
     assert done.status == 0, done.err
     numbers = json.loads(done.out)
-    assert numbers["model"] == str(out) and export.verify(out) == []
+    assert numbers["model"] == str(out) and verify(out) == []
     assert numbers["steps"] == 2 and numbers["loss"] < numbers["first_loss"]
     assert numbers["bits_per_byte"] < numbers["first_bits_per_byte"]
-    assert export.verify(home.run(numbers["run"]).export) == [], "and it is kept with its run"
+    assert verify(home.run(numbers["run"]).export) == [], "and it is kept with its run"
     assert f"{numbers['run']} trains gpt2 tiny on song for 2 steps" in done.err and "validation loss" in done.err
     await eventually(lambda: living(home.path) == [])
 
@@ -89,7 +90,7 @@ async def test_ctrl_c_keeps_what_was_learned(home: Home) -> None:
     assert done.status == 0, done.err
     assert "stopping at the next step and keeping the model" in done.err
     numbers = json.loads(done.out)
-    assert numbers["steps"] > 0 and export.verify(Path(numbers["model"])) == []
+    assert numbers["steps"] > 0 and verify(Path(numbers["model"])) == []
     await eventually(lambda: living(home.path) == [])
 
 
@@ -113,7 +114,7 @@ async def test_a_line_that_is_no_event_is_left_out(home: Home) -> None:
         await said(process.stderr, "a line of the run's journal is left out")
         interrupt(process)
         done = await ended(process)
-    assert done.status == 0 and export.verify(Path(json.loads(done.out)["model"])) == []
+    assert done.status == 0 and verify(Path(json.loads(done.out)["model"])) == []
     assert "Traceback" not in done.err
 
 
@@ -174,9 +175,9 @@ async def test_a_killed_worker_is_told(home: Home) -> None:
 def model_in(folder: Path) -> Path:
     """A folder that verifies as a finished model."""
     folder.mkdir()
-    for name in export.REQUIRED:
+    for name in REQUIRED:
         (folder / name).write_text(name)
-    export.write_sums(folder)
+    write_sums(folder)
     return folder
 
 
@@ -184,7 +185,7 @@ def test_a_model_is_handed_over_whole(tmp_path: Path) -> None:
     model, out = model_in(tmp_path / "export"), tmp_path / "out"
     out.mkdir()
     hand_over(model, out)
-    assert export.verify(out) == []
+    assert verify(out) == []
     assert sorted(path.name for path in tmp_path.iterdir()) == ["export", "out"]
 
 

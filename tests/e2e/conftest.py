@@ -23,7 +23,7 @@ from playground.messages import Message
 from playground.people import Person
 from playground.server import Playground
 from tests.playground.openapi import validate_traffic
-from trainer_core.layout import Home
+from trainer_core.files.layout import Home
 from trainer_core.process import read_holders, signal_group
 
 WITHIN = 120.0

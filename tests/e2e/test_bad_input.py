@@ -11,7 +11,7 @@ from bot.runs.intake import Submission
 from playground.people import Person
 from tests.e2e.conftest import TEXT, Bots, train
 from trainer_core.errors import SpotterError
-from trainer_core.layout import Home
+from trainer_core.files.layout import Home
 
 CSV = b"id,price\n" + b"".join(b"%d,%d\n" % (n, n * 7) for n in range(400))
 

@@ -14,8 +14,8 @@ from playground.server import Playground
 from tests.e2e.conftest import TEXT, WITHIN, Bots, ending, fields, title
 from tests.playground.page.browser import ARGUMENTS, CHROMIUM, opened
 from tests.playground.page.elements import drop, message
-from trainer_core import export
 from trainer_core.data import advice
+from trainer_core.export.model_folder import verify
 
 PATIENT = WITHIN * 1000
 """`WITHIN` in milliseconds, as a browser counts."""
@@ -61,7 +61,7 @@ async def test_a_dropped_file_is_shown_as_a_card_whose_button_trains(bots: Bots,
     assert SECRET not in said and "bottles hang" not in said, "counts only, never the text"
     assert run in str(reply.message and reply.message.to_dict())
     assert "bottles_song" in str(done.to_dict())
-    assert export.verify(bots.home.run(run).export) == []
+    assert verify(bots.home.run(run).export) == []
     assert str(bots.home.path) not in str([m.to_dict() for m in owner.inbox()])
 
 

@@ -12,10 +12,10 @@ from playground.people import Person
 from playground.server import Playground
 from tests.bot.storing import events_of
 from tests.e2e.conftest import TEXT, WITHIN, Bots, ending, eventually, fields, is_report, live, reports, title, train
-from trainer_core import export
 from trainer_core.data.catalog import BUILTIN, delete
 from trainer_core.data.documents import TEXT as DOCUMENTS
 from trainer_core.events import JobCompleted, JobStarted, MetricsCheckpoint
+from trainer_core.export.model_folder import verify
 
 NAME = re.compile(r"[a-z]+-[a-z]+-\d\d")
 
@@ -51,7 +51,7 @@ async def test_training_by_name(bots: Bots, owner: Person, playground: Playgroun
     assert numbers["It writes"].startswith("```")
     assert status is not None and status.run.summary is not None
     folder = bots.home.run(run).path / status.run.summary.model
-    assert numbers["Model"] == f"`runs/{run}/export`" and export.verify(folder) == []
+    assert numbers["Model"] == f"`runs/{run}/export`" and verify(folder) == []
     assert str(bots.home.path) not in str([m.to_dict() for m in owner.inbox()]), "no paths in chat"
     assert all(exchange.status != 429 for exchange in playground.traffic.exchanges)
 
@@ -74,7 +74,7 @@ async def test_training_by_attachment(bots: Bots, owner: Person) -> None:
     directory = bots.home.run("my-song")
     assert (bots.home.dataset("bottles_song") / "source.md").read_bytes() == TEXT
     assert directory.manifest.exists() and directory.card.exists() and directory.attempt(1).log.exists()
-    assert export.verify(directory.export) == []
+    assert verify(directory.export) == []
 
 
 async def test_the_store_holds_what_the_worker_reported(bots: Bots, owner: Person) -> None:

@@ -9,9 +9,9 @@ from playground.messages import Message
 from playground.people import Person
 from tests.e2e.conftest import WITHIN, Bots, ending, fields, title
 from tests.trainer_core.data.album import EACH, PATTERNS, patterns, zipped
-from trainer_core import export
 from trainer_core.data import advice
 from trainer_core.evals.classes import ClassReport
+from trainer_core.export.model_folder import verify
 
 
 def is_card(message: Message) -> bool:
@@ -47,5 +47,5 @@ async def test_a_dropped_zip_of_pictures_becomes_a_classifier(
     directory = bots.home.run(run)
     newest = max(directory.evaluations.iterdir())
     assert ClassReport.model_validate_json(newest.read_bytes()).classes == PATTERNS
-    assert export.verify(directory.export) == []
+    assert verify(directory.export) == []
     assert str(bots.home.path) not in str([m.to_dict() for m in owner.inbox()]), "no paths in chat"

@@ -13,9 +13,9 @@ from playground.people import Person
 from playground.server import Playground
 from tests.bot.storing import events_of
 from tests.e2e.conftest import TEXT, WITHIN, Bots, ending, eventually, fields, live, reports, title, train
-from trainer_core import export
 from trainer_core.control import write_control
 from trainer_core.events import JobStarted, MetricsProgress
+from trainer_core.export.model_folder import verify
 from trainer_core.process import is_alive, read_holders
 
 
@@ -45,7 +45,7 @@ async def test_a_restart_in_the_middle_loses_and_doubles_nothing(
         await live(owner, "song", lambda m: "stopped" in title(m))
     assert [m.id for m in reports(owner, "song")] == [card.id, done.id]
     assert [path.name for path in (bots.home.run("song").path / "attempts").iterdir()] == ["1"]
-    assert export.verify(bots.home.run("song").export) == []
+    assert verify(bots.home.run("song").export) == []
 
     database = await Database.open(bots.home.database)
     async with database.snapshot() as tx:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from playground.people import Person
 from tests.bot.storing import events_of
 from tests.e2e.conftest import TEXT, WITHIN, Bots, ending, fields, is_report, live, reports, title, train
-from trainer_core import export
 from trainer_core.events import JobStarted, MetricsCheckpoint, MetricsGuard
+from trainer_core.export.model_folder import verify
 
 
 async def test_status_and_runs_show_a_run_in_progress(bots: Bots, owner: Person) -> None:
@@ -48,7 +48,7 @@ async def test_stopping_keeps_what_was_learned(bots: Bots, owner: Person) -> Non
         status = await parts.service.status_for_view("song")
     assert "already" in str(again.message.to_dict() if again.message else "")
     assert status is not None and status.run.summary is not None and status.run.summary.steps > 0
-    assert export.verify(bots.home.run("song").path / status.run.summary.model) == []
+    assert verify(bots.home.run("song").path / status.run.summary.model) == []
     assert [m.id for m in reports(owner, "song") if not m.silent] == [done.id], "it is told once"
 
 

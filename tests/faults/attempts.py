@@ -8,7 +8,7 @@ from typing import TypeVar
 from tests.faults import zygote
 from tests.faults.stage import small_spec
 from trainer_core.events import Event, decode
-from trainer_core.layout import Home
+from trainer_core.files.layout import Home
 
 E = TypeVar("E")
 

@@ -27,7 +27,7 @@ from tests.bot.processes import living
 from tests.e2e.conftest import TEXT
 from tests.faults.store import ask, is_at_rest
 from trainer_core.faults import ONCE, VARIABLE, Rule
-from trainer_core.layout import AttemptDirectory, Home, RunDirectory
+from trainer_core.files.layout import AttemptDirectory, Home, RunDirectory
 from trainer_core.process import Identity, read_holders, signal_group, signal_process
 from trainer_core.spec import RunSpec, parse_spec
 

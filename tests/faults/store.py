@@ -6,7 +6,7 @@ import sqlite3
 from contextlib import closing
 from typing import Any
 
-from trainer_core.layout import Home
+from trainer_core.files.layout import Home
 
 
 def ask(home: Home, sql: str, *parameters: str | int | float) -> list[dict[str, Any]]:  # Any: a column's value

@@ -11,7 +11,7 @@ from pathlib import Path
 from tests.faults.campaign import iterate
 from tests.faults.plans import AtMoment, AtPoint, Plan, Role, plan
 from trainer_core.faults import POINTS, Rule
-from trainer_core.layout import Home
+from trainer_core.files.layout import Home
 
 
 def test_the_same_seed_and_number_are_the_same_plan() -> None:

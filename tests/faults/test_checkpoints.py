@@ -20,8 +20,8 @@ from trainer_core.events import (
     MetricsGuard,
     MetricsProgress,
 )
-from trainer_core.export import write_sums
-from trainer_core.layout import Home
+from trainer_core.files.layout import Home
+from trainer_core.files.sums import write_sums
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +76,7 @@ def test_a_worker_killed_at_every_call_of_a_checkpoint_ends_with_the_same_weight
 
 
 BY_A_THREAD = """
-from trainer_core import saving
+from trainer_core.checkpoints import saving
 saving.LARGE = 0
 """
 

@@ -22,7 +22,7 @@ from tests.bot.runs.test_endings import innocent
 from tests.faults.invariants import broken
 from tests.faults.stage import Stage
 from tests.faults.store import ask
-from trainer_core.layout import Home
+from trainer_core.files.layout import Home
 from trainer_core.process import is_alive, is_locked
 
 _EVENTS = 100_000
@@ -31,7 +31,7 @@ import sys
 from pathlib import Path
 from tests.bot.chat.stories import NAME, progress, summary
 from trainer_core.events import JobCompleted, JobStarted, encode
-from trainer_core.layout import AttemptDirectory
+from trainer_core.files.layout import AttemptDirectory
 from trainer_core.process import Lock
 
 attempt = AttemptDirectory(Path(sys.argv[1]))

@@ -22,7 +22,7 @@ from tests.faults.invariants import broken
 from tests.faults.stage import Stage
 from tests.faults.store import ask
 from trainer_core.faults import Rule
-from trainer_core.layout import Home
+from trainer_core.files.layout import Home
 
 BOUNDARIES = [Rule(f"store.{point}", nth, "kill") for nth in (1, 2, 3, 5) for point in ("begin", "commit", "committed")]
 

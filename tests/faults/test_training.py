@@ -20,7 +20,7 @@ from trainer_core.data.catalog import CARD
 from trainer_core.data.documents import TEXT
 from trainer_core.errors import Code
 from trainer_core.events import JobCompleted, JobFailed, MetricsGuard, MetricsProgress
-from trainer_core.layout import AttemptDirectory, Home
+from trainer_core.files.layout import AttemptDirectory, Home
 from trainer_core.process import read_holders
 
 LARGE = {"size": "medium"}

@@ -8,7 +8,7 @@ from bot.runs.executor import Ending, Exit, Job
 from bot.runs.local import LocalPool
 from bot.runs.slots import share
 from tests.faults.stage import small_spec
-from trainer_core.layout import Home
+from trainer_core.files.layout import Home
 
 
 async def undisturbed_weights(folder: Path, **changes: object) -> bytes:

@@ -74,7 +74,7 @@ def _serve() -> None:
 def _work(attempt: str, faults: str, before: str) -> int:
     os.environ[VARIABLE] = faults
     exec(before, {})
-    from trainer_core.layout import AttemptDirectory
+    from trainer_core.files.layout import AttemptDirectory
     from trainer_core.worker import work
 
     return work(AttemptDirectory(Path(attempt)))

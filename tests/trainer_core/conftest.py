@@ -16,8 +16,8 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 
 import torch
 
-from trainer_core import device as devices
 from trainer_core.approved import NONE, Approved
+from trainer_core.compute import device as devices
 from trainer_core.control import ControlReader, write_control
 from trainer_core.data.card import DatasetCard
 from trainer_core.data.catalog import CARD
@@ -25,7 +25,7 @@ from trainer_core.data.documents import Documents, DocumentsWriter, Piece, open_
 from trainer_core.data.split import kept_split
 from trainer_core.data.tokens import build_tokens
 from trainer_core.events import Event, MetricsProgress
-from trainer_core.layout import Home, RunDirectory
+from trainer_core.files.layout import Home, RunDirectory
 from trainer_core.models.build import Places, recipe
 from trainer_core.plan import first_pace
 from trainer_core.preparation import assembled, next_token

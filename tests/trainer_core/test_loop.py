@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from tests.trainer_core.conftest import small_spec, weights
-from trainer_core.checkpoint import Checkpoints, step_of
+from trainer_core.checkpoints.checkpoint import Checkpoints, step_of
+from trainer_core.checkpoints.restoring import restore
 from trainer_core.control import ControlReader, Verb, write_control
 from trainer_core.errors import Code, SpotterError
 from trainer_core.events import (
@@ -26,7 +27,6 @@ from trainer_core.events import (
 )
 from trainer_core.loop import train
 from trainer_core.models.specs import ModuleSpec
-from trainer_core.restoring import restore
 from trainer_core.spec import RunSpec
 from trainer_core.steering import SteeringLog
 from trainer_core.training import Training

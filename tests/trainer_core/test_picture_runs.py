@@ -12,7 +12,7 @@ from tests.trainer_core.data.album import PATTERNS, add_pictures
 from trainer_core.errors import Code, SpotterError
 from trainer_core.evals.classes import ClassReport
 from trainer_core.events import JobCompleted, JobPaused, MetricsConfig, MetricsEval
-from trainer_core.layout import Home, RunDirectory
+from trainer_core.files.layout import Home, RunDirectory
 from trainer_core.models.build import open_model
 from trainer_core.spec import RunSpec, parse_spec
 

@@ -10,15 +10,15 @@ import torch
 from torch import Tensor, nn
 
 from tests.trainer_core.conftest import small_spec, weights
+from trainer_core.compute.network import Network
+from trainer_core.compute.tuning import settle
 from trainer_core.errors import Code, SpotterError
-from trainer_core.layout import Home
+from trainer_core.files.layout import Home
 from trainer_core.models.specs import ModuleSpec
-from trainer_core.network import Network
-from trainer_core.optim import Optimizer
+from trainer_core.optim.optimizer import Optimizer
 from trainer_core.preflight import preflight
 from trainer_core.spec import RunSpec
 from trainer_core.training import Training
-from trainer_core.tuning import settle
 
 Make = Callable[[RunSpec], Training]
 

@@ -7,7 +7,7 @@ from tests.trainer_core.models.conftest import finished_run
 from trainer_core.control import ControlReader, write_control
 from trainer_core.data.card import DatasetCard
 from trainer_core.events import Event, JobProgress, JobStopped
-from trainer_core.layout import Home
+from trainer_core.files.layout import Home
 from trainer_core.models.places import Places
 from trainer_core.models.specs import GPT2Spec
 from trainer_core.run import run

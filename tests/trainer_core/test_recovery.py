@@ -12,11 +12,11 @@ import torch
 
 from tests.trainer_core.conftest import small_spec, weights
 from tests.trainer_core.test_loop import Run, Start, run, same, steps, told
+from trainer_core.checkpoints.saving import saved
 from trainer_core.events import JobPaused, MetricsCheckpoint, MetricsEval, MetricsGuard, MetricsProgress
 from trainer_core.failures import is_out_of_memory
 from trainer_core.guard import Verdict
 from trainer_core.recovery import go_back
-from trainer_core.saving import saved
 from trainer_core.spec import RunSpec
 from trainer_core.state import Evaluation
 from trainer_core.steering import Steer

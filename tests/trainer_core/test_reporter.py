@@ -18,7 +18,7 @@ from trainer_core.events import (
     decode,
     encode,
 )
-from trainer_core.layout import AttemptDirectory, Home
+from trainer_core.files.layout import AttemptDirectory, Home
 from trainer_core.reporter import Reporter
 
 
@@ -128,7 +128,7 @@ FILL = """
 import resource, sys
 from pathlib import Path
 from trainer_core.events import JobProgress
-from trainer_core.layout import AttemptDirectory
+from trainer_core.files.layout import AttemptDirectory
 from trainer_core.reporter import Reporter
 
 report = Reporter(AttemptDirectory(Path(sys.argv[1])), "brisk-otter-42")
@@ -151,7 +151,7 @@ CLOSE = """
 import os, resource, sys
 from pathlib import Path
 from trainer_core.events import MetricsProgress, decode
-from trainer_core.layout import AttemptDirectory
+from trainer_core.files.layout import AttemptDirectory
 from trainer_core.reporter import Reporter
 
 attempt = AttemptDirectory(Path(sys.argv[1]))
@@ -182,7 +182,7 @@ REFUSED = """
 import sys
 from pathlib import Path
 from trainer_core.events import JobCompleted, Summary, decode
-from trainer_core.layout import AttemptDirectory
+from trainer_core.files.layout import AttemptDirectory
 from trainer_core.reporter import Reporter
 
 times = iter(range(1000))

@@ -13,7 +13,6 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, GPT2LMHeadModel
 
 from tests.trainer_core.conftest import make_dataset, prose, run_attempt, small_spec
-from trainer_core.atomic import name_aside
 from trainer_core.control import ControlReader, Verb, write_control
 from trainer_core.data.card import DatasetCard
 from trainer_core.errors import Code, SpotterError
@@ -31,8 +30,9 @@ from trainer_core.events import (
     decode,
     encode,
 )
-from trainer_core.export import verify
-from trainer_core.layout import Home
+from trainer_core.export.model_folder import verify
+from trainer_core.files.atomic import name_aside
+from trainer_core.files.layout import Home
 from trainer_core.manifest import Manifest
 from trainer_core.models.sizes import SIZES
 from trainer_core.reporter import Reporter

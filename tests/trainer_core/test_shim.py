@@ -15,7 +15,7 @@ from typing import IO
 import pytest
 
 from trainer_core.faults import VARIABLE
-from trainer_core.layout import Home
+from trainer_core.files.layout import Home
 from trainer_core.process import identify, is_locked, read_holders
 
 

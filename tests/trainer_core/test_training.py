@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from tests.trainer_core.conftest import small_spec, weights
-from trainer_core.mode import Mode
+from trainer_core.compute.mode import Mode
 from trainer_core.objectives.next_token import NextToken
 from trainer_core.spec import RunSpec
 from trainer_core.training import Training

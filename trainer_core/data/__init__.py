@@ -1,0 +1,1 @@
+"""Data sets: taken in, kept, split, and read as tokens or pixels."""

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from trainer_core.atomic import name_aside, sync_folder
 from trainer_core.data.card import DatasetCard
 from trainer_core.errors import Code, SpotterError
-from trainer_core.layout import Home
+from trainer_core.files.atomic import name_aside, sync_folder
+from trainer_core.files.layout import Home
 
 BUILTIN = "python-docs"
 BUILTINS: tuple[str, ...] = (BUILTIN,)

@@ -25,7 +25,7 @@ from trainer_core.data.card import DatasetCard
 from trainer_core.data.intake.images import FOLDER
 from trainer_core.data.pixels import GREY, Channels, decoded, shorter_side, squared
 from trainer_core.errors import Code, SpotterError
-from trainer_core.folders import new_folder
+from trainer_core.files.folders import new_folder
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -26,8 +26,8 @@ from trainer_core.attended import Told, unheard
 from trainer_core.data.blocks import blocks, is_rule, long_parts, runs_of_lines
 from trainer_core.data.documents import Documents
 from trainer_core.data.spans import AT_ONCE, Spans, each, pieces_of, read, spans_of
-from trainer_core.export import problems_with_sums, write_sums
-from trainer_core.folders import new_folder
+from trainer_core.files.folders import new_folder
+from trainer_core.files.sums import problems_with_sums, write_sums
 
 VERSION = 4
 """Grows when the same text comes to be split in another way."""

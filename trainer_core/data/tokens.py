@@ -23,7 +23,7 @@ from trainer_core.data.documents import Documents
 from trainer_core.data.ids import Passages, encoded
 from trainer_core.data.spans import bytes_in
 from trainer_core.data.split import Split
-from trainer_core.folders import new_folder
+from trainer_core.files.folders import new_folder
 from trainer_core.tokenizers.tokenizer import Tokenizer
 
 TokenArray = NDArray[np.uint16] | NDArray[np.uint32]

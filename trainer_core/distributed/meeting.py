@@ -9,7 +9,7 @@ from pathlib import Path
 
 from torch import distributed
 
-from trainer_core.device import Kind
+from trainer_core.compute.device import Kind
 
 PATIENCE = timedelta(minutes=5)
 

@@ -15,8 +15,8 @@ from dataclasses import replace
 
 import torch
 
-from trainer_core import device as devices
-from trainer_core.allocator import keep_memory
+from trainer_core.compute import device as devices
+from trainer_core.compute.allocator import keep_memory
 from trainer_core.control import ControlReader
 from trainer_core.data.catalog import read_card
 from trainer_core.distributed.meeting import meet
@@ -24,7 +24,7 @@ from trainer_core.distributed.ranks import LEFT_ALONE
 from trainer_core.distributed.shared import GoneError, Shared
 from trainer_core.distributed.words import Begin, Failed, Order, Ready
 from trainer_core.failures import classify, is_out_of_memory
-from trainer_core.layout import RunDirectory
+from trainer_core.files.layout import RunDirectory
 from trainer_core.models.build import Places
 from trainer_core.phases import Phases
 from trainer_core.preparation import prepared

@@ -9,7 +9,7 @@ from trainer_core.errors import Code, SpotterError
 from trainer_core.plan import Batching
 
 if TYPE_CHECKING:
-    from trainer_core.device import Device
+    from trainer_core.compute.device import Device
 
 _FIELD = "compute.workers"
 

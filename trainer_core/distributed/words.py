@@ -8,8 +8,8 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from trainer_core.approved import Approved
+from trainer_core.compute.mode import Mode
 from trainer_core.errors import Code, SpotterError
-from trainer_core.mode import Mode
 from trainer_core.spec import RunSpec
 
 Verb = Literal["forward_backward", "clip", "step", "discard", "synchronize"]

@@ -1,0 +1,1 @@
+"""How well it is learnt, on data held out."""

@@ -10,7 +10,7 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from trainer_core.atomic import write_atomic
+from trainer_core.files.atomic import write_atomic
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from trainer_core.compute.network import Network
 from trainer_core.data.tokens import TokenArray
-from trainer_core.network import Network
 from trainer_core.state import Evaluation
 
 

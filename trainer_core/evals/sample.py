@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from trainer_core.network import Network
+from trainer_core.compute.network import Network
 from trainer_core.tokenizers.tokenizer import Tokenizer
 
 _TEMPERATURE = 0.8

@@ -1,0 +1,1 @@
+"""The families of models, from their specs to modules with weights."""

@@ -10,7 +10,7 @@ from transformers import PreTrainedModel
 
 from trainer_core.attended import Told, unheard
 from trainer_core.errors import Code, SpotterError
-from trainer_core.layout import RunDirectory
+from trainer_core.files.layout import RunDirectory
 from trainer_core.models import causal, lstm, pretrained
 from trainer_core.models.data import Data, PictureData, TextData
 from trainer_core.models.files import MadeFrom, describe, load_weights, made_from

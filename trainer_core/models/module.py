@@ -10,8 +10,8 @@ from types import ModuleType
 from torch import nn
 from torch.nn.parameter import UninitializedParameter
 
-from trainer_core.atomic import write_atomic
 from trainer_core.errors import Code, SpotterError
+from trainer_core.files.atomic import write_atomic
 from trainer_core.models.arguments import arguments
 from trainer_core.models.code import MEND, contained, execute, undisturbed
 from trainer_core.models.data import Data

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from trainer_core.export import SUMS, sha256
+from trainer_core.files.sums import SUMS, sha256
 from trainer_core.models.places import Places
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from trainer_core.approved import NONE, Approved
-from trainer_core.layout import RunDirectory
+from trainer_core.files.layout import RunDirectory
 
 
 @dataclass(frozen=True, slots=True)

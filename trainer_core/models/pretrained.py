@@ -18,8 +18,8 @@ from transformers.models.auto.modeling_auto import (
 
 from trainer_core.attended import Told, unheard
 from trainer_core.errors import Code, SpotterError
-from trainer_core.export import problems_with_sums, write_sums
-from trainer_core.folders import new_folder
+from trainer_core.files.folders import new_folder
+from trainer_core.files.sums import problems_with_sums, write_sums
 from trainer_core.models import lora
 from trainer_core.models.data import TextData
 from trainer_core.models.files import made_from

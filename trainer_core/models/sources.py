@@ -13,8 +13,8 @@ from typing import Any
 
 from trainer_core.attended import Told, unheard
 from trainer_core.errors import Code, SpotterError
-from trainer_core.export import problems_with_sums
-from trainer_core.layout import Home, RunDirectory
+from trainer_core.files.layout import Home, RunDirectory
+from trainer_core.files.sums import problems_with_sums
 from trainer_core.models.listed import located
 from trainer_core.models.places import Places
 from trainer_core.models.specs import FOLDER, RUN

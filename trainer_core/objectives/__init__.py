@@ -1,0 +1,1 @@
+"""What is learnt: the next token, or the class."""

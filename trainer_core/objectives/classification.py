@@ -15,15 +15,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from trainer_core.compute.network import Network
 from trainer_core.data.pictures import Pictures
 from trainer_core.data.pixels import moved
 from trainer_core.data.stratified import Sides
-from trainer_core.disk import complaint
 from trainer_core.evals.classes import report
 from trainer_core.events import Unit
+from trainer_core.files.disk import complaint
 from trainer_core.models.data import PictureData
 from trainer_core.models.specs import Augment
-from trainer_core.network import Network
 from trainer_core.objectives.objective import Batch, Fields
 from trainer_core.state import Evaluation
 

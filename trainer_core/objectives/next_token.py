@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from trainer_core.compute.network import Network
 from trainer_core.data.order import Order
 from trainer_core.data.packing import boundaries, gather
 from trainer_core.data.tokens import Tokens
@@ -16,7 +17,6 @@ from trainer_core.evals.held_out import evaluate
 from trainer_core.evals.sample import sample
 from trainer_core.events import Unit
 from trainer_core.models.data import TextData
-from trainer_core.network import Network
 from trainer_core.objectives.objective import Batch, Fields
 from trainer_core.state import Evaluation
 from trainer_core.tokenizers.tokenizer import Tokenizer

@@ -8,9 +8,9 @@ from typing import Protocol
 
 from torch import Tensor
 
+from trainer_core.compute.network import Network
 from trainer_core.events import Unit
 from trainer_core.models.data import Data
-from trainer_core.network import Network
 from trainer_core.state import Evaluation
 from trainer_core.tokenizers.tokenizer import Tokenizer
 from trainer_core.tokenizing import Chosen

@@ -7,7 +7,7 @@ from trainer_core.data.card import DatasetCard
 from trainer_core.data.pictures import build_pictures
 from trainer_core.data.stratified import stratified
 from trainer_core.errors import Code, SpotterError
-from trainer_core.layout import RunDirectory
+from trainer_core.files.layout import RunDirectory
 from trainer_core.models.families import FAMILIES
 from trainer_core.models.picture_sizes import picture_shape
 from trainer_core.models.specs import ImageCNNSpec, PretrainedSpec

@@ -1,0 +1,1 @@
+"""Work on data that runs in a process of its own."""

@@ -17,8 +17,9 @@ from types import FrameType
 
 from pydantic import ValidationError
 
-from trainer_core import disk, process
+from trainer_core import process
 from trainer_core.errors import Code, SpotterError
+from trainer_core.files import disk
 from trainer_core.tasks.orders import ORDER, AddDataset, Added, MakeTokenizer, Progress, Refused, Result
 from trainer_core.tasks.telling import Teller
 

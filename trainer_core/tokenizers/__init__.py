@@ -1,0 +1,1 @@
+"""From text to tokens: families, training, the shelf."""

@@ -18,9 +18,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer_core.export import problems_with_sums, sha256, write_sums
-from trainer_core.folders import new_folder
-from trainer_core.layout import Home
+from trainer_core.files.folders import new_folder
+from trainer_core.files.layout import Home
+from trainer_core.files.sums import problems_with_sums, sha256, write_sums
 from trainer_core.tokenizers import alphabet
 from trainer_core.tokenizers.fast import BYTE_PIECES, END_OF_TEXT, TOKENIZER, load_failed, save_config
 from trainer_core.tokenizers.tokenizer import Encoded

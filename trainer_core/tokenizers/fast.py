@@ -14,7 +14,7 @@ import numpy as np
 from tokenizers import Tokenizer, pre_tokenizers
 
 from trainer_core.errors import Code, SpotterError
-from trainer_core.export import sha256
+from trainer_core.files.sums import sha256
 from trainer_core.tokenizers.tokenizer import Encoded
 from trainer_core.tokenizers.words import Words, worth_it
 

@@ -18,7 +18,7 @@ from trainer_core.data.documents import Documents, open_documents
 from trainer_core.data.spans import bytes_in, sample
 from trainer_core.data.split import Split, kept_split
 from trainer_core.errors import Code, SpotterError
-from trainer_core.layout import Home
+from trainer_core.files.layout import Home
 from trainer_core.spec import TokenizerSpec
 from trainer_core.tasks.orders import Made, MakeTokenizer, Progress
 from trainer_core.tokenizers import shelf

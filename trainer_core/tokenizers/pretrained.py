@@ -10,9 +10,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from trainer_core.export import problems_with_sums, sha256, write_sums
-from trainer_core.folders import new_folder
-from trainer_core.layout import Home
+from trainer_core.files.folders import new_folder
+from trainer_core.files.layout import Home
+from trainer_core.files.sums import problems_with_sums, sha256, write_sums
 from trainer_core.tokenizers.adopt import PARTS, adopt, guarded, refused
 from trainer_core.tokenizers.characters import MARK
 from trainer_core.tokenizers.fast import CONFIG, TOKENIZER, FastTokenizer, open_fast

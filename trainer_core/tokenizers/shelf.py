@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from trainer_core.errors import Code, SpotterError
-from trainer_core.export import write_sums
-from trainer_core.folders import new_folder
-from trainer_core.layout import Home
+from trainer_core.files.folders import new_folder
+from trainer_core.files.layout import Home
+from trainer_core.files.sums import write_sums
 from trainer_core.tokenizers.card import TokenizerCard
 
 if TYPE_CHECKING:

@@ -13,9 +13,9 @@ from pathlib import Path
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
 from trainer_core.errors import Code, SpotterError
-from trainer_core.export import problems_with_sums, write_sums
-from trainer_core.folders import new_folder
-from trainer_core.layout import Home
+from trainer_core.files.folders import new_folder
+from trainer_core.files.layout import Home
+from trainer_core.files.sums import problems_with_sums, write_sums
 from trainer_core.tokenizers.fast import END_OF_TEXT, FastTokenizer, open_fast, save_tokenizer
 from trainer_core.tokenizers.strategy import TrainedKind, too_large
 

@@ -1,0 +1,1 @@
+"""How the data's fields go into somebody's own module, and what comes out of it."""

@@ -13,7 +13,7 @@ from bot.catalog.catalog import Catalog
 from bot.catalog.incoming import Incoming
 from bot.person import Person
 from tests.bot.catalog.inline import Inline
-from trainer_core.layout import Home
+from trainer_core.files.layout import Home
 from trainer_core.models.specs import Size
 
 ADA, GRACE = Person(7, is_owner=True), Person(8, is_owner=False)

@@ -9,7 +9,7 @@ from tests.bot.chat import cards
 from trainer_core.data.card import DatasetCard
 from trainer_core.data.catalog import BUILTIN, CARD
 from trainer_core.data.intake.ingest import ingest
-from trainer_core.layout import Home
+from trainer_core.files.layout import Home
 from trainer_core.tasks.orders import AddDataset, Added, FileSource
 
 

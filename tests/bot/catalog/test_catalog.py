@@ -23,11 +23,11 @@ from tests.bot.catalog.conftest import ADA, GRACE, UPLOAD_LIMIT, Going, prose, r
 from tests.bot.catalog.inline import Inline
 from tests.bot.catalog.laying import lay, lay_builtin
 from tests.bot.chat import cards
-from trainer_core.atomic import name_aside
 from trainer_core.data.card import DatasetCard, Preprocessing
 from trainer_core.data.catalog import BUILTIN, delete
 from trainer_core.errors import Code, SpotterError
-from trainer_core.layout import Home
+from trainer_core.files.atomic import name_aside
+from trainer_core.files.layout import Home
 from trainer_core.tasks.orders import AddDataset, Added, MakeTokenizer, Progress
 
 TABLE = "\n".join(
@@ -209,7 +209,7 @@ async def test_a_data_set_is_deleted_unless_a_run_needs_it(catalog: Catalog, goi
 async def test_what_another_process_trains_on_is_not_deleted(catalog: Catalog, home: Home) -> None:
     lay(home, cards.dataset(name="swans"))
     script = (
-        "import sys, pathlib; from bot.catalog.in_use import in_use; from trainer_core.layout import Home\n"
+        "import sys, pathlib; from bot.catalog.in_use import in_use; from trainer_core.files.layout import Home\n"
         "with in_use(Home(pathlib.Path(sys.argv[1])), 'swans'): print('up', flush=True); sys.stdin.read()"
     )
     with subprocess.Popen(

@@ -12,7 +12,7 @@ from bot.cli import app
 from tests.bot.catalog.conftest import prose
 from tests.bot.catalog.laying import lay, lay_builtin
 from tests.bot.chat import cards
-from trainer_core.layout import Home
+from trainer_core.files.layout import Home
 
 SECRET = "the key is AKIAIOSFODNN7EXAMPLE, and nobody may know it\n"
 

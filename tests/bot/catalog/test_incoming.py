@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from bot.catalog.incoming import Incoming, Pending, find_pending, is_tokenizer, keep, make_place, sweep
-from trainer_core.layout import Home
+from trainer_core.files.layout import Home
 from trainer_core.tasks.orders import AddDataset, FileSource, HubSource, LocalSource, Source
 
 DAY = 86400
@@ -78,7 +78,9 @@ def test_after_a_day_a_question_goes_with_its_file(home: Home) -> None:
 
 def test_an_upload_is_swept_only_when_the_process_that_took_it_in_is_gone(home: Home) -> None:
     ours = uploaded(home)
-    make = "import sys, pathlib; from bot.catalog.incoming import make_place; from trainer_core.layout import Home;"
+    make = (
+        "import sys, pathlib; from bot.catalog.incoming import make_place; from trainer_core.files.layout import Home;"
+    )
     script = f"{make} make_place(Home(pathlib.Path(sys.argv[1])), 'songs.csv')"
     subprocess.run([sys.executable, "-c", script, str(home.path)], check=True)
     assert len(list(home.incoming.iterdir())) == 2

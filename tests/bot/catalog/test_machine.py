@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from bot.catalog.machine import UNKNOWN, keep_gflops, read_gflops
-from trainer_core.layout import Home
+from trainer_core.files.layout import Home
 
 
 def test_a_slower_measurement_is_not_kept(tmp_path: Path) -> None:

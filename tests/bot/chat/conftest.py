@@ -29,11 +29,11 @@ from playground.server import Playground
 from tests.bot.chat import cards
 from tests.bot.storing import append_events
 from tests.playground.openapi import validate_traffic
-from trainer_core.atomic import write_atomic
 from trainer_core.data import catalog as folders
 from trainer_core.data.card import DatasetCard
 from trainer_core.events import Event
-from trainer_core.layout import Home
+from trainer_core.files.atomic import write_atomic
+from trainer_core.files.layout import Home
 
 UPLOAD_LIMIT = 100_000
 """Bytes."""

@@ -17,7 +17,7 @@ from bot.store.restore import restore
 from tests.bot.chat import stories
 from tests.bot.notify.conftest import Post
 from tests.bot.storing import keep
-from trainer_core.layout import Home
+from trainer_core.files.layout import Home
 
 
 class Going:

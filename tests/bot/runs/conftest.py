@@ -24,7 +24,7 @@ from tests.bot.catalog.laying import lay_builtin
 from tests.bot.chat.stories import run
 from tests.bot.storing import events_of
 from trainer_core.events import Event, encode
-from trainer_core.layout import AttemptDirectory, Home
+from trainer_core.files.layout import AttemptDirectory, Home
 
 
 @dataclass

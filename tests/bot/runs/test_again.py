@@ -24,9 +24,9 @@ from tests.bot.runs.conftest import Engine
 from tests.bot.runs.test_service import ADA, GRACE, NAME, Asked
 from trainer_core.data.catalog import BUILTIN
 from trainer_core.errors import Code, SpotterError
-from trainer_core.export import write_sums
 from trainer_core.faults import Faults, Rule
-from trainer_core.layout import Home
+from trainer_core.files.layout import Home
+from trainer_core.files.sums import write_sums
 from trainer_core.models.places import Places
 from trainer_core.spec import parse_spec
 
@@ -153,7 +153,7 @@ async def test_a_full_disk_leaves_nothing_half_made(
     await ended(engine)
     saved(engine.home, NAME, 600)
     with monkeypatch.context() as patch:
-        patch.setattr("trainer_core.folders.reach", Faults([Rule.parse(fault)]).reach)
+        patch.setattr("trainer_core.files.folders.reach", Faults([Rule.parse(fault)]).reach)
         with pytest.raises(SpotterError, match="The disk is full: the run was not tried again") as refused:
             await service.retry(ADA, NAME)
     assert refused.value.code is Code.DISK_FULL

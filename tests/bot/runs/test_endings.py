@@ -17,7 +17,7 @@ import pytest
 from bot.runs.endings import settle
 from bot.runs.executor import Ending, Exit, Job
 from tests.bot.runs.conftest import Engine, held
-from trainer_core.atomic import name_aside
+from trainer_core.files.atomic import name_aside
 from trainer_core.process import Identity, identify
 
 JOB = Job("song", 1)

@@ -6,7 +6,7 @@ import pytest
 
 from bot.runs.evaluations import read_report
 from trainer_core.evals.classes import report
-from trainer_core.layout import Home, RunDirectory
+from trainer_core.files.layout import Home, RunDirectory
 
 MADE = report(10, 0.5, ("cat", "dog"), {(0, 0): 3, (1, 0): 1})
 

@@ -21,7 +21,7 @@ from trainer_core.approved import Approved
 from trainer_core.control import read_control
 from trainer_core.data import catalog as folders
 from trainer_core.errors import Code, SpotterError
-from trainer_core.layout import AttemptDirectory, Home
+from trainer_core.files.layout import AttemptDirectory, Home
 from trainer_core.process import Identity, Lock, identify, is_alive, is_locked, read_holders
 from trainer_core.spec import RunSpec, parse_spec
 
@@ -316,7 +316,7 @@ async def test_a_disk_that_takes_nothing_is_told_as_such(
         if point == "atomic.write":
             raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr("trainer_core.atomic.reach", refuse)
+    monkeypatch.setattr("trainer_core.files.atomic.reach", refuse)
     with pytest.raises(ExecutorError, match=f"runs/song/spec.json cannot be used: {said}") as refused:
         await pool.submit(Job("song", 1), spec, pool.slots[0])
     assert (refused.value.code, refused.value.next_step) == (code, code.next_step)

@@ -13,7 +13,7 @@ from bot.runs.record import Record, RecordBeside
 from bot.store import runs as rows
 from tests.bot.chat.stories import spec, summary
 from tests.bot.runs.conftest import Engine
-from trainer_core.layout import Home
+from trainer_core.files.layout import Home
 from trainer_core.models.specs import CharLSTMSpec, GPT2Spec, ModelSpec, PretrainedSpec
 
 WAYS: list[Callable[[Engine], Record | RecordBeside]] = [

@@ -200,7 +200,7 @@ async def test_more_runs_than_may_wait_are_refused_before_anything_is_taken_in(
 async def test_a_disk_that_takes_nothing_is_said_to_be_one(
     engine: Engine, catalog: Catalog, service: RunService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("trainer_core.folders.reach", Faults([Rule.parse("folder.sync:1:enospc")]).reach)
+    monkeypatch.setattr("trainer_core.files.folders.reach", Faults([Rule.parse("folder.sync:1:enospc")]).reach)
     file = await received(catalog, "swans.txt", prose().encode())
     with pytest.raises(SpotterError, match="the disk is full") as refused:
         await service.submit(ADA, Submission(file=file))

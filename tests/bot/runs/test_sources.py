@@ -10,7 +10,7 @@ from bot.runs.sources import Sources
 from tests.bot.chat.stories import spec
 from trainer_core.approved import NONE, Approved
 from trainer_core.errors import Code, SpotterError
-from trainer_core.layout import Home
+from trainer_core.files.layout import Home
 from trainer_core.models.specs import (
     CharLSTMSpec,
     GPT2Spec,

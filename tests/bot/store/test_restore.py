@@ -23,7 +23,7 @@ from bot.store.migrations import StoreError
 from bot.store.restore import restore
 from tests.bot.chat import stories
 from tests.bot.storing import keep
-from trainer_core.layout import Home
+from trainer_core.files.layout import Home
 
 NOW = datetime(2026, 3, 29, 12, tzinfo=UTC)
 ASIDE = "before-restore-20260329-120000"

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 from trainer_core.data.card import DatasetCard, Preprocessing
 from trainer_core.data.intake.ingest import ingest
-from trainer_core.layout import Home
+from trainer_core.files.layout import Home
 from trainer_core.tasks.orders import AddDataset, Added, FileSource, Undecided
 
 ALL = Preprocessing()

@@ -11,7 +11,7 @@ from PIL import Image
 
 from tests.trainer_core.data.adding import add_file
 from trainer_core.data.card import DatasetCard
-from trainer_core.layout import Home
+from trainer_core.files.layout import Home
 
 PATTERNS = ("bars", "checks", "rows")
 EACH = dict.fromkeys(PATTERNS, 12)

@@ -8,7 +8,7 @@ from tests.trainer_core.conftest import make_dataset, prose
 from trainer_core.data.card import DatasetCard
 from trainer_core.data.catalog import BUILTIN, delete, find_card, list_cards, read_card
 from trainer_core.errors import Code, SpotterError
-from trainer_core.layout import Home
+from trainer_core.files.layout import Home
 
 TEXTS = [prose(1_000)]
 

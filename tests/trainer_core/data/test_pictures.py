@@ -12,7 +12,7 @@ from trainer_core.data.card import DatasetCard
 from trainer_core.data.intake.images import FOLDER
 from trainer_core.data.pictures import Pictures, build_pictures
 from trainer_core.errors import Code, SpotterError
-from trainer_core.layout import Home
+from trainer_core.files.layout import Home
 
 
 @pytest.fixture

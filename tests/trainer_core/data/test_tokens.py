@@ -15,7 +15,7 @@ from trainer_core.data.documents import Documents
 from trainer_core.data.spans import sample
 from trainer_core.data.split import Split, split
 from trainer_core.data.tokens import build_tokens
-from trainer_core.layout import Home
+from trainer_core.files.layout import Home
 from trainer_core.tokenizers.characters import character_tokenizer
 from trainer_core.tokenizers.tokenizer import Tokenizer
 from trainer_core.tokenizers.train import made_for

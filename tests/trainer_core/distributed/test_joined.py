@@ -12,7 +12,7 @@ from trainer_core.data.card import DatasetCard
 from trainer_core.distributed.ranks import RANK
 from trainer_core.errors import Code, SpotterError
 from trainer_core.events import Event, JobStarted, MetricsProgress
-from trainer_core.layout import Home
+from trainer_core.files.layout import Home
 from trainer_core.run import run
 from trainer_core.spec import RunSpec
 

@@ -12,10 +12,10 @@ import pytest
 
 from tests.trainer_core.conftest import small_spec
 from trainer_core.approved import NONE
+from trainer_core.compute.mode import Mode
 from trainer_core.distributed.ranks import LEFT_ALONE, Ended, Ranks, cause
 from trainer_core.distributed.words import Begin, Failed
 from trainer_core.errors import Code, SpotterError
-from trainer_core.mode import Mode
 
 READY = "print('{\"ready\": true}', flush=True)"
 OBEDIENT = f"{READY}\nfor line in sys.stdin: pass"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from trainer_core.device import Device, Kind
+from trainer_core.compute.device import Device, Kind
 from trainer_core.distributed.sharing import cut, divided
 from trainer_core.errors import Code, SpotterError
 from trainer_core.plan import Batching

@@ -9,7 +9,7 @@ import torch
 
 from tests.trainer_core.conftest import make_dataset, prose, small_spec
 from trainer_core.data.card import DatasetCard
-from trainer_core.layout import Home
+from trainer_core.files.layout import Home
 from trainer_core.objectives.next_token import NextToken
 from trainer_core.spec import RunSpec
 from trainer_core.training import Training

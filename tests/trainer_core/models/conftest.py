@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from trainer_core.export import write_sums
-from trainer_core.layout import Home
+from trainer_core.files.layout import Home
+from trainer_core.files.sums import write_sums
 from trainer_core.models.build import build
 from trainer_core.models.data import TextData
 from trainer_core.models.files import save_finished

@@ -11,7 +11,7 @@ from transformers import AutoModelForCausalLM, PreTrainedModel
 
 from tests.trainer_core.models.conftest import TEXT, VOCABULARY, logits, tokens
 from trainer_core.errors import Code, SpotterError
-from trainer_core.layout import Home
+from trainer_core.files.layout import Home
 from trainer_core.models.build import build, open_model, recipe
 from trainer_core.models.data import Data, PictureData
 from trainer_core.models.families import FAMILIES

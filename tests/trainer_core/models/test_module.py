@@ -13,7 +13,7 @@ import torch
 
 from trainer_core.approved import Approved
 from trainer_core.errors import Code, SpotterError
-from trainer_core.layout import Home
+from trainer_core.files.layout import Home
 from trainer_core.models.build import build, open_model
 from trainer_core.models.data import Data, PictureData, TextData
 from trainer_core.models.files import save_finished

@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from tests.trainer_core.conftest import run_attempt, small_spec
 from trainer_core.data.card import DatasetCard
 from trainer_core.events import JobCompleted, JobPaused
-from trainer_core.layout import Home
+from trainer_core.files.layout import Home
 from trainer_core.models.build import open_model
 from trainer_core.models.places import Places
 from trainer_core.spec import RunSpec

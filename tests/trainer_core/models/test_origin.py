@@ -12,8 +12,8 @@ from trainer_core.approved import Approved
 from trainer_core.data.card import DatasetCard
 from trainer_core.errors import Code, SpotterError
 from trainer_core.events import Event, JobPaused, MetricsProgress
-from trainer_core.export import write_sums
-from trainer_core.layout import Home
+from trainer_core.files.layout import Home
+from trainer_core.files.sums import write_sums
 from trainer_core.models.origin import Origin, origin_of
 from trainer_core.models.places import Places
 from trainer_core.steering import Steer

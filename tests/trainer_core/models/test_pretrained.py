@@ -27,7 +27,7 @@ from tests.trainer_core.models.conftest import TEXT, VOCABULARY, finished_run, l
 from tests.trainer_core.tokenizers.made_elsewhere import byte_level
 from trainer_core.approved import Approved
 from trainer_core.errors import Code, SpotterError
-from trainer_core.export import write_sums
+from trainer_core.files.sums import write_sums
 from trainer_core.models.build import build, open_model, recipe
 from trainer_core.models.files import save_finished, save_weights
 from trainer_core.models.places import Places

@@ -10,8 +10,8 @@ from safetensors.torch import load_file
 
 from tests.trainer_core.conftest import make_dataset, prose, run_attempt, small_spec
 from trainer_core.events import JobCompleted, JobPaused, MetricsEval, MetricsProgress, MetricsSample
-from trainer_core.export import verify
-from trainer_core.layout import Home
+from trainer_core.export.model_folder import verify
+from trainer_core.files.layout import Home
 from trainer_core.models.build import open_model
 from trainer_core.models.families import FAMILIES
 from trainer_core.tokenizers.shelf import open_tokenizer

@@ -9,14 +9,14 @@ import torch
 from torch import Tensor, nn
 
 from tests.trainer_core.data.album import PATTERNS, add_pictures, patterns
-from trainer_core import device as devices
+from trainer_core.compute import device as devices
+from trainer_core.compute.mode import Mode
+from trainer_core.compute.network import Network
 from trainer_core.data.card import DatasetCard
 from trainer_core.errors import Code, SpotterError
 from trainer_core.evals.classes import ClassReport
-from trainer_core.layout import Home, RunDirectory
-from trainer_core.mode import Mode
+from trainer_core.files.layout import Home, RunDirectory
 from trainer_core.models.data import PictureData
-from trainer_core.network import Network
 from trainer_core.objectives.classification import Classification
 from trainer_core.objectives.pictures import pictures
 from trainer_core.spec import RunSpec, parse_spec

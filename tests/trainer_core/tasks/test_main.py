@@ -18,8 +18,8 @@ from tests.trainer_core.data.adding import upload
 from trainer_core import faults
 from trainer_core.data.catalog import list_cards
 from trainer_core.errors import Code
-from trainer_core.folders import sweep
-from trainer_core.layout import Home
+from trainer_core.files.folders import sweep
+from trainer_core.files.layout import Home
 from trainer_core.tasks.__main__ import carry_out
 from trainer_core.tasks.orders import SAID, AddDataset, Added, FileSource, Progress, Refused, Result
 
@@ -161,7 +161,9 @@ def test_what_is_wrong_with_the_file_is_an_answer(home: Home) -> None:
 
 
 def test_a_full_disk_is_said_to_be_full(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("trainer_core.folders.reach", faults.Faults([faults.Rule("folder.sync", 1, "enospc")]).reach)
+    monkeypatch.setattr(
+        "trainer_core.files.folders.reach", faults.Faults([faults.Rule("folder.sync", 1, "enospc")]).reach
+    )
     refused = perform(order_for(home))
     assert isinstance(refused, Refused)
     assert refused.code is Code.DISK_FULL
@@ -172,7 +174,9 @@ def test_a_full_disk_is_said_to_be_full(home: Home, monkeypatch: pytest.MonkeyPa
 def test_what_nobody_expected_is_told_without_its_details(
     home: Home, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("trainer_core.folders.reach", faults.Faults([faults.Rule("folder.sync", 1, "raise")]).reach)
+    monkeypatch.setattr(
+        "trainer_core.files.folders.reach", faults.Faults([faults.Rule("folder.sync", 1, "raise")]).reach
+    )
     refused = perform(order_for(home))
     assert isinstance(refused, Refused)
     assert refused.code is Code.WORKER_CRASHED

@@ -8,7 +8,7 @@ from pydoc_data.topics import topics
 import pytest
 from hypothesis import strategies as st
 
-from trainer_core.layout import Home
+from trainer_core.files.layout import Home
 from trainer_core.tokenizers.characters import character_tokenizer
 from trainer_core.tokenizers.fast import END_OF_TEXT
 from trainer_core.tokenizers.strategy import TrainedKind

@@ -10,7 +10,7 @@ import pytest
 
 from tests.trainer_core.tokenizers.conftest import SCRIPTS
 from trainer_core.errors import Code, SpotterError
-from trainer_core.layout import Home
+from trainer_core.files.layout import Home
 from trainer_core.tokenizers import alphabet
 from trainer_core.tokenizers.characters import MARK, alphabet_of, character_tokenizer, suited_vocabulary
 from trainer_core.tokenizers.fast import open_fast

@@ -9,7 +9,7 @@ from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre
 
 from tests.trainer_core.tokenizers.conftest import SCRIPTS
 from trainer_core.errors import Code, SpotterError
-from trainer_core.layout import Home
+from trainer_core.files.layout import Home
 from trainer_core.tokenizers.fast import END_OF_TEXT, open_fast, save_tokenizer
 from trainer_core.tokenizers.shelf import open_tokenizer
 

@@ -11,7 +11,7 @@ from tests.trainer_core.conftest import make_dataset, prose
 from tests.trainer_core.tokenizers.conftest import TRAINED
 from trainer_core.data.catalog import CARD
 from trainer_core.errors import Code, SpotterError
-from trainer_core.layout import Home
+from trainer_core.files.layout import Home
 from trainer_core.tasks.orders import MakeTokenizer, Progress
 from trainer_core.tokenizers import shelf
 from trainer_core.tokenizers.card import MOST_NAMED, TokenizerCard, TokenizerKind

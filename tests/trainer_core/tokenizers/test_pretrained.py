@@ -17,7 +17,7 @@ from tests.trainer_core.tokenizers.made_elsewhere import (
     publish_t5,
 )
 from trainer_core.errors import Code, SpotterError
-from trainer_core.layout import Home
+from trainer_core.files.layout import Home
 from trainer_core.tokenizers.fast import END_OF_TEXT
 from trainer_core.tokenizers.located import available
 from trainer_core.tokenizers.pretrained import for_run, load

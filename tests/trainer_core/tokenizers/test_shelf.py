@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from trainer_core.errors import Code, SpotterError
-from trainer_core.export import problems_with_sums
-from trainer_core.layout import Home
+from trainer_core.files.layout import Home
+from trainer_core.files.sums import problems_with_sums
 from trainer_core.tokenizers.card import TokenizerCard
 from trainer_core.tokenizers.characters import character_tokenizer, save_characters
 from trainer_core.tokenizers.shelf import free_name, list_cards, open_tokenizer, publish, read_card

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.trainer_core.conftest import prose
 from tests.trainer_core.tokenizers.conftest import KINDS, SCRIPTS, TEXTS, TRAINED, texts
 from trainer_core.errors import Code, SpotterError
-from trainer_core.layout import Home
+from trainer_core.files.layout import Home
 from trainer_core.tokenizers.strategy import TrainedKind
 from trainer_core.tokenizers.tokenizer import Tokenizer
 from trainer_core.tokenizers.train import counted, made_for, train

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.trainer_core.conftest import prose
-from trainer_core.layout import Home
+from trainer_core.files.layout import Home
 from trainer_core.tokenizers import words as module
 from trainer_core.tokenizers.fast import FastTokenizer
 from trainer_core.tokenizers.tokenizer import Encoded

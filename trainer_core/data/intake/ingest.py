@@ -22,8 +22,8 @@ from trainer_core.data.intake.scripts import languages_soon, scripts
 from trainer_core.data.intake.streaming import Tally, write
 from trainer_core.data.sources.reading import ColumnUndecided, Reading, read
 from trainer_core.errors import Code, SpotterError
-from trainer_core.folders import folder_aside
-from trainer_core.layout import Home
+from trainer_core.files.folders import folder_aside
+from trainer_core.files.layout import Home
 from trainer_core.tasks.orders import (
     AddDataset,
     Added,

@@ -11,8 +11,8 @@ from trainer_core.data.card import DatasetCard, Preprocessing
 from trainer_core.data.catalog import BUILTINS, CARD, find_card
 from trainer_core.data.formats import known_kind
 from trainer_core.errors import Code, SpotterError
-from trainer_core.folders import publish
-from trainer_core.layout import Home
+from trainer_core.files.folders import publish
+from trainer_core.files.layout import Home
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,47}")
 _MOST_ALIKE = 10_000

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 from trainer_core.data.sources.archives import refuse_larger
 from trainer_core.data.sources.columns import without_text
 from trainer_core.data.sources.readers.found import Record, unreadable
-from trainer_core.disk import refusal, takes_nothing
 from trainer_core.errors import Code, SpotterError
+from trainer_core.files.disk import refusal, takes_nothing
 from trainer_core.tasks.orders import HubSource
 
 if TYPE_CHECKING:

@@ -232,6 +232,18 @@ def test_a_completion_tells_the_numbers_the_sample_and_the_folder() -> None:
     assert isinstance(message.plot, PlotRequest) and len(message.plot.validation) == 11
 
 
+def test_a_run_says_why_it_ended_early_and_which_weights_are_kept() -> None:
+    early = "none of the last 3 evaluations was better than the best before"
+    done = stories.summary(early=early, best_step=700)
+    message = render(Kind.COMPLETED, stories.status(RunState.SUCCEEDED, 1000, summary=done), NOW)
+    assert message.content and message.content.endswith(
+        f" It ended before its budget: {early}. The model has the weights of step 700, which did best."
+    )
+    ended = stories.summary(steps=300, best_step=250)
+    message = render(Kind.STOPPED, stories.status(RunState.STOPPED, 300, summary=ended), NOW)
+    assert message.content and message.content.endswith(" The model has the weights of step 250, which did best.")
+
+
 def test_a_completion_without_an_evaluation_leaves_those_numbers_out() -> None:
     bare = stories.summary(
         first_loss=None, first_bits_per_byte=None, loss=None, bits_per_byte=None, sample="", model=""

@@ -16,7 +16,7 @@ from trainer_core.data.catalog import BUILTIN, list_cards, read_card
 from trainer_core.data.documents import open_documents
 from trainer_core.data.intake.ingest import MINIMUM_CHARACTERS, _as_progress, ingest
 from trainer_core.errors import Code, SpotterError
-from trainer_core.layout import Home
+from trainer_core.files.layout import Home
 from trainer_core.tasks.orders import AddDataset, Added, BuiltinSource, LocalSource, Progress, Undecided
 
 TEXT = prose(2_000).encode()

@@ -1,0 +1,1 @@
+"""What a run goes on from: taken, written, kept, mirrored and put back."""

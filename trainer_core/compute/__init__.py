@@ -1,0 +1,1 @@
+"""How the numbers are computed on this machine: measured, decided, and carried out."""

@@ -1,0 +1,1 @@
+"""The finished model, and the papers that say where it came from."""
