@@ -1,4 +1,7 @@
-"""An exponential moving average of a run's weights: often better than the last ones, which the last steps jolted."""
+"""An exponential moving average of a run's weights: often better than the last ones, which the last steps jolted.
+
+With the weights goes what a batch normalisation measures on the way: it is of the weights that it was measured with.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +11,13 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from trainer_core.optim.optimizer import Optimizer
 
 
 class Average:
-    """Of the weights of `model` that learn, in fp32, as `optimizer` changes them."""
+    """Of the weights of `model` that learn, in fp32, as `optimizer` changes them, and of its running statistics."""
 
     def __init__(self, model: nn.Module, optimizer: Optimizer, decay: float) -> None:
         self._model = model
@@ -35,7 +39,7 @@ class Average:
         torch._foreach_lerp_(list(self._means.values()), [live[name] for name in self._means], 1 - decay)
 
     def weights(self) -> dict[str, Tensor]:
-        """All of the model's, with the averages in place of those that learn; by the names of its `state_dict`."""
+        """All of the model's, with the averages in place of what changes; by the names of its `state_dict`."""
         shared = {weight.data_ptr(): self._means[name] for name, weight in self._live().items()}
         return {
             name: shared.get(weight.data_ptr(), weight) if weight.numel() else weight
@@ -45,14 +49,14 @@ class Average:
     @contextmanager
     def applied(self) -> Iterator[None]:
         """The model has the averaged weights meanwhile. It must not be trained so."""
-        own = {name: parameter.data for name, parameter in self._learning()}
-        for name, parameter in self._learning():
-            parameter.data = self._means[name].to(parameter.dtype)
+        own = {name: tensor.data for name, tensor in self._changing()}
+        for name, tensor in self._changing():
+            tensor.data = self._means[name].to(tensor.dtype)
         try:
             yield
         finally:
-            for name, parameter in self._learning():
-                parameter.data = own[name]
+            for name, tensor in self._changing():
+                tensor.data = own[name]
 
     def state(self) -> dict[str, Any]:  # Any: as the optimizer's
         """What `load` takes; tensors are the live ones."""
@@ -70,10 +74,15 @@ class Average:
             mean.copy_(means[name])
         self._steps = int(state["steps"])
 
-    def _learning(self) -> Iterator[tuple[str, nn.Parameter]]:
-        return ((name, p) for name, p in self._model.named_parameters() if p.requires_grad)
+    def _changing(self) -> Iterator[tuple[str, Tensor]]:
+        """The weights that learn, and the running statistics."""
+        yield from ((name, p) for name, p in self._model.named_parameters() if p.requires_grad)
+        for prefix, module in self._model.named_modules():
+            if isinstance(module, _BatchNorm) and module.running_mean is not None and module.running_var is not None:
+                yield f"{prefix}.running_mean".lstrip("."), module.running_mean
+                yield f"{prefix}.running_var".lstrip("."), module.running_var
 
     def _live(self) -> dict[str, Tensor]:
-        """The weights that learn, in fp32."""
+        """What changes, the weights in fp32."""
         weights = self._optimizer.weights()
-        return {name: weights[name] for name, _ in self._learning()}
+        return {name: weights[name] for name, _ in self._changing()}

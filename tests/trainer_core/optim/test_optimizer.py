@@ -214,6 +214,27 @@ def test_state_of_another_model_is_refused() -> None:
         Average(model, optimizer, 0.9).load({"means": {}, "steps": 1})
 
 
+def test_an_average_takes_the_running_statistics_along() -> None:
+    torch.manual_seed(0)
+    norm = nn.BatchNorm1d(3)
+    model = nn.Sequential(nn.Linear(4, 3), norm, nn.BatchNorm1d(3, track_running_stats=False))
+    optimizer = Optimizer(model, ADAMW)
+    average = Average(model, optimizer, 0.999)
+    seen = [norm.get_buffer("running_mean").clone()]
+    for _ in range(3):
+        model(torch.rand(8, 4) + 5)
+        average.update()
+        seen.append(norm.get_buffer("running_mean").clone())
+    expected = seen[0]
+    for step, mean in enumerate(seen[1:], start=1):
+        expected = torch.lerp(expected, mean, 1 - (1 + step) / (10 + step))
+    assert not torch.allclose(expected, seen[-1])
+    assert torch.allclose(average.weights()["1.running_mean"], expected)
+    with average.applied():
+        assert torch.allclose(norm.get_buffer("running_mean"), expected)
+    assert torch.equal(norm.get_buffer("running_mean"), seen[-1])
+
+
 def test_an_average_follows_slowly_and_is_lent_to_the_model() -> None:
     model = Tied()
     optimizer = Optimizer(model, ADAMW)
