@@ -18,6 +18,7 @@ from trainer_core.compute.fitting import a_few, tried
 from trainer_core.compute.network import Network
 from trainer_core.distributed.group import ALONE
 from trainer_core.errors import Code, SpotterError
+from trainer_core.failures import is_out_of_memory
 from trainer_core.models.specs import ModuleSpec, PretrainedSpec
 from trainer_core.objectives.objective import Batch
 from trainer_core.optim.optimizer import Optimizer
@@ -71,6 +72,7 @@ def preflight(training: Training) -> Preflight:
     training = replace(training, mode=plain, network=Network(training.model, plain, training.device))
     with _leaving_no_trace(training), tried(training):
         _check_shapes(training)
+        _check_last_pass(training)
         if training.state.step:  # it has learnt before, and would not have without all that
             loss = training.forward_backward(training.state.cursor, a_few(training))
             _check_loss(loss, training)
@@ -121,6 +123,27 @@ def _check_shapes(training: Training) -> None:
         raise SpotterError(
             Code.MODEL_INCOMPATIBLE, f"the model's output has shape {shape}, and {expected} was expected", field="model"
         )
+
+
+def _check_last_pass(training: Training) -> None:
+    """A step may leave a single example for its last pass; of one, a batch normalisation learns nothing."""
+    at_once, sequences = training.batching.micro_batch, training.batching.sequences
+    if at_once == 1 or sequences % at_once != 1:
+        return
+    try:
+        training.forward_backward(training.state.cursor, 1)
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise
+        fits = next(
+            other for other in (*range(at_once, 1, -1), *range(at_once, sequences + 1)) if sequences % other != 1
+        )
+        raise SpotterError(
+            Code.MODEL_INCOMPATIBLE,
+            f"the model cannot learn from a single example, and a step of {sequences:,} leaves one, {at_once} a pass",
+            field="batch.micro_batch",
+            next_step=f"Set batch.micro_batch to {fits}.",
+        ) from error
 
 
 def _check_loss(loss: float, training: Training) -> None:

@@ -238,11 +238,22 @@ def test_a_stop_changes_nothing_that_the_run_goes_by(run: Start, step: int) -> N
     assert isinstance(last, JobStopped) and last.summary.steps == step
     assert [event.step for event in going.events if isinstance(event, MetricsEval)] == sorted({0, 2, step})
     assert going.training.state.without_better == counted == 0
-    assert (last.summary.early, last.summary.best_step) == ("", 2 if step == 3 else None)
+    assert (last.summary.early, last.summary.best_step) == ("", None)
     assert going.checkpoints.best_good() is not None
 
     going.resume()
     assert isinstance(list(going.go())[-1], JobCompleted) and steps(going.events)[-1] == 6
+
+
+def test_a_run_that_got_worse_and_is_stopped_has_its_best_weights(run: Start) -> None:
+    going = run(small_spec(**patient(6, None)))
+    going.go_until(3, "stop")
+    last = going.events[-1]
+    assert isinstance(last, JobStopped)
+    assert (last.summary.steps, last.summary.best_step) == (3, 1)
+    assert last.summary.loss == next(
+        event.loss for event in going.events if isinstance(event, MetricsEval) and event.step == 1
+    )
 
 
 def test_only_a_model_that_guesses_evenly_is_seen_to_by_a_part_of_the_text(run: Start) -> None:

@@ -117,6 +117,22 @@ def test_what_forward_passes_change_is_left_alone_and_a_seldom_asked_expert_is_o
     assert all(torch.equal(before[name], value) for name, value in counting.model.state_dict().items())
 
 
+@pytest.mark.parametrize(("sequences", "at_once", "fits"), [(9, 4, 3), (9, 8, 7), (3, 2, 3), (9, 3, None)])
+def test_a_model_that_one_example_is_too_few_for_is_to_be_left_none(
+    training: Make, sequences: int, at_once: int, fits: int | None
+) -> None:
+    counting = with_model(training(small_spec(model={"size": "depth=1"})), Counting(300))
+    counting.spec = counting.spec.model_copy(update={"model": ModuleSpec(family="module", file="nets/own.py")})
+    counting.batching = replace(counting.batching, sequences=sequences, micro_batch=at_once)
+    if fits is None:
+        assert preflight(counting).loss > 0
+        return
+    with pytest.raises(SpotterError, match=f"a step of {sequences} leaves one, {at_once} a pass") as caught:
+        preflight(counting)
+    assert str(caught.value).startswith("batch.micro_batch: ")
+    assert caught.value.next_step == f"Set batch.micro_batch to {fits}."
+
+
 class Failing(Own):
     def forward(self, input_ids: Tensor) -> Tensor:
         raise ValueError("no such thing")
