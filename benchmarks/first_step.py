@@ -25,6 +25,7 @@ from trainer_core.files.layout import Home
 from trainer_core.spec import parse_spec
 
 _WITHIN = 120.0
+_STEP = MetricsProgress.model_fields["type"].default.encode()
 
 
 def main() -> None:
@@ -69,10 +70,10 @@ def first_step(home: Home, size: str, number: int) -> dict[str, float]:
 def _until_first_step(journal: Path) -> list[Event]:
     deadline = time.monotonic() + _WITHIN
     while time.monotonic() < deadline:
-        lines = journal.read_bytes().splitlines(keepends=True) if journal.exists() else []
-        events = [decode(line) for line in lines if line.endswith(b"\n")]
-        if events and isinstance(events[-1], MetricsProgress):
-            return events
+        text = journal.read_bytes() if journal.exists() else b""
+        if _STEP in text and text.endswith(b"\n"):  # to read more at every look would take a core from the worker
+            events = [decode(line) for line in text.splitlines()]
+            return events[: next(at for at, event in enumerate(events, 1) if isinstance(event, MetricsProgress))]
         time.sleep(0.005)
     raise TimeoutError(f"no step within {_WITHIN:.0f} s")
 

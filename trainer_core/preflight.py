@@ -36,7 +36,7 @@ _LEAK = 1e-3
 """Share of the logits' spread that rounding may move them by."""
 _NUMBER = re.compile(r"\.\d+\.")
 """In a parameter's name: which of several parts that are alike it belongs to."""
-_QUICK = 0.1
+_QUICK = 0.05
 """Seconds after which a pass tells of a larger one; in less, much of it is what any pass takes."""
 
 
@@ -71,13 +71,13 @@ def preflight(training: Training) -> Preflight:
     plain = replace(training.mode, compiled=False)  # making kernels for these passes would take longer than all of them
     training = replace(training, mode=plain, network=Network(training.model, plain, training.device))
     with _leaving_no_trace(training), tried(training):
-        _check_shapes(training)
+        batch = _small(training)
+        _check_shapes(training, batch)
         _check_last_pass(training)
         if training.state.step:  # it has learnt before, and would not have without all that
             loss = training.forward_backward(training.state.cursor, a_few(training))
             _check_loss(loss, training)
             return Preflight(loss, _seconds_per_step(training), _bytes(training))
-        batch = _small(training)
         trial = _learnt(training, batch, training.peak_learning_rate)
         _check_loss(trial.losses[0], training)
         _check_gradients(trial)
@@ -114,8 +114,7 @@ def _small(training: Training) -> Batch:
     return Batch(inputs, batch.targets[:, :_TARGETS])
 
 
-def _check_shapes(training: Training) -> None:
-    batch = training.objective.batch(training.state.cursor, a_few(training))
+def _check_shapes(training: Training, batch: Batch) -> None:
     expected = (*batch.targets.shape, training.objective.answers)
     with torch.no_grad():
         shape = tuple(training.network.logits(batch.inputs).shape)

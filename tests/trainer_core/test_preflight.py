@@ -48,6 +48,12 @@ def with_model(training: Training, model: nn.Module) -> Training:
     )
 
 
+def of_somebodys_own(training: Training, model: nn.Module) -> Training:
+    made = with_model(training, model)
+    made.spec = made.spec.model_copy(update={"model": ModuleSpec(family="module", file="nets/own.py")})
+    return made
+
+
 class Own(nn.Module):
     """A model that predicts from the mean of what it sees: of what came before, or of everything."""
 
@@ -106,7 +112,7 @@ def test_what_forward_passes_change_is_left_alone_and_a_seldom_asked_expert_is_o
     training: Make, home: Home
 ) -> None:
     spec = small_spec(model={"size": "depth=1"}, batch={"tokens_per_step": 1024, "micro_batch": 2})
-    counting = with_model(training(spec), Counting(300))
+    counting = of_somebodys_own(training(spec), Counting(300))
     before = copy.deepcopy(counting.model.state_dict())
     settle(counting, home)
     [doubt] = preflight(counting).doubts
@@ -121,8 +127,7 @@ def test_what_forward_passes_change_is_left_alone_and_a_seldom_asked_expert_is_o
 def test_a_model_that_one_example_is_too_few_for_is_to_be_left_none(
     training: Make, sequences: int, at_once: int, fits: int | None
 ) -> None:
-    counting = with_model(training(small_spec(model={"size": "depth=1"})), Counting(300))
-    counting.spec = counting.spec.model_copy(update={"model": ModuleSpec(family="module", file="nets/own.py")})
+    counting = of_somebodys_own(training(small_spec(model={"size": "depth=1"})), Counting(300))
     counting.batching = replace(counting.batching, sequences=sequences, micro_batch=at_once)
     if fits is None:
         assert preflight(counting).loss > 0
@@ -139,8 +144,7 @@ class Failing(Own):
 
 
 def test_what_a_module_of_somebodys_own_raises_is_told_of_its_file(making: Training, home: Home) -> None:
-    failing = with_model(making, Failing(300))
-    failing.spec = failing.spec.model_copy(update={"model": ModuleSpec(family="module", file="nets/own.py")})
+    failing = of_somebodys_own(making, Failing(300))
     refused(failing, r"nets/own\.py raises ValueError \(no such thing\) while its first steps are tried")
     with pytest.raises(SpotterError, match="no such thing") as caught:
         settle(failing, home)

@@ -44,8 +44,12 @@ def bytes_per_example(training: Training) -> int:
 
 
 def a_few(training: Training) -> int:
-    """Examples that show how a forward pass goes: two, where it has two. A batch normalisation learns from no less."""
-    return min(2, training.batching.micro_batch)
+    """Examples that show how a forward pass goes: one of text, else two, where it has two.
+
+    A batch normalisation learns from no less, and any module of somebody's own may have one.
+    """
+    alone = training.objective.unit == "tokens" and not isinstance(training.spec.model, ModuleSpec)
+    return min(1 if alone else 2, training.batching.micro_batch)
 
 
 def tried(training: Training) -> AbstractContextManager[None]:

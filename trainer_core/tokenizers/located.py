@@ -90,8 +90,12 @@ def _first_cached(sources: Sequence[str]) -> Path | None:
 
 def _cached(source: str) -> Path | None:
     """The folder of the model's files in the cache, if a tokenizer is among them. Raises HFValidationError."""
-    from huggingface_hub import try_to_load_from_cache
+    from huggingface_hub import constants, try_to_load_from_cache
+    from huggingface_hub.file_download import repo_folder_name
 
+    # Asking for each file takes long where a hundred models are asked for, and hardly one of them is there.
+    if not Path(constants.HF_HUB_CACHE, repo_folder_name(repo_id=source, repo_type="model")).is_dir():
+        return None
     for file in _FILES:
         found = try_to_load_from_cache(source, file)
         if isinstance(found, str):
