@@ -11,9 +11,10 @@ person would run it: a spec with a data set and a budget, and nothing else.
 - nanoGPT: the settings its README publishes for a laptop's CPU (batch 12 of 64 tokens, AdamW at 1e-3 with betas 0.9
   and 0.99, weight decay 0.1, 100 steps of warm-up, cosine to a tenth, clipping at 1), with the decay's length set to
   the steps that the time allows; `--nanogpt default` takes those of its train.py (6e-4, 2,000 steps of warm-up, beta2
-  0.95, 480 sequences a step) with the sequences of this model.
+  0.95, 480 sequences a step) with the sequences of this model. The laptop's keep the weights of the lowest look, as
+  `always_save_checkpoint = False` has it; the others the last ones.
 
-Prints a table and draws the curves; exits with 1 if Spotter's last value is not the lowest.
+Prints a table and draws the curves; exits with 1 if the model that Spotter ends with is not the best one.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read when torch is loaded; a worker sets the same
@@ -38,7 +39,7 @@ from trainer_core.compute import device as devices
 from trainer_core.control import ControlReader
 from trainer_core.data.catalog import BUILTIN, read_card
 from trainer_core.data.intake.ingest import ingest
-from trainer_core.events import Event, MetricsEval
+from trainer_core.events import Event, MetricsCompleted, MetricsEval
 from trainer_core.files.layout import Home
 from trainer_core.models.build import Places
 from trainer_core.objectives.next_token import NextToken
@@ -63,6 +64,17 @@ Curve = list[Point]
 """Ascending in time."""
 
 
+@dataclass(frozen=True, slots=True)
+class Learnt:
+    curve: Curve
+    model: float
+    """Bits per byte of the model that it ends with."""
+
+    @property
+    def lowest(self) -> float:
+        return min(point.bits_per_byte for point in self.curve)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, default=5.0)
@@ -75,24 +87,24 @@ def main() -> int:
         ingest(order, lambda _: None)
         seconds = asked.minutes * 60
         spec = parse_spec({"data": {"dataset": BUILTIN}, "budget": f"{seconds:g}s"})
-        curves = {
+        found = {
             "Spotter": spotter(home, spec),
             "HF Trainer": hugging_face(fresh(home, spec), seconds),
             f"nanoGPT ({asked.nanogpt})": nanogpt(fresh(home, spec), seconds, laptop=asked.nanogpt == "laptop"),
         }
     print(f"GPT-2 {spec.model.label}, {BUILTIN}, {asked.minutes:g} minutes each, {devices.choose('auto').name}\n")
-    print("| | bits per byte at the end | at half the time | lowest |\n|---|---|---|---|")
-    for name, curve in curves.items():
-        half = min(curve, key=lambda point: abs(point.minutes - asked.minutes / 2))
-        lowest = min(point.bits_per_byte for point in curve)
-        print(f"| {name} | {curve[-1].bits_per_byte:.3f} | {half.bits_per_byte:.3f} | {lowest:.3f} |")
+    print("| held-out bits per byte | of the model in the end | of the last weights | at half the time | lowest |")
+    print("|---|---|---|---|---|")
+    for name, learnt in found.items():
+        half = min(learnt.curve, key=lambda point: abs(point.minutes - asked.minutes / 2)).bits_per_byte
+        last = learnt.curve[-1].bits_per_byte
+        print(f"| {name} | {learnt.model:.3f} | {last:.3f} | {half:.3f} | {learnt.lowest:.3f} |")
     if asked.out is not None:
-        draw(curves, asked.out)
-    ends = {name: curve[-1].bits_per_byte for name, curve in curves.items()}
-    return 0 if min(ends, key=lambda name: ends[name]) == "Spotter" else 1
+        draw({name: learnt.curve for name, learnt in found.items()}, asked.out)
+    return 0 if min(found, key=lambda name: found[name].model) == "Spotter" else 1
 
 
-def spotter(home: Home, spec: RunSpec) -> Curve:
+def spotter(home: Home, spec: RunSpec) -> Learnt:
     """A run as a worker does it, from its spec; its own clock counts, evaluations included."""
     directory = home.run("spotter")
     attempt = directory.attempt(1)
@@ -100,14 +112,17 @@ def spotter(home: Home, spec: RunSpec) -> Curve:
     directory.spec.write_text(spec.model_dump_json())
     curve: Curve = []
     began: list[float] = []
+    kept: list[float] = []
 
     def report(event: Event) -> None:
         if isinstance(event, MetricsEval) and event.bits_per_byte is not None:
             began.append(time.monotonic())
             curve.append(Point((began[-1] - began[0]) / 60, event.bits_per_byte))
+        if isinstance(event, MetricsCompleted) and event.summary.bits_per_byte is not None:
+            kept.append(event.summary.bits_per_byte)
 
     run(directory, 1, report, ControlReader(attempt.control))
-    return curve
+    return Learnt(curve, kept[-1])
 
 
 def fresh(home: Home, spec: RunSpec) -> Training:
@@ -151,7 +166,7 @@ def held_out(training: Training) -> float:
     return found.bits_per_byte
 
 
-def hugging_face(training: Training, seconds: float) -> Curve:
+def hugging_face(training: Training, seconds: float) -> Learnt:
     """`Trainer` with its default arguments; it is told how many steps the time allows, so that its decay ends then."""
     objective, model = training.objective, training.model
     assert isinstance(objective, NextToken)
@@ -180,10 +195,10 @@ def hugging_face(training: Training, seconds: float) -> Curve:
     watch.append(Watch(training, seconds))
     trainer(steps, Looking()).train()
     watch[0].curve.append(Point(seconds / 60, held_out(training)))
-    return watch[0].curve
+    return Learnt(watch[0].curve, watch[0].curve[-1].bits_per_byte)
 
 
-def nanogpt(training: Training, seconds: float, *, laptop: bool) -> Curve:
+def nanogpt(training: Training, seconds: float, *, laptop: bool) -> Learnt:
     """An own loop with nanoGPT's published hyper-parameters: random windows, AdamW, warm-up, cosine, clipping."""
     objective, model = training.objective, training.model
     assert isinstance(objective, NextToken)
@@ -220,7 +235,8 @@ def nanogpt(training: Training, seconds: float, *, laptop: bool) -> Curve:
     watch = Watch(training, seconds)
     train(max(1, steps), watch)
     watch.curve.append(Point(seconds / 60, held_out(training)))
-    return watch.curve
+    learnt = Learnt(watch.curve, watch.curve[-1].bits_per_byte)
+    return replace(learnt, model=learnt.lowest) if laptop else learnt
 
 
 def _cosine(done: float) -> float:

@@ -34,6 +34,8 @@ def write_model(
                 shutil.copyfile(file, aside / file.name)
         if module:
             shutil.copyfile(module, aside / CODE)
+        for file in aside.iterdir():  # safetensors lets nobody else read what it writes
+            shutil.copymode(aside / _CONFIG, file)
         write_sums(aside)
     return read_sums(folder)
 

@@ -41,6 +41,18 @@ def test_a_newer_model_takes_the_place_of_an_older(tmp_path: Path, tokenizer: Pa
     assert list(folder.parent.iterdir()) == [folder]
 
 
+def test_whoever_may_read_one_file_may_read_them_all(tmp_path: Path, tokenizer: Path) -> None:
+    def save(folder: Path) -> None:
+        model("new")(folder)
+        (folder / "model.safetensors").chmod(0o600)
+
+    folder = tmp_path / "run" / "export"
+    write_model(folder, save, tokenizer)
+    modes = {file.stat().st_mode & 0o777 for file in folder.iterdir() if file.name != "sums.json"}
+    (tmp_path / "plain").touch()
+    assert modes == {(tmp_path / "plain").stat().st_mode & 0o777}
+
+
 def test_a_model_that_cannot_be_written_leaves_the_older_one(tmp_path: Path, tokenizer: Path) -> None:
     folder = tmp_path / "run" / "export"
     write_model(folder, model("older"), tokenizer)
