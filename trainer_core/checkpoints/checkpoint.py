@@ -12,7 +12,7 @@ from itertools import count
 from pathlib import Path
 from queue import SimpleQueue
 
-from trainer_core.checkpoints.keeping import Held, among_best, best_first, excess, merit, superfluous
+from trainer_core.checkpoints.keeping import Held, among_best, excess, merit, superfluous
 from trainer_core.checkpoints.mirror import Mirror
 from trainer_core.checkpoints.snapshot import Snapshot, record_in
 from trainer_core.errors import Code, SpotterError
@@ -146,11 +146,12 @@ class Checkpoints:
         return told
 
     def best_good(self) -> Path | None:
-        """The best that was evaluated, of those that verify; None if there are none."""
+        """The best that was evaluated, of those that verify; of equals the newest. None if there are none."""
         self._settled()
         folders = {step_of(folder): folder for folder in self._newest_first()}
-        best = (folders[one.step] for one in best_first(map(self._held, folders.values())))
-        return next((folder for folder in best if not problems_with_sums(folder)), None)
+        held = map(self._held, folders.values())
+        best_first = sorted(((one.merit, one.step) for one in held if one.merit is not None), reverse=True)
+        return next((folders[step] for _, step in best_first if not problems_with_sums(folders[step])), None)
 
     def drop_newer(self, step: int) -> None:
         """Drop the checkpoints after `step`, which the run has gone back behind. Those pinned are renamed instead.
