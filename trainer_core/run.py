@@ -80,7 +80,7 @@ def run(
     checkpoints = Checkpoints(directory.checkpoints, spec.checkpoint, fence, mirror)
     checkpoint = checkpoints.newest_good()
     steering = SteeringLog(directory.steering, fence)
-    if _asked_in(directory.attempt(attempt - 1)):
+    if _asked_before(directory, attempt):
         steering.append(Steer(step=step_of(checkpoint), verb="go_on", reason="a person let the run go on"))
     device = divided(devices.choose(spec.device), devices.gpus(), spec.compute.workers)
     devices.prepare(device)
@@ -170,15 +170,36 @@ def _spec(directory: RunDirectory) -> RunSpec:
         raise SpotterError(Code.CONFIG_INVALID, f"{name}: {error}", next_step=remedy) from error
 
 
-def _asked_in(before: AttemptDirectory) -> bool:
-    """Whether that attempt ended with the guard's question: then a person has let the run go on since."""
+def _asked_before(directory: RunDirectory, attempt: int) -> bool:
+    """Whether the guard's question is what the run last rested with: then a person has let it go on since.
+
+    Attempts in between that never began, as no worker took them up or their worker failed at once, tell nothing of
+    that, and heard nothing of it.
+    """
+    for number in reversed(range(1, attempt)):
+        first, last = _first_and_last(directory.attempt(number))
+        if isinstance(first, JobStarted):
+            return isinstance(last, JobPaused) and not last.control_seq
+    return False
+
+
+def _first_and_last(attempt: AttemptDirectory) -> tuple[Event | None, Event | None]:
+    """What the attempt told first and last; None where there is no whole line, or one that is no event."""
     try:
-        with before.events.open("rb") as file:
-            file.seek(-min(_LAST_LINE, before.events.stat().st_size), os.SEEK_END)
-            last = decode(file.read().splitlines()[-1])
-    except (FileNotFoundError, IndexError, UnreadableEventError):
-        return False
-    return isinstance(last, JobPaused) and not last.control_seq
+        with attempt.events.open("rb") as file:
+            first = file.readline()
+            file.seek(-min(_LAST_LINE, attempt.events.stat().st_size), os.SEEK_END)
+            whole, _, _ = file.read().rpartition(b"\n")
+    except FileNotFoundError:
+        return None, None
+    return _event_in(first), _event_in(whole.rpartition(b"\n")[2])
+
+
+def _event_in(line: bytes) -> Event | None:
+    try:
+        return decode(line)
+    except UnreadableEventError:
+        return None
 
 
 def _config(training: Training, decided: dict[str, str]) -> MetricsConfig:

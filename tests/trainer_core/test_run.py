@@ -19,6 +19,7 @@ from trainer_core.errors import Code, SpotterError
 from trainer_core.events import (
     Event,
     JobCompleted,
+    JobFailed,
     JobPaused,
     JobProgress,
     JobStarted,
@@ -32,12 +33,13 @@ from trainer_core.events import (
 )
 from trainer_core.export.model_folder import verify
 from trainer_core.files.atomic import name_aside
-from trainer_core.files.layout import Home
+from trainer_core.files.layout import AttemptDirectory, Home, RunDirectory
 from trainer_core.manifest import Manifest
 from trainer_core.models.sizes import SIZES
 from trainer_core.reporter import Reporter
 from trainer_core.run import run
 from trainer_core.spec import RunSpec
+from trainer_core.steering import SteeringLog
 from trainer_core.tokenizers import shelf
 from trainer_core.tokenizers.card import TokenizerCard
 from trainer_core.tokenizers.characters import character_tokenizer
@@ -336,14 +338,42 @@ def test_an_attempt_that_was_replaced_exports_nothing(home: Home, card: DatasetC
     assert not directory.export.exists() and not directory.manifest.exists()
 
 
+BEGUN = JobStarted(pid=41, host="here", device="CPU")
+ASKED = JobPaused(control_seq=0, step=0, reason="the loss ran away")
+FAILED = JobFailed(code=Code.WORKER_CRASHED, message="The disk went away.", next_step="Put it back.")
+
+
+def was(attempt: AttemptDirectory, *events: Event) -> None:
+    """There was such an attempt."""
+    attempt.path.mkdir(parents=True)
+    with Reporter(attempt, attempt.path.parent.parent.name) as report:
+        for event in events:
+            report(event)
+
+
+def steered(directory: RunDirectory) -> list[str]:
+    return [steer.verb for steer in SteeringLog(directory.steering, lambda: None).entries]
+
+
 def test_who_resumes_a_run_whose_guard_has_asked_lets_it_go_on(home: Home, card: DatasetCard) -> None:
-    directory, spec = home.run("brisk-otter-42"), small_spec(budget="1 steps")
-    asked = directory.attempt(1)
-    asked.path.mkdir(parents=True)
-    with Reporter(asked, directory.name) as report:
-        report(JobPaused(control_seq=0, step=0, reason="the loss ran away"))
-    run_attempt(directory, spec, attempt=2)
-    assert [json.loads(line)["verb"] for line in directory.steering.read_text().splitlines()] == ["go_on"]
+    """Also where attempts that never began lie between the question and the worker that hears the answer."""
+    directory = home.run("brisk-otter-42")
+    was(directory.attempt(1), BEGUN, ASKED)
+    was(directory.attempt(3))
+    was(directory.attempt(4), FAILED)
+    was(directory.attempt(5))
+    directory.attempt(5).events.write_text('{"type":"trainer.job.sta')  # the machine went down
+    run_attempt(directory, small_spec(budget="1 steps"), attempt=6)
+    assert steered(directory) == ["go_on"]
+
+
+@pytest.mark.parametrize("last", [[FAILED], [JobPaused(control_seq=5, step=0)], []], ids=["failed", "paused", "killed"])
+def test_an_answer_is_for_one_question(home: Home, card: DatasetCard, last: list[Event]) -> None:
+    directory = home.run("brisk-otter-42")
+    was(directory.attempt(1), BEGUN, ASKED)
+    was(directory.attempt(2), BEGUN, *last)
+    run_attempt(directory, small_spec(budget="1 steps"), attempt=3)
+    assert steered(directory) == []
 
 
 @pytest.mark.parametrize("verb", ["stop", "pause"])
