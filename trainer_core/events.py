@@ -234,10 +234,11 @@ class MetricsGuard(_Event):
 
     type: Literal["trainer.metrics.guard.v1"] = "trainer.metrics.guard.v1"
     step: Step
-    action: Literal["skip", "rollback", "ask", "disk", "memory", "steer"]
+    action: Literal["skip", "rollback", "ask", "disk", "storage", "memory", "steer"]
     """`skip`: the step reached no weights. `rollback`: an older checkpoint is gone on from. `ask`: the run rests until
-    a person decides. `disk`: a checkpoint could not be saved, or took the place of older ones. `memory`: the
-    micro-batch was made smaller. `steer`: the run's course is another, as a person asked.
+    a person decides. `disk`: a checkpoint or the model could not be saved, or took the place of older ones. `storage`:
+    all is saved, but checkpoints have no second copy, or take more than they may. `memory`: the micro-batch was made
+    smaller. `steer`: the run's course is another, as a person asked.
     """
     control_seq: int = 0
     """`seq` of the control that asked for it; 0 if none did."""

@@ -191,7 +191,7 @@ class Checkpoints:
                 f"the newest and the pinned checkpoints take {over / 1e9:.1f} GB more than the "
                 f"{self._spec.gigabytes:g} GB that all may take; they stay"
             )
-            self.complaints.put(MetricsGuard(step=step_of(saved), action="disk", reason=reason))
+            self.complaints.put(MetricsGuard(step=step_of(saved), action="storage", reason=reason))
         self._over_bound = over > 0
 
     def _spec_beside_abandoned(self) -> CheckpointSpec:

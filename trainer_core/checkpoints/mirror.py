@@ -104,4 +104,5 @@ def _read(file: Path) -> bytes | None:
 def _told(wanted: Sequence[Path], error: OSError) -> MetricsGuard:
     step = int(wanted[0].name.rpartition("-")[2]) if wanted else 0
     why = "its folder is not there" if error.errno == errno.ENOENT else disk.complaint(error)
-    return MetricsGuard(step=step, action="disk", reason=f"the second copy of the checkpoints was not written: {why}")
+    reason = f"the second copy of the checkpoints was not written: {why}"
+    return MetricsGuard(step=step, action="storage", reason=reason)

@@ -84,7 +84,8 @@ def save_surely(
         events = disk.patiently(lambda: _written(taken, checkpoints, _Asked()), pauses)
     yield from events
     if checkpoints.mirror and not checkpoints.mirror.wait(_MIRROR_SECONDS):
-        yield _told(taken, "the second copy of the checkpoints is not finished; the run does not wait for it")
+        reason = "the second copy of the checkpoints is not finished; the run does not wait for it"
+        yield MetricsGuard(step=taken.record.loop.step, action="storage", reason=reason)
     yield from _complaints(checkpoints)
 
 

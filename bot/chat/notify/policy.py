@@ -80,6 +80,7 @@ def stands(notice: Notice, run: Run) -> bool:
 
 
 def _disk_full(change: Change) -> list[MetricsGuard]:
+    """What the disk did not take. A second copy that is missing is for the card only: nothing waits for anybody."""
     return [event for event in change.events if isinstance(event, MetricsGuard) and event.action == "disk"]
 
 

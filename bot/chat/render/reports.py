@@ -144,12 +144,13 @@ def resumed(status: RunStatus) -> Message:
 
 
 def disk_full(status: RunStatus) -> Message:
-    """Somebody has to make room on the machine."""
+    """Somebody has to see to the machine. What exactly its disk refused is gone once the guard did something else."""
     guard = status.guard
-    said = text.sentence(guard.reason) if guard and guard.action == "disk" else "the disk was full at a checkpoint"
+    said = text.sentence(guard.reason) if guard and guard.action == "disk" else "the disk did not take what was saved"
     return Message(
         content=content(
-            f"💾 **{status.run.name}**: {said}.\n➡️ Free some space on its machine; the run needs nothing else from you."
+            f"💾 **{status.run.name}**: {said}.\n"
+            "➡️ Free some space on its machine, or see what ails its disk; the run needs nothing else from you."
         ),
         silent=False,
     )

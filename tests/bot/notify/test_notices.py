@@ -128,7 +128,7 @@ async def test_what_the_guard_asks_is_told_aloud_instead_of_the_pause(post: Post
         )
         await changed(post, run, paused)
         question = await post.ada.until(lambda m: ALERT in m.content)
-        assert buttons(question) == ["Go on", "Stop"] and "the loss ran away" in question.content
+        assert buttons(question) == ["Go on", "Stop"] and stories.QUESTION.reason in question.content
         await post.settled()
         assert loud(post) == [question.id] and not any("is paused" in m.content for m in post.ada.inbox())
     async with post.sending():  # as after a restart
@@ -161,6 +161,22 @@ async def test_a_full_disk_is_told_once_more_by_a_clock_that_was_set_back(post: 
             if step == 100:
                 post.clock.time -= 86_400
     assert len(loud(post)) == 2
+
+
+async def test_a_missing_second_copy_is_not_told_as_a_full_disk_and_silences_none(post: Post) -> None:
+    async with post.sending():
+        run = await post.run("swans")
+        for step, action, reason in (
+            (100, "storage", "the second copy of the checkpoints was not written: its folder is not there"),
+            (200, "disk", "the disk is full: the checkpoint of step 200 was not saved"),
+        ):
+            guard = MetricsGuard(step=step, action=action, reason=reason).stamped("swans", 1, step, 0.0)
+            await post.report(run, guard)
+            await changed(post, run, run, guard)
+            await post.settled()
+            assert len(loud(post)) == (action == "disk")
+    [notification] = post.ada.notifications()
+    assert "the disk is full: the checkpoint of step 200 was not saved.\n➡️ Free" in notification.message.content
 
 
 async def test_a_disk_that_stays_full_is_told_once_until_hours_later(post: Post) -> None:

@@ -144,6 +144,12 @@ def test_a_full_disk_is_told_once_a_change() -> None:
         assert sum(notice.kind is Kind.DISK for notice in found) == told
 
 
+def test_a_missing_second_copy_is_no_full_disk() -> None:
+    lacks = full(5).model_copy(update={"action": "storage", "reason": "the second copy was not written"})
+    found = policy.notices(Change(run(RunState.RUNNING), run(RunState.RUNNING), (lacks,)), {7: 0.0})
+    assert [notice.kind for notice in found] == [Kind.LIVE]
+
+
 @given(st.floats(0, 4e9), st.floats(0, 1e6))
 def test_a_disk_that_stays_full_is_told_again_after_hours(told_at: float, later: float) -> None:
     assert policy.is_news(None, told_at)

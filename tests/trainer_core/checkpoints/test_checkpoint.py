@@ -173,7 +173,7 @@ def test_a_bound_on_the_disk_is_kept_as_far_as_that_goes_and_told_where_it_ends(
         bounded.save(snapshot(at(making, step)), pinned=step < 8)
     assert steps_in(folder) == [5, 6, 7, 8]
     told = bounded.complaints.get_nowait()
-    assert isinstance(told, MetricsGuard) and (told.step, told.action) == (7, "disk")
+    assert isinstance(told, MetricsGuard) and (told.step, told.action) == (7, "storage")
     assert told.reason.startswith("the newest and the pinned checkpoints take 0.0 GB more than the")
     assert bounded.complaints.empty(), "it is told once"
 

@@ -95,7 +95,7 @@ def test_a_drive_that_is_not_there_is_told_once_until_it_is(
         for _ in range(2):
             followed(mirror, saved)
         told = complaints.get_nowait()
-        assert isinstance(told, MetricsGuard) and (told.step, told.action) == (4, "disk")
+        assert isinstance(told, MetricsGuard) and (told.step, told.action) == (4, "storage")
         assert told.reason == "the second copy of the checkpoints was not written: its folder is not there"
         assert complaints.empty() and not drive.exists(), "nothing is written where the drive would be"
         drive.mkdir()

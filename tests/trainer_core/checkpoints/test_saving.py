@@ -157,3 +157,17 @@ def test_second_copies_are_there_when_the_run_has_ended(making: Training, tmp_pa
     assert len(list(save_surely(at(making, 3), checkpoints))) == 1
     assert [path.name for path in (drive / "song").iterdir()] == ["step-00000003"]
     assert problems_with_sums(drive / "song" / "step-00000003") == []
+
+
+def test_a_drive_that_hangs_is_not_waited_for_and_is_no_full_disk(
+    making: Training, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = Signal()
+    monkeypatch.setattr("shutil.copyfile", lambda *_: answers.wait(60))
+    monkeypatch.setattr(saving, "_MIRROR_SECONDS", 0.01)
+    checkpoints = Checkpoints(tmp_path / "checkpoints", CheckpointSpec(), mirror=tmp_path / "song")
+    _, told = save_surely(at(making, 1), checkpoints)
+    assert isinstance(told, MetricsGuard) and (told.step, told.action) == (1, "storage")
+    assert told.reason == "the second copy of the checkpoints is not finished; the run does not wait for it"
+    answers.set()
+    assert checkpoints.mirror and checkpoints.mirror.wait(60)

@@ -155,9 +155,10 @@ def test_a_paused_run_is_told_quietly_with_how_far_it_is_and_how_it_goes_on() ->
 
 DISK = MetricsGuard(step=400, action="disk", reason="the disk is full: the checkpoint of step 400 was not saved")
 ROLLBACK = MetricsGuard(step=300, action="rollback", reason="the checkpoint of step 400 is corrupt and was set aside")
+LACKING = MetricsGuard(step=400, action="storage", reason="the second copy of the checkpoints was not written")
 
 
-@pytest.mark.parametrize("guard", [DISK, ROLLBACK])
+@pytest.mark.parametrize("guard", [DISK, ROLLBACK, LACKING])
 def test_the_card_shows_what_was_done_to_keep_the_run_going(guard: MetricsGuard) -> None:
     status = replace(stories.status(RunState.RUNNING, 430), guard=guard)
     shown = fields(render(Kind.LIVE, status, NOW))
@@ -168,11 +169,11 @@ def test_a_full_disk_is_told_aloud_with_what_to_do() -> None:
     message = render(Kind.DISK, replace(stories.status(RunState.RUNNING, 430), guard=DISK), NOW)
     assert message.content == (
         "💾 **brisk-otter-42**: the disk is full: the checkpoint of step 400 was not saved.\n"
-        "➡️ Free some space on its machine; the run needs nothing else from you."
+        "➡️ Free some space on its machine, or see what ails its disk; the run needs nothing else from you."
     )
     assert not message.silent
     later = render(Kind.DISK, replace(stories.status(RunState.RUNNING, 430), guard=ROLLBACK), NOW)
-    assert later.content and "the disk was full at a checkpoint." in later.content
+    assert later.content and "the disk did not take what was saved." in later.content
 
 
 @pytest.mark.parametrize(
