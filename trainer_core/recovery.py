@@ -74,9 +74,11 @@ def question(training: Training, steering: SteeringLog) -> str:
     if times <= MOST_ROLLBACKS:
         return ""
     *_, last = (steer for steer in steering.entries if steer.verb == "rollback")
+    step = training.state.step
+    where = f"step {step:,}" if step else "the beginning"
     return (
-        f"{last.reason}, and it had gone back {MOST_ROLLBACKS} times before; it could go on from step "
-        f"{training.state.step:,} with a peak learning rate of {peak(training):.2g}"
+        f"{last.reason}, and it had gone back {MOST_ROLLBACKS} times before; it could go on from {where} with a peak "
+        f"learning rate of {peak(training):.2g}"
     )
 
 

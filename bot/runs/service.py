@@ -122,10 +122,18 @@ class RunService:
                 raise _wrong_state(run, f"is still {run.state}; try again in a moment")
             if run.state is not RunState.PAUSED:
                 return run
-            await self._admission.check_cap(tx, run.owner_id)
-            queued = await self._move(tx, run, RunState.QUEUED)
-            tx.after_commit["dispatch"] = self._dispatch.wake
-            return queued
+            return await self._queue_again(tx, run)
+
+    async def go_on(self, person: Person, name: str) -> tuple[Run, bool]:
+        """Queue a run again whose guard asks whether it is to go on. The flag is False if it does not ask any more.
+
+        Raises SpotterError if it is not the person's, or if too many wait already.
+        """
+        async with self._database.transaction() as tx:
+            run = await views.find_own(tx, person, name)
+            if run.question is None:
+                return run, False
+            return await self._queue_again(tx, run), True
 
     async def steer(self, person: Person, name: str, request: Request) -> Run:
         """Ask a run for something at its next step, after all that it was asked before.
@@ -265,6 +273,12 @@ class RunService:
         await rows.update(tx, run, after, now)
         await self._announce(tx, Change(run, after))
         return after
+
+    async def _queue_again(self, tx: Transaction, paused: Run) -> Run:
+        await self._admission.check_cap(tx, paused.owner_id)
+        queued = await self._move(tx, paused, RunState.QUEUED)
+        tx.after_commit["dispatch"] = self._dispatch.wake
+        return queued
 
     async def _find_going(self, tx: Transaction, person: Person, name: str) -> Run:
         run = await views.find_own(tx, person, name)

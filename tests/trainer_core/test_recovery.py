@@ -194,7 +194,7 @@ def test_after_two_rollbacks_a_person_is_asked_and_may_let_the_run_go_on(run: St
     assert isinstance(last, JobPaused) and isinstance(asking, MetricsGuard)
     assert last.control_seq == 0 and last.reason == asking.reason
     assert "is not a number" in last.reason
-    assert f"and it had gone back 2 times before; it could go on from step {last.step} with" in last.reason
+    assert f"and it had gone back 2 times before; it could go on from step {last.step} with a peak" in last.reason
 
     going.resume()
     assert isinstance(list(going.go())[-1], JobPaused), "nobody has answered yet"
@@ -203,6 +203,15 @@ def test_after_two_rollbacks_a_person_is_asked_and_may_let_the_run_go_on(run: St
     list(going.go())
     assert going.training.state.step == 14
     assert going.training.state.cursor >= 28 + 2
+
+
+def test_a_run_that_asks_at_its_beginning_says_so(run: Start) -> None:
+    going = run(small_spec())
+    for _ in range(3):
+        going.steering.append(Steer(step=0, verb="rollback", value=0.5, reason="it broke"))
+    asked = list(going.go())[-1]
+    assert isinstance(asked, JobPaused) and asked.step == 0
+    assert "; it could go on from the beginning with a peak learning rate of " in asked.reason
 
 
 def test_weights_that_stop_being_numbers_are_taken_back(run: Start) -> None:

@@ -17,7 +17,8 @@ def alert(run: Run) -> Message:
     return Message(
         content=content(
             f"🆘 **{run.name}** needs a decision.\n{said}\n"
-            "-# Once it goes on, `/trainer rate` sets another learning rate. Stopping keeps its newest checkpoint."
+            "-# Once it goes on, `/trainer rate` sets another learning rate."
+            " Stopping keeps its newest checkpoint, if it has one."
         ),
         buttons=buttons(run.name, CHOICES),
         silent=False,
@@ -30,6 +31,12 @@ WHAT_HAPPENS = "If you do nothing it stays paused: it holds no slot, and nothing
 def what_happened(question: Question) -> str:
     reason = text.sentence(question.reason) or "training came to no good twice"
     return f"⚠️ At step {text.number(question.step)}: {reason}."
+
+
+def nothing_left(run: Run) -> Message:
+    """Somebody chose when there was nothing to choose any more."""
+    now = f"{'has' if run.state.is_terminal else 'is'} {look(run).word}"
+    return Message(content=f"There is nothing to decide any more: **{run.name}** {now}.")
 
 
 def over(run: Run) -> Message:

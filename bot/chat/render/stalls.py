@@ -6,6 +6,7 @@ from bot.chat.render import text
 from bot.chat.render.embeds import content
 from bot.chat.render.message import Act, Message, buttons
 from bot.chat.render.progress import look, steps
+from bot.chat.render.questions import nothing_left
 from bot.runs.model import Run, RunState, RunStatus
 from bot.runs.stalls import Choice
 
@@ -62,8 +63,7 @@ def _outcome(status: RunStatus, told_at: float) -> str:
 def decided(choice: Choice, run: Run, in_time: bool) -> Message:
     """What somebody's choice comes to; `in_time`: whether there was still something to choose."""
     if not in_time:
-        now = f"{'has' if run.state.is_terminal else 'is'} {look(run).word}"
-        return Message(content=f"There is nothing to decide any more: **{run.name}** {now}.")
+        return nothing_left(run)
     if choice is Choice.WAIT:
         return Message(content=f"⏳ I leave **{run.name}** alone for now, and ask again if it does not advance.")
     return Message(content=f"🔁 **{run.name}** is being killed, and goes on from its newest checkpoint.")

@@ -54,7 +54,8 @@ def stopping(run: Run) -> Message:
 
 def keeping(run: Run) -> Message:
     """The person decided not to stop it; by then it may have ended all the same."""
-    return _over(run) or Message(content=f"**{run.name}** keeps going.")
+    kept = "stays paused" if run.state is RunState.PAUSED else "keeps going"
+    return _over(run) or Message(content=f"**{run.name}** {kept}.")
 
 
 def pausing(run: Run) -> Message:

@@ -7,7 +7,7 @@ from bot.chat.commands.steer import try_again
 from bot.chat.commands.train import train_on
 from bot.chat.errors import report
 from bot.chat.places import QuestionPlace
-from bot.chat.render import answers, dataset_answers, stalls, steering
+from bot.chat.render import answers, dataset_answers, questions, stalls, steering
 from bot.chat.render.message import (
     Act,
     AnyButton,
@@ -70,9 +70,12 @@ async def _act(interaction: Interaction, button: Button) -> Message:
             said = steering.keeping((await service.status(person, run)).run)
         case Act.PAUSE:
             said = steering.pausing(await service.pause(person, run))
-        case Act.RESUME | Act.GO_ON:
+        case Act.RESUME:
             await service.resume(person, run)
             said = steering.resuming(await service.status(person, run))
+        case Act.GO_ON:
+            found, in_time = await service.go_on(person, run)
+            said = steering.resuming(await service.status(person, run)) if in_time else questions.nothing_left(found)
         case Act.RETRY:
             said = await try_again(interaction, run)
         case Act.WAIT:

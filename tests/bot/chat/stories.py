@@ -27,7 +27,15 @@ SAMPLE = "The assert statement is a convenient way to insert debugging assertion
 STALL = Stall(since=START + 100, noticed_at=START + 460, step=430, restarts_at=START + 820)
 """No step for six minutes, and six more to choose what to do."""
 
-QUESTION = Question(step=430, reason="the loss ran away a third time", at=START + 460)
+QUESTION = Question(
+    step=400,
+    reason=(
+        "the loss of step 430 is not a number, and 2 steps were skipped shortly before, and it had gone back 2 times "
+        "before; it could go on from step 400 with a peak learning rate of 0.00038"
+    ),
+    at=START + 460,
+)
+"""In the words of `trainer_core.recovery.question`, against which `tests/e2e/test_question.py` holds them."""
 
 
 def spec(name: str = NAME, budget: str = "1000 steps") -> RunSpec:

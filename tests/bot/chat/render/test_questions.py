@@ -16,9 +16,10 @@ def test_the_question_says_what_happened_and_what_happens_by_itself() -> None:
     message = render(Kind.ASKED, ASKS, stories.START)
     assert message.content and message.content.splitlines()[:3] == [
         "🆘 **brisk-otter-42** needs a decision.",
-        "⚠️ At step 430: the loss ran away a third time.",
+        f"⚠️ At step 400: {stories.QUESTION.reason}.",
         "If you do nothing it stays paused: it holds no slot, and nothing is lost.",
     ]
+    assert message.content.endswith("Stopping keeps its newest checkpoint, if it has one.")
     assert stories.offered(message) == [Act.GO_ON, Act.STOP] and not message.silent
     check(message)
 
@@ -27,7 +28,7 @@ def test_the_card_asks_too() -> None:
     card = render(Kind.LIVE, ASKS, stories.START)
     assert card.embed and card.embed.title == "🆘 brisk-otter-42 · waiting for a decision"
     assert (card.embed.description or "").splitlines()[-2:] == [
-        "⚠️ At step 430: the loss ran away a third time.",
+        f"⚠️ At step 400: {stories.QUESTION.reason}.",
         "If you do nothing it stays paused: it holds no slot, and nothing is lost.",
     ]
     assert stories.offered(card) == [Act.GO_ON, Act.STOP, Act.UNWATCH]

@@ -73,6 +73,8 @@ def test_the_question_says_what_is_kept(state: RunState, began: float | None, ke
             "⏹️ **{}** is stopped. Its newest checkpoint is kept, if it has made one.",
         ),
         (steering.keeping(stories.run(RunState.RUNNING)), "**{}** keeps going."),
+        (steering.keeping(stories.run(RunState.PAUSED)), "**{}** stays paused."),
+        (steering.keeping(stories.run(RunState.PAUSED, question=stories.QUESTION)), "**{}** stays paused."),
         (steering.keeping(stories.run(RunState.STOPPING)), "**{}** is stopping already."),
         (steering.keeping(stories.run(RunState.SUCCEEDED)), "**{}** has finished already."),
         (

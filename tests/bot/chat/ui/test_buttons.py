@@ -106,7 +106,19 @@ async def test_what_the_guard_asks_is_answered_from_an_old_message(chat: Chat, s
     pressed = await chat.owner.click(question, "Go on")
     assert pressed.text == "▶️ **swans** is first in the queue, starts now, to go on from its newest checkpoint."
     late = await chat.owner.click(question, "Go on")
-    assert late.text == pressed.text and await state(chat) is RunState.QUEUED
+    assert late.text == "There is nothing to decide any more: **swans** is queued."
+    assert await state(chat) is RunState.QUEUED
+
+
+async def test_an_old_question_does_not_resume_what_somebody_paused_since(chat: Chat, spotter: SpotterClient) -> None:
+    await trained(chat)
+    await chat.reported_on("swans", JobPaused(control_seq=1, step=100))
+    question = await posted(chat, spotter, Act.GO_ON, Act.STOP)
+    late = await chat.owner.click(question, "Go on")
+    assert late.text == "There is nothing to decide any more: **swans** is paused."
+    assert await state(chat) is RunState.PAUSED
+    await chat.owner.slash("trainer resume", run="swans")
+    assert await state(chat) is RunState.QUEUED
 
 
 async def test_a_run_is_paused_and_resumed_from_its_card(chat: Chat, spotter: SpotterClient) -> None:
