@@ -101,6 +101,7 @@ class Admission:
                 again.check(old)
                 await self.check_cap(tx, person.id)
             self._check_device(old.spec)
+            await again.check_module(old, self._sources.modules)
             card = await self._same_data(person, old)
             with full_disk_told("the run was not tried again"):
                 carried = await asyncio.to_thread(again.carry_over, self._home.run(old.name))

@@ -1,16 +1,17 @@
 """A run that failed or was stopped, tried again: a new run that goes on from the newest checkpoint of the old one.
 
-What the checkpoint is of goes with it: the model that the run began with or its module, and what changed its course.
+What the checkpoint is of goes with it: the model that the run began with or its module. What changed the old run's
+course goes with it in any case, so that a run whose guard went back to the beginning does not fail as it did before.
 All of it is made ready aside, which may take a while, and takes its place in one rename once the new run has a name.
-Its files are never changed once they are written, so both runs share them where the file system can: a run that
-a full disk ended can be tried again on a disk that is nearly full.
+Files of a checkpoint are never changed once they are written, so both runs share them where the file system can: a run
+that a full disk ended can be tried again on a disk that is nearly full.
 """
 
 from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Container
+from collections.abc import Awaitable, Callable, Collection, Container
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -22,6 +23,8 @@ from trainer_core.files.folders import new_folder, sweep
 from trainer_core.files.layout import RunDirectory
 from trainer_core.files.sums import problems_with_sums
 from trainer_core.models.places import Places
+from trainer_core.models.specs import ModuleSpec
+from trainer_core.steering import Steer, SteeringLog, rollbacks
 
 RETRYABLE = frozenset({RunState.FAILED, RunState.STOPPED})
 
@@ -45,17 +48,33 @@ def check(run: Run) -> None:
     raise SpotterError(Code.CONFIG_INVALID, f"`{run.name}` {says}", field="run", next_step=next_step)
 
 
+async def check_module(run: Run, approved: Callable[[], Awaitable[Collection[str]]]) -> None:
+    """Raises SpotterError, field `run`, if the run's module is not among the `approved` files any more.
+
+    The run has a copy of it, which a new run would go on with; but what the machine's owner took back is not run.
+    """
+    model = run.spec.model
+    if isinstance(model, ModuleSpec) and model.file not in await approved():
+        file = model.file.replace("`", "'")
+        raise SpotterError(
+            Code.MODEL_NOT_FOUND,
+            f"`{run.name}` trains `{file}`, which is no longer in the approved folders",
+            field="run",
+            next_step="The machine's owner can put it back, or name its folder in SPOTTER_MODULE_DIRS.",
+        )
+
+
 @dataclass(slots=True)
 class Carried:
-    """What a new run goes on from, ready to become its folder."""
+    """What a new run goes on from, ready to become its folder; there is no folder where there is nothing."""
 
     folder: Path
     step: int
-    """Of the checkpoint; 0 if there is none, and no folder."""
+    """Of the checkpoint; 0 if there is none."""
 
     def become(self, directory: RunDirectory) -> None:
         """Raises OSError, FileExistsError among them."""
-        if self.step:
+        if self.folder.is_dir():
             self.folder.rename(directory.path)
             self.folder = directory.path
             sync_folder(directory.path.parent)
@@ -65,26 +84,27 @@ class Carried:
 
 
 def carry_over(old: RunDirectory) -> Carried:
-    """Make the newest checkpoint of `old` that verifies ready for a new run, with what it is of.
+    """Make ready for a new run what changed the course of `old`, and its newest checkpoint that verifies with what it
+    is of.
 
     Not for two at once: what is aside in the runs' folder is taken for what a bot left there that was killed.
-    Raises OSError; then nothing is left.
+    Raises OSError, or SpotterError if nobody can tell what changed the course; then nothing is left.
     """
     sweep(old.home.runs)
     carried = Carried(name_aside(old.path), 0)
-    for step, checkpoint in _newest_first(old.checkpoints):
-        if problems_with_sums(checkpoint):
-            continue
-        try:
-            _share(checkpoint, RunDirectory(carried.folder).checkpoints / checkpoint.name)
-            _share_what_it_is_of(old, carried.folder)
-            sync_folder(carried.folder)
-        except BaseException:
-            # Whatever it was, nothing half-made stays.
-            carried.discard()
-            raise
-        carried.step = step
-        break
+    try:
+        for step, checkpoint in _newest_first(old.checkpoints):
+            if not problems_with_sums(checkpoint):
+                _share(checkpoint, RunDirectory(carried.folder).checkpoints / checkpoint.name)
+                _share_what_it_is_of(old, carried.folder)
+                sync_folder(carried.folder)
+                carried.step = step
+                break
+        _follow_the_course_of(old, carried.folder)
+    except BaseException:
+        # Whatever it was, nothing half-made stays.
+        carried.discard()
+        raise
     return carried
 
 
@@ -112,9 +132,26 @@ def _share_what_it_is_of(old: RunDirectory, folder: Path) -> None:
     base = Places(old).base
     if base.is_dir():
         _share(base, folder / base.name)
-    for file in (old.module, old.wiring, old.steering):
+    for file in (old.module, old.wiring):
         if file.is_file():
             write_atomic(folder / file.name, file.read_bytes())
+
+
+def _follow_the_course_of(old: RunDirectory, folder: Path) -> None:
+    """Who has a run tried again lets it go on, whatever its guard asked: that counts anew how often it goes back."""
+    if not old.steering.is_file():
+        return
+    folder.mkdir(exist_ok=True)
+    copy = RunDirectory(folder).steering
+    write_atomic(copy, old.steering.read_bytes())
+    log = SteeringLog(copy, _nobody_else, pauses=())
+    if rollbacks(log.entries):
+        # Beside the last entry, so that what comes into force at which step stays as it was.
+        log.append(Steer(step=log.entries[-1].step, verb="go_on", reason="a person had the run tried again"))
+
+
+def _nobody_else() -> None:
+    """No attempt at a run that is not there yet can take over from another."""
 
 
 def _share(folder: Path, target: Path) -> None:

@@ -78,7 +78,8 @@ class RunService:
         """Queue a new run of what one that failed or was stopped was to do, from that one's newest checkpoint.
 
         The same `request_key` again is the same run. Raises SpotterError, with nothing changed, if the run is not the
-        person's, has not ended or has succeeded, if its data set is not the person's, or if too many wait already.
+        person's, has not ended or has succeeded, if its data set is not the person's, if its module is no longer
+        approved, if its steering log cannot be read, or if too many wait already.
         """
         return await self._admission.retry(person, name, request_key)
 

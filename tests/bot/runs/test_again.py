@@ -22,13 +22,17 @@ from tests.bot.chat import cards
 from tests.bot.chat.stories import spec
 from tests.bot.runs.conftest import Engine
 from tests.bot.runs.test_service import ADA, GRACE, NAME, Asked
+from trainer_core.approved import Approved
 from trainer_core.data.catalog import BUILTIN
 from trainer_core.errors import Code, SpotterError
 from trainer_core.faults import Faults, Rule
-from trainer_core.files.layout import Home
+from trainer_core.files.layout import Home, RunDirectory
 from trainer_core.files.sums import write_sums
+from trainer_core.guard import MOST_ROLLBACKS
 from trainer_core.models.places import Places
+from trainer_core.models.specs import ModuleSpec
 from trainer_core.spec import parse_spec
+from trainer_core.steering import Steer, SteeringLog, due, rollbacks
 
 AGAIN = f"{NAME}-2"
 
@@ -46,6 +50,11 @@ def saved(home: Home, run: str, *steps: int) -> None:
         (folder / "model.safetensors").write_bytes(os.urandom(1000))
         (folder / "state.json").write_text(f'{{"step": {step}}}')
         write_sums(folder)
+
+
+def course_of(run: RunDirectory) -> SteeringLog:
+    run.path.mkdir(parents=True, exist_ok=True)
+    return SteeringLog(run.steering, lambda: None, pauses=())
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -87,13 +96,72 @@ async def test_what_the_checkpoint_is_of_comes_along(engine: Engine, service: Ru
     base.mkdir()
     (base / "model.safetensors").write_bytes(os.urandom(1000))
     write_sums(base)
-    for file in (old.module, old.wiring, old.steering):
+    for file in (old.module, old.wiring):
         file.write_text(file.name)
+    course_of(old).append(Steer(step=300, verb="rate", value=0.01))
     (old.path / "eval").mkdir()
     await service.retry(ADA, NAME)
     assert contents(engine.home.run(AGAIN).path) == contents(old.path)
     assert (Places(engine.home.run(AGAIN)).base / "model.safetensors").samefile(base / "model.safetensors")
     assert not engine.home.run(AGAIN).steering.samefile(old.steering), "each run has a course of its own from here"
+
+
+@pytest.mark.parametrize("steps", [(), (600,)], ids=["from the beginning", "from a checkpoint"])
+async def test_a_run_that_rested_with_its_guards_question_goes_on_when_it_is_tried_again(
+    engine: Engine, service: RunService, steps: tuple[int, ...]
+) -> None:
+    await ended(engine, RunState.STOPPED)
+    saved(engine.home, NAME, *steps)
+    old = course_of(engine.home.run(NAME))
+    old.append(Steer(step=700, verb="rate", value=0.01))
+    for _ in range(MOST_ROLLBACKS + 1):
+        old.append(Steer(step=sum(steps), verb="rollback", value=0.5, skip=8, reason="the loss ran away"))
+    assert (await service.retry(ADA, NAME)).resumes_from == sum(steps)
+    new = course_of(engine.home.run(AGAIN)).entries
+    assert new[:-1] == old.entries, "with the rates that they led to"
+    assert new[-1].verb == "go_on" and rollbacks(new) == 0
+    assert due(new, 0, sum(steps)) == new, "it holds from where the run goes on"
+    assert course_of(engine.home.run(NAME)).entries == old.entries
+
+
+async def test_trying_again_does_not_bring_forward_what_comes_later(engine: Engine, service: RunService) -> None:
+    await ended(engine)
+    saved(engine.home, NAME, 600)
+    old = course_of(engine.home.run(NAME))
+    for steer in (Steer(step=500, verb="rollback", value=0.5), Steer(step=700, verb="rate", value=0.01)):
+        old.append(steer)
+    await service.retry(ADA, NAME)
+    new = course_of(engine.home.run(AGAIN)).entries
+    assert rollbacks(new) == 0
+    assert due(new, 1, 600) == () and due(new, 1, 700) == new[1:]
+
+
+async def test_a_course_that_nobody_can_read_is_not_gone_on_with(engine: Engine, service: RunService) -> None:
+    await ended(engine)
+    saved(engine.home, NAME, 600)
+    engine.home.run(NAME).steering.write_text("rate 0.1")
+    with pytest.raises(SpotterError, match="was changed into something") as refused:
+        await service.retry(ADA, NAME)
+    assert refused.value.code is Code.CHECKPOINT_CORRUPT
+    assert folders(engine.home) == [NAME] and engine.changes == []
+
+
+async def test_a_module_whose_folder_is_no_longer_approved_is_not_run_from_its_copy(
+    engine: Engine, catalog: Catalog, service: RunService, tmp_path: Path
+) -> None:
+    await ended(engine, spec=spec().model_copy(update={"model": ModuleSpec(file="nets/small.py")}))
+    saved(engine.home, NAME, 600)
+    engine.home.run(NAME).module.write_text("import torch")
+    with pytest.raises(SpotterError, match=r"trains `nets/small\.py`, which is no longer in the approved") as refused:
+        await service.retry(ADA, NAME)
+    assert (refused.value.code, refused.value.field) == (Code.MODEL_NOT_FOUND, "run")
+    assert folders(engine.home) == [NAME] and engine.changes == []
+    (tmp_path / "nets").mkdir()
+    (tmp_path / "nets" / "small.py").touch()
+    approved = Approved(modules=(tmp_path / "nets",))
+    with_it = RunService(engine.database, engine.home, catalog, engine.announce, Asked(), approved=approved)
+    assert (await with_it.retry(ADA, NAME)).resumes_from == 600
+    assert engine.home.run(AGAIN).module.read_text() == "import torch"
 
 
 async def test_a_corrupt_checkpoint_is_left_behind(engine: Engine, service: RunService) -> None:
