@@ -18,13 +18,21 @@ _MOST = 10_000
 """Entries that are looked at below a folder: somebody may have approved their home."""
 
 
+def can_be_typed(name: str) -> bool:
+    """Whether a person can name it in chat, where it is listed: there are files whose names are not even text."""
+    return name.isprintable() and name == name.strip() and not any(mark in name for mark in ":\\")
+
+
 def list_modules(roots: Iterable[Path]) -> list[str]:
-    """Names of the Python files below `roots`, sorted. A folder that cannot be read has none."""
+    """Names of the Python files below `roots`, sorted, as far as they can be typed.
+
+    A folder that cannot be read has none.
+    """
     return _names(roots, lambda path: path.suffix == ".py" and path.is_file())
 
 
 def list_models(roots: Iterable[Path]) -> list[str]:
-    """Names of the folders below `roots` that hold a model, as its `config.json` says; sorted."""
+    """Names of the folders below `roots` that hold a model, as its `config.json` says; likewise."""
     return _names(roots, lambda path: (path / _CONFIG).is_file())
 
 
@@ -69,7 +77,7 @@ def _names(roots: Iterable[Path], is_one: Callable[[Path], bool]) -> list[str]:
         for path in _walked(root)
         if is_one(path) and _is_inside(path, root)
     }
-    return sorted(found)
+    return sorted(filter(can_be_typed, found))
 
 
 def _walked(root: Path) -> Iterator[Path]:

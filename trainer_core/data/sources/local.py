@@ -65,10 +65,14 @@ def _labels(roots: Sequence[Path]) -> Mapping[str, Path]:
 
 
 def _below(folder: Path, depth: int, before: str = "") -> Iterator[tuple[str, bool]]:
-    """Names of files and folders, those nearest first, with whether it is a folder. No links, nothing hidden."""
+    """Names of files and folders, those nearest first, with whether it is a folder.
+
+    No links, nothing hidden, and no name that nobody can type, such as one that is no text: chat could not show it.
+    """
     try:
         with os.scandir(folder) as scanned:
-            entries = sorted((entry for entry in scanned if not entry.name.startswith(".")), key=lambda one: one.name)
+            shown = (entry for entry in scanned if not entry.name.startswith(".") and entry.name.isprintable())
+            entries = sorted(shown, key=lambda one: one.name)
     except OSError:
         return
     folders = [entry for entry in entries if entry.is_dir(follow_symlinks=False)]

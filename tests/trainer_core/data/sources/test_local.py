@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,13 @@ def test_files_that_can_be_read_and_folders_are_listed(roots: list[Path]) -> Non
         "corpora/letters/1900/may.txt",
         "corpora-2/notes.txt",
     ]
+
+
+def test_a_name_that_is_no_text_is_not_listed(roots: list[Path]) -> None:
+    before = list_local(roots)
+    (roots[0] / os.fsdecode(b"caf\xe9.txt")).touch()
+    (roots[0] / "two\nlines").mkdir()
+    assert list_local(roots) == before
 
 
 def test_what_is_listed_is_found(roots: list[Path]) -> None:
