@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import errno
 import os
 import re
 import tomllib
@@ -22,6 +23,7 @@ from pydantic_settings import (
 
 from trainer_core import faults
 from trainer_core.approved import Approved
+from trainer_core.models.listed import can_be_typed
 
 _PREFIX = "SPOTTER_"
 _FOR_TESTS = frozenset({faults.VARIABLE, faults.ONCE})
@@ -115,6 +117,18 @@ class Settings(BaseSettings):
     def _all_expanded(cls, value: tuple[Path, ...]) -> tuple[Path, ...]:
         return tuple(map(_expanded, value))
 
+    @field_validator("module_dirs", "model_dirs")
+    @classmethod
+    def _each_has_its_name(cls, value: tuple[Path, ...]) -> tuple[Path, ...]:
+        """What lies in them is called after them."""
+        named: dict[str, Path] = {}
+        for folder in map(_absolute, value):
+            if not folder.name or not can_be_typed(folder.name):
+                raise ValueError(f"{str(folder)!r} has no name that can be typed; approve it by a link that has one")
+            if named.setdefault(folder.name, folder) != folder:
+                raise ValueError(f"two folders are called {folder.name}; approve one of them by a link of another name")
+        return value
+
     @field_validator("allowed_user_ids", "data_dirs", "module_dirs", "model_dirs", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
@@ -155,11 +169,11 @@ class Settings(BaseSettings):
 
     @property
     def approved(self) -> Approved:
-        """What a worker may read and write besides the home folder. Raises OSError."""
+        """What a worker may read and write besides the home folder."""
         return Approved(
-            modules=tuple(folder.resolve() for folder in self.module_dirs),
-            models=tuple(folder.resolve() for folder in self.model_dirs),
-            mirror=self.mirror_dir.resolve() if self.mirror_dir else None,
+            modules=tuple(map(_absolute, self.module_dirs)),
+            models=tuple(map(_absolute, self.model_dirs)),
+            mirror=_absolute(self.mirror_dir) if self.mirror_dir else None,
         )
 
     def for_discord(self) -> tuple[str, int]:
@@ -192,11 +206,22 @@ def load_settings(**overrides: object) -> Settings:
 
 
 def _expanded(path: Path) -> Path:
-    """The path with `~` written out. Raises ValueError."""
+    """The path with `~` written out. Raises ValueError; a folder that is not there may still come, as a drive does."""
     try:
-        return path.expanduser()
+        expanded = path.expanduser()
     except RuntimeError as error:
         raise ValueError("there is no such user's home folder; write the whole path") from error
+    try:
+        expanded.stat()
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise ValueError(f"{str(path)!r} is a link that leads to itself") from error
+    return expanded
+
+
+def _absolute(folder: Path) -> Path:
+    """The folder wherever one stands. A link stays one: it has a name of its own, and may come to lead elsewhere."""
+    return folder.resolve() if ".." in folder.parts else folder.absolute()
 
 
 def _unknown() -> Iterator[str]:

@@ -13,9 +13,9 @@ class Approved(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     modules: tuple[Path, ...] = ()
-    """Python files of people's own models lie below these."""
+    """Python files of people's own models lie below these; no two have one name, since files are called after them."""
     models: tuple[Path, ...] = ()
-    """Models that have learnt before lie below these."""
+    """Models that have learnt before lie below these; likewise."""
     mirror: Path | None = None
     """Where a second copy of each checkpoint goes, a folder a run."""
 

@@ -29,7 +29,7 @@ GOOD: list[tuple[str, str, str, object]] = [
     ("SPOTTER_ATTACHMENT_MB", "attachment_mb", "25", 25.0),
     ("SPOTTER_DATA_DIRS", "data_dirs", "corpora, /srv/texts", (Path("corpora"), Path("/srv/texts"))),
     ("SPOTTER_MODULE_DIRS", "module_dirs", "nets", (Path("nets"),)),
-    ("SPOTTER_MODEL_DIRS", "model_dirs", "models,,/srv/models ", (Path("models"), Path("/srv/models"))),
+    ("SPOTTER_MODEL_DIRS", "model_dirs", "models,,/srv/others ", (Path("models"), Path("/srv/others"))),
     ("SPOTTER_MIRROR_DIR", "mirror_dir", "/mnt/backup ", Path("/mnt/backup")),
     ("SPOTTER_CORPUS_GB", "corpus_gb", "0.5", 0.5),
     ("SPOTTER_GUILDS", "guilds", "true", True),
@@ -54,7 +54,7 @@ IN_TOML = {
     "attachment_mb": "25",
     "data_dirs": '["corpora", "/srv/texts"]',
     "module_dirs": '["nets"]',
-    "model_dirs": '["models", "/srv/models"]',
+    "model_dirs": '["models", "/srv/others"]',
     "mirror_dir": '"/mnt/backup"',
     "corpus_gb": "0.5",
     "guilds": "true",
@@ -251,6 +251,52 @@ def test_what_a_worker_may_read_does_not_depend_on_where_it_stands(
         modules=(tmp_path / "nets",), models=(tmp_path / "models", tmp_path / "more"), mirror=tmp_path / "backup"
     )
     assert load_settings().approved == wanted
+
+
+@pytest.mark.parametrize("setting", ["SPOTTER_MODULE_DIRS", "SPOTTER_MODEL_DIRS", "SPOTTER_MIRROR_DIR"])
+def test_a_folder_behind_a_link_keeps_the_links_name(
+    setting: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is called after it goes on when the link is moved to another version."""
+    (tmp_path / "link").symlink_to("version-1")
+    monkeypatch.setenv(setting, "link")
+    approved = load_settings().approved
+    assert {*approved.modules, *approved.models, approved.mirror} - {None} == {tmp_path / "link"}
+
+
+@pytest.mark.parametrize(
+    "setting",
+    ["SPOTTER_HOME", "SPOTTER_DATA_DIRS", "SPOTTER_MODULE_DIRS", "SPOTTER_MODEL_DIRS", "SPOTTER_MIRROR_DIR"],
+)
+def test_a_link_that_leads_to_itself_is_no_folder(
+    setting: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    monkeypatch.setenv(setting, "loop")
+    with pytest.raises(SettingsError) as raised:
+        load_settings()
+    assert str(raised.value) == f"{setting}: 'loop' is a link that leads to itself."
+
+
+@pytest.mark.parametrize("setting", ["SPOTTER_MODULE_DIRS", "SPOTTER_MODEL_DIRS"])
+def test_two_folders_of_one_name_are_refused(setting: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What lies in the second could not be named."""
+    monkeypatch.setenv(setting, "mine/nets,more,theirs/nets")
+    with pytest.raises(SettingsError, match=rf"^{setting}: two folders are called nets; approve one of them by a link"):
+        load_settings()
+    monkeypatch.setenv(setting, f"mine/nets,{Path.cwd() / 'mine/nets'}")
+    load_settings()  # one folder, named twice
+
+
+@pytest.mark.parametrize("setting", ["SPOTTER_MODULE_DIRS", "SPOTTER_MODEL_DIRS"])
+@pytest.mark.parametrize("folder", ["/", "my:nets", "caf\udce9"])
+def test_a_folder_after_which_nothing_can_be_called_is_refused(
+    setting: str, folder: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(setting, folder)
+    with pytest.raises(SettingsError, match=rf"^{setting}: '.*' has no name that can be typed") as raised:
+        load_settings()
+    assert str(raised.value).isprintable()
 
 
 def test_toml_that_is_none_is_said_to_be(monkeypatch: pytest.MonkeyPatch) -> None:

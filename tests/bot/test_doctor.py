@@ -70,6 +70,10 @@ async def test_folders_that_can_be_used_and_some_that_cannot(tmp_path: Path, tor
     subjects = ("data folders", "module folders", "model folders", "second copies")
     assert [found[subject].what for subject in subjects] == [*[str(there)] * 3, str(gone / "in")]
     assert {found[subject].verdict for subject in subjects} == {"ok"}
+    gone.symlink_to("nowhere")
+    found = await findings(tmp_path, module_dirs=[there, gone])
+    assert (found["module folders"].verdict, found["module folders"].what) == ("warning", f"cannot be read: {gone}")
+    gone.unlink()
     gone.touch()
     both = [there, gone]
     found = await findings(tmp_path, data_dirs=both, module_dirs=both, model_dirs=both, mirror_dir=gone / "in")
