@@ -46,7 +46,7 @@ def accepted(submitted: Submitted, *, again: bool = False) -> Message:
         content=content(
             f"🏋️ **{run.name}** is {where}.\n"
             f"{text.code(card_.name)} ({text.size(card_.bytes)}, {documents}) · "
-            f"{spec.model.label} · budget {spec.budget}\n" + (_ONCE if again else _PROMISE)
+            f"{text.literal(spec.model.label)} · budget {spec.budget}\n" + (_ONCE if again else _PROMISE)
         ),
         buttons=buttons(run.name, acts(run)),
     )

@@ -13,6 +13,7 @@ from bot.runs.admission import Submitted
 from bot.runs.model import RunState
 from tests.bot.chat import cards, stories
 from tests.bot.chat.render.budgets import check
+from trainer_core.models.specs import ModuleSpec
 
 NOW = stories.START + 60
 CARD = cards.dataset(name="python-docs", documents=79, bytes=488_000)
@@ -35,6 +36,15 @@ def test_an_accepted_run_is_named_with_its_place_and_its_data(
         "`python-docs` (477 KB, 79 documents) · gpt2 tiny · budget 1000 steps",
     ]
     assert stories.offered(message) == [Act.PAUSE, Act.STOP]
+    check(message)
+
+
+def test_a_file_of_somebodys_own_is_named_without_effect() -> None:
+    """Its name is whatever a file system takes."""
+    named = stories.spec("swans").model_copy(update={"model": ModuleSpec(file="nets/line\nbreak **x** @everyone.py")})
+    message = answers.accepted(Submitted(stories.run(RunState.QUEUED, spec=named), CARD, 1))
+    _, second, *_ = (message.content or "").splitlines()
+    assert second.endswith(r" · line break \*\*x\*\* @" + "\u200beveryone.py · budget 1000 steps")
     check(message)
 
 
