@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 
 import pytest
 from discord.app_commands import Command
 from typer import Typer
+from typer.core import TyperGroup
+from typer.main import get_command
 
 from bot.chat.commands import TRAINER
 from bot.cli import app
@@ -105,6 +108,24 @@ def test_what_a_document_points_at_exists(document: Path) -> None:
     for name in _TICKED.findall(text):
         if name.split("/")[0] in FOLDERS and re.fullmatch(r"[\w./]+\.(py|sql|service)", name) and "V2__" not in name:
             assert (ROOT / name).is_file(), name
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_command_that_a_document_shows_is_one(document: Path) -> None:
+    """It has the options that it needs and no others; it is not run."""
+    for block in re.findall(r"^```\w*\n(.*?)^```", document.read_text(), re.MULTILINE | re.DOTALL):
+        for line in re.findall(r"^(?:\$ )?spotter( [a-z].*)$", block, re.MULTILINE):
+            command, words = get_command(app), shlex.split(line.partition("  ")[0])
+            while isinstance(command, TyperGroup):
+                assert words[0] in command.commands, line
+                command = command.commands[words.pop(0)]
+            command.make_context(None, words)  # raises UsageError
+
+
+def test_nobody_is_told_to_install_what_no_index_has() -> None:
+    """Whoever took the name there would be installed instead."""
+    files = [*DOCUMENTS, *ROOT.glob("bot/**/*.py"), *ROOT.glob("trainer_core/**/*.py")]
+    assert [file for file in files if re.search(r"pip install '?spotter-trainer", file.read_text())] == []
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)

@@ -30,7 +30,7 @@ def adapt(model: PreTrainedModel, spec: LoraSpec) -> PreTrainedModel:
             Code.CONFIG_INVALID,
             "LoRA needs the package peft, which is not installed",
             field="model.lora",
-            next_step="Run `pip install 'spotter-trainer[lora]'` on the machine that trains, or train all weights.",
+            next_step="Run `pip install -c constraints.txt -e '.[lora]'` in Spotter's folder, or train all weights.",
         ) from error
     config = LoraConfig(
         r=spec.rank,

@@ -55,7 +55,8 @@ def _parsed(data: bytes, name: str) -> Any:  # Any: what protobuf makes has no t
         raise refused(
             name,
             "needs SentencePiece, which is not installed",
-            "Run `pip install 'spotter-trainer[sentencepiece]'`, or give its tokenizer.json.",
+            "Run `pip install -c constraints.txt -e '.[sentencepiece]'` in Spotter's folder, "
+            "or give its tokenizer.json.",
         ) from error
     proto = library.ModelProto()
     proto.ParseFromString(data)

@@ -101,7 +101,8 @@ def _library() -> ModuleType:
             Code.TOKENIZER_TRAIN_FAILED,
             "SentencePiece is not installed",
             field="tokenizer.kind",
-            next_step="Run `pip install 'spotter-trainer[sentencepiece]'`, or take the kind `unigram`.",
+            next_step="Run `pip install -c constraints.txt -e '.[sentencepiece]'` in Spotter's folder, "
+            "or take the kind `unigram`.",
         ) from error
     module: ModuleType = sentencepiece
     return module

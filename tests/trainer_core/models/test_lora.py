@@ -87,4 +87,4 @@ def test_without_peft_it_is_said_how_to_get_it(places: Places, monkeypatch: pyte
     with pytest.raises(SpotterError, match="needs the package peft") as caught:
         adapt(model, LORA)
     assert caught.value.code is Code.CONFIG_INVALID
-    assert "pip install" in caught.value.next_step
+    assert "pip install -c constraints.txt -e '.[lora]'" in caught.value.next_step

@@ -44,4 +44,4 @@ def test_without_the_extra_it_says_how_to_install_it(monkeypatch: pytest.MonkeyP
     monkeypatch.setitem(sys.modules, "sentencepiece", None)
     with pytest.raises(SpotterError, match="not installed") as caught:
         ours.train(TEXTS, 600)
-    assert "pip install 'spotter-trainer[sentencepiece]'" in caught.value.next_step
+    assert "pip install -c constraints.txt -e '.[sentencepiece]'" in caught.value.next_step

@@ -115,7 +115,7 @@ def test_without_the_extra_a_model_file_is_refused_with_the_command(
     monkeypatch.setitem(sys.modules, "sentencepiece.sentencepiece_model_pb2", None)
     with pytest.raises(SpotterError, match=r"pieces\.model needs SentencePiece") as caught:
         upload(data, "pieces.model")
-    assert "pip install 'spotter-trainer[sentencepiece]'" in caught.value.next_step
+    assert "pip install -c constraints.txt -e '.[sentencepiece]'" in caught.value.next_step
 
 
 class Sly:
