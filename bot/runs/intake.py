@@ -41,23 +41,32 @@ class Submission:
     """Further fields of `RunSpec`, nested as there."""
 
 
-def draft(submission: Submission, tokenizer: TokenizerSpec | None = None, kind: DataKind = "text") -> RunSpec:
+def draft(submission: Submission, tokenizer: TokenizerSpec | None = None, kind: DataKind | None = None) -> RunSpec:
     """The submission as a spec whose data set is still open. Raises SpotterError naming every wrong field.
 
-    `kind`: what the data set holds, as far as that is known; it decides on the model's family if nobody has.
+    `kind`: what the data set holds; it decides on the model's family if nobody has. None while it is not known: then
+    settings of a model that nobody chose are left out, since they may be those of the one that follows.
     """
+    chosen, further = model_fields(submission.model), submission.overrides or {}
+    if kind is None and not _chooses(chosen, further.get("model")):
+        further = {field: value for field, value in further.items() if field != "model"}
     asked = {
         "name": submission.name,
         "budget": submission.budget,
         "data": {"dataset": "undecided"},
-        "model": {"family": SUITED[kind]} | model_fields(submission.model),
+        "model": {"family": SUITED[kind or "text"]} | chosen,
     }
-    drafted = parse_spec(merged((asked, submission.overrides or {})))
+    drafted = parse_spec(merged((asked, further)))
     if (submission.file is None) == (submission.data is None):
         none = submission.file is None
         says = "name a data set, or attach a file to train on" if none else "give a data set's name or a file, not both"
         raise SpotterError(Code.CONFIG_INVALID, says, field="data")
     return drafted if tokenizer is None else drafted.model_copy(update={"tokenizer": tokenizer})
+
+
+def _chooses(chosen: Mapping[str, object], settings: object) -> bool:
+    """Whether somebody said which family it is, in an option or among the settings of the model."""
+    return "family" in chosen or (isinstance(settings, Mapping) and "family" in settings)
 
 
 def complete(drafted: RunSpec, card: DatasetCard, name: str, model: ModelSpec) -> RunSpec:

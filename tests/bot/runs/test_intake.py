@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pytest
 
 from bot.runs.intake import SUITED, Submission, check_fits, draft
@@ -7,6 +9,7 @@ from bot.runs.models import ModelChoice
 from tests.bot.chat import cards
 from trainer_core.data.card import DatasetCard, Images
 from trainer_core.errors import Code, SpotterError
+from trainer_core.models.specs import GPT2Spec, ImageCNNSpec
 from trainer_core.spec import RunSpec, TokenizerSpec
 
 PETS, TALKS = cards.pictures(), cards.dataset()
@@ -35,6 +38,23 @@ def test_a_model_of_something_else_is_refused(card: DatasetCard, family: str, sa
         check_fits(card, drafted(card, family))
     assert (refused.value.code, refused.value.field) == (Code.MODEL_INCOMPATIBLE, "model")
     assert said in str(refused.value) and next_step in refused.value.next_step
+
+
+def test_settings_of_a_model_that_nobody_chose_wait_for_the_data() -> None:
+    mirrored = Submission(data="pets", overrides={"model": {"augment": "mirror"}})
+    assert draft(mirrored).model == GPT2Spec()
+    assert draft(mirrored, None, "images").model == ImageCNNSpec(augment="mirror")
+    with pytest.raises(SpotterError, match=r"model\.augment: there is no such setting"):
+        draft(mirrored, None, "text")
+
+
+@pytest.mark.parametrize(
+    ("model", "settings"),
+    [(ModelChoice("gpt2"), {"augment": "mirror"}), (ModelChoice(), {"family": "gpt2", "augment": "mirror"})],
+)
+def test_settings_of_a_chosen_model_are_checked_at_once(model: ModelChoice, settings: Mapping[str, str]) -> None:
+    with pytest.raises(SpotterError, match=r"model\.augment: there is no such setting"):
+        draft(Submission(data="pets", model=model, overrides={"model": settings}))
 
 
 def test_pictures_have_no_tokens() -> None:
