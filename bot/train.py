@@ -8,6 +8,7 @@ import logging
 import shutil
 import signal
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -125,6 +126,7 @@ def _check_model(folder: Path) -> None:
 async def _spec(settings: Settings, home: Home, submission: Submission, console: Console) -> RunSpec:
     """What is asked for as a spec; its data is taken in first, if need be. Raises SpotterError."""
     runs, sources = await asyncio.to_thread(home.run_names), Sources(home, settings.approved)
+    submission = replace(submission, model=await sources.named(submission.model, runs))
     # Before a file is read, which may take minutes.
     await sources.settled(intake.draft(submission).model, runs)
     async with open_catalog(settings) as catalog:

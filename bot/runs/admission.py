@@ -29,7 +29,7 @@ from trainer_core.data import catalog as folders
 from trainer_core.data.card import DatasetCard
 from trainer_core.errors import Code, SpotterError
 from trainer_core.files.layout import Home
-from trainer_core.spec import RunSpec
+from trainer_core.spec import RunSpec, TokenizerSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,24 +125,26 @@ class Admission:
     async def _accept(
         self, person: Person, submission: Submission, request_key: str | None, told: Told | None
     ) -> Submitted:
-        named, vocabulary = submission.tokenizer, submission.vocabulary
-        tokenizer = None
-        if named is not None or vocabulary is not None:
-            tokenizer = await self._catalog.tokenizer_spec(person, named or "auto", vocabulary)
-        draft, priority = intake.draft(submission, tokenizer), intake.priority(person, submission)
-        self._check_device(draft)
         async with self._database.snapshot() as tx:
             await self.check_cap(tx, person.id)
             taken = await rows.all_names(tx)
             own = taken if person.is_owner else await rows.names_of(tx, person.id)
         taken |= await asyncio.to_thread(self._home.run_names)
+        submission = replace(submission, model=await self._sources.named(submission.model, own))
+        tokenizer = await self._tokenizer_of(person, submission)
+        card = await self._named_data(person, submission)
+        draft = intake.draft(submission, tokenizer, card.kind if card else None)
+        priority = intake.priority(person, submission)
+        self._check_device(draft)
         if draft.name in taken:
             raise _taken(draft.name)
-        await self._sources.settled(draft.model, own)  # before a file is read, which may take minutes
-        card = await self._data_of(person, submission, told)
-        draft = intake.draft(submission, tokenizer, card.kind)
-        intake.check_fits(card, draft)
         model = await self._sources.settled(draft.model, own)
+        if card is None:  # last, as it may take minutes to read a file
+            assert submission.file is not None, "the draft would have been refused"
+            card = (await self._catalog.take_in(person, Wanted(submission.file), told)).card
+            draft = intake.draft(submission, tokenizer, card.kind)
+            model = await self._sources.settled(draft.model, own)
+        intake.check_fits(card, draft)
         name = draft.name or new_name(taken, self._random)
         now = self._now()
         run = Run(
@@ -183,11 +185,17 @@ class Admission:
             await asyncio.to_thread(carried.become, self._home.run(name))
             return replace(submitted, resumes_from=carried.step)
 
-    async def _data_of(self, person: Person, submission: Submission, told: Told | None) -> DatasetCard:
-        """The data set to train on, taken in first if it comes as a file."""
-        if submission.file is not None:
-            return (await self._catalog.take_in(person, Wanted(submission.file), told)).card
-        assert submission.data is not None, "one of them was given"
+    async def _tokenizer_of(self, person: Person, submission: Submission) -> TokenizerSpec | None:
+        """What was asked for, if anything was. Raises SpotterError."""
+        named, vocabulary = submission.tokenizer, submission.vocabulary
+        if named is None and vocabulary is None:
+            return None
+        return await self._catalog.tokenizer_spec(person, named or "auto", vocabulary)
+
+    async def _named_data(self, person: Person, submission: Submission) -> DatasetCard | None:
+        """The data set to train on; None if it comes as a file. Raises SpotterError."""
+        if submission.data is None or submission.file is not None:
+            return None
         return await self._catalog.find(person, submission.data)
 
     async def _same_data(self, person: Person, old: Run) -> DatasetCard:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from bot.runs.overrides import read_json
 from trainer_core.errors import Code, SpotterError
-from trainer_core.models.specs import FOLDER, RUN, Family
+from trainer_core.models.specs import FOLDER, HUB, HUB_NAME, RUN, Family
 
 _PRETRAINED: Family = "pretrained"
 _MODULE: Family = "module"
@@ -65,14 +65,24 @@ def model_fields(choice: ModelChoice) -> dict[str, object]:
     return {field: value for field, value in fields.items() if value is not None}
 
 
-def named_source(source: str, runs: Collection[str], folders: Collection[str]) -> str:
-    """`PretrainedSpec.source` for what was typed: a run's or a folder's name is known without saying which it is."""
-    typed = source.strip()
-    if typed.startswith((RUN, FOLDER)):
-        return typed
-    if typed.lower() in runs:
-        return RUN + typed.lower()
-    return FOLDER + typed.rstrip("/") if typed.rstrip("/") in folders else typed
+def named_source(typed: str, runs: Collection[str], folders: Collection[str]) -> str | None:
+    """`PretrainedSpec.source` for what was typed: a run's or a folder's name is known without saying which it is.
+
+    None where it is neither's, and may be a slip rather than a model on the Hub: without an organisation, or where the
+    `folders` have names that begin like it.
+    """
+    name = typed.strip().rstrip("/")
+    for prefix in (RUN, FOLDER, HUB):
+        if name.lower().startswith(prefix):  # phones begin with a capital letter
+            rest = name[len(prefix) :].strip()
+            return prefix + (rest.lower() if prefix == RUN else rest)
+    if name.lower() in runs:
+        return RUN + name.lower()
+    if name in folders:
+        return FOLDER + name
+    organisation, slash, _ = name.partition("/")
+    of_a_folder = any(folder.startswith(f"{organisation}/") for folder in folders)
+    return name if slash and HUB_NAME.fullmatch(name) and not of_a_folder else None
 
 
 def _implied(choice: ModelChoice) -> str | None:

@@ -5,19 +5,21 @@ from __future__ import annotations
 import asyncio
 import difflib
 from collections.abc import Collection, Iterable
+from dataclasses import replace
 
 from bot.runs.again import newest_step
-from bot.runs.models import named_source
+from bot.runs.models import ModelChoice, named_source
 from trainer_core.approved import Approved
 from trainer_core.errors import Code, SpotterError
 from trainer_core.files.layout import Home, RunDirectory
 from trainer_core.models.families import FAMILIES
 from trainer_core.models.listed import list_models, list_modules
-from trainer_core.models.specs import FOLDER, RUN, ModelSpec, ModuleSpec, PretrainedSpec
+from trainer_core.models.sources import is_cached
+from trainer_core.models.specs import FOLDER, HUB, RUN, ModelSpec, ModuleSpec, PretrainedSpec
 from trainer_core.spec import RunSpec, parse_spec
 
 _LISTED = "Name one as it is listed: in chat while you type, in a terminal by `spotter models`."
-
+_OF_THE_HUB = "A model of the Hugging Face Hub is named with its organisation, like `org/model`, or like `hub:gpt2`."
 
 _FINE_TUNED = ", ".join(family for family, known in FAMILIES.items() if known.library == "transformers")
 
@@ -42,6 +44,16 @@ class Sources:
         """The model folders, as `PretrainedSpec.source` names them behind `folder:`."""
         return await asyncio.to_thread(list_models, self._approved.models)
 
+    async def named(self, choice: ModelChoice, runs: Collection[str]) -> ModelChoice:
+        """The choice with its source as a spec says it; `runs` are those that the person may go on from.
+
+        Raises MODEL_NOT_FOUND of field `from` if nothing is known by that name.
+        """
+        if choice.source is None:
+            return choice
+        folders = await self.folders()
+        return replace(choice, source=await asyncio.to_thread(_named, choice.source, runs, folders))
+
     async def settled(self, model: ModelSpec, runs: Collection[str]) -> ModelSpec:
         """The model, with its source by its full name; `runs` are those that the person may go on from.
 
@@ -55,7 +67,7 @@ class Sources:
                 return model
             case PretrainedSpec():
                 folders = await self.folders()
-                source = named_source(model.source, runs, folders)
+                source = await asyncio.to_thread(_named, model.source, runs, folders)
                 await asyncio.to_thread(self._check, source, runs, folders)
                 return model.model_copy(update={"source": source})
             case _:
@@ -71,6 +83,19 @@ class Sources:
             name = source.removeprefix(FOLDER)
             if name not in folders:
                 raise _no_folder(name, folders)
+
+
+def _named(typed: str, runs: Collection[str], folders: Collection[str]) -> str:
+    """`PretrainedSpec.source`. Raises MODEL_NOT_FOUND if nobody can tell what `typed` names."""
+    source = named_source(typed, runs, folders)
+    if source is not None:
+        return source
+    name = typed.strip()
+    # A name of the Hub without an organisation looks like a run's, mistyped or somebody else's.
+    if is_cached(name):
+        return HUB + name
+    says = f"neither a run of yours nor a model in the approved folders is called {_quoted(name)}"
+    raise _not_found("from", says, name, [*runs, *folders], f"{_LISTED} {_OF_THE_HUB}")
 
 
 def _check_run(run: RunDirectory) -> None:
@@ -108,10 +133,10 @@ def _no_folder(name: str, known: Collection[str]) -> SpotterError:
     return _not_found("from", f"there is no model {_quoted(name)} in the approved folders", name, known)
 
 
-def _not_found(field: str, says: str, wanted: str, known: Iterable[str]) -> SpotterError:
+def _not_found(field: str, says: str, wanted: str, known: Iterable[str], next_step: str = _LISTED) -> SpotterError:
     near = difflib.get_close_matches(wanted, list(known), n=1)
     hint = f"; did you mean {near[0]}?" if near else ""
-    return SpotterError(Code.MODEL_NOT_FOUND, says + hint, field=field, next_step=_LISTED)
+    return SpotterError(Code.MODEL_NOT_FOUND, says + hint, field=field, next_step=next_step)
 
 
 def _quoted(name: str) -> str:

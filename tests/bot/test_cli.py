@@ -96,7 +96,7 @@ BAD: list[tuple[str, list[str], list[str]]] = [
     ("an unknown size", ["--data", "song.txt", "--size", "giant"], ["model.size: ", "tiny"]),
     ("an unknown family", ["--data", "song.txt", "--model", "bert"], ["model.family: ", "gpt2"]),
     ("a depth beyond the dial", ["--data", "song.txt", "--size", "depth=65"], ["model.size: ", "up to 64"]),
-    ("a model and another's source", ["--data", "song.txt", "--model", "gpt2", "--from", "x"], ["from: ", "leave one"]),
+    ("a model and a source", ["--data", "song.txt", "--model", "gpt2", "--from", "org/x"], ["from: ", "leave one"]),
     ("a module that is not here", ["--data", "song.txt", "--module", "a/b.py"], ["module: ", "SPOTTER_MODULE_DIRS"]),
     ("a run that is not here", ["--data", "song.txt", "--from", "run:no"], ["from: ", "no run called `no`"]),
     ("a setting that is none", ["--data", "song.txt", "--set", "pace.slow=1"], ["pace: ", "no such setting"]),

@@ -17,6 +17,7 @@ from bot.train import hand_over
 from tests.bot.catalog.laying import take_in
 from tests.bot.processes import Done, ended, eventually, interrupt, living, said, spotter, started
 from tests.e2e.conftest import TEXT
+from tests.trainer_core.data.album import patterns, zipped
 from trainer_core.data.documents import TEXT as DOCUMENTS
 from trainer_core.errors import Code, SpotterError
 from trainer_core.export.model_folder import REQUIRED, verify
@@ -73,6 +74,17 @@ async def test_a_person_reads_a_table_and_the_text_is_taken_in_once(home: Home) 
     run = attempt.path.parent.parent
     assert done.out.splitlines()[-1] == f"The model is in {run / 'export'}", "in one line, to be copied"
     assert [path.name for path in home.datasets.iterdir()] == ["song"]
+
+
+async def test_what_is_wrong_with_the_model_is_told_before_anything_is_made(home: Home) -> None:
+    """Its settings are held against the model that follows from the data."""
+    done = await train(home, "--from", "sung")
+    assert done.status == 1 and "from: neither a run of yours nor a model in the approved folders is called" in done.err
+    assert not home.path.exists()
+    card = take_in(home, "patterns.zip", zipped(patterns()), added_by=signature(COMMAND_LINE))
+    done = await spotter("train", "--data", card.name, "--set", "model.augment=wild", home=home.path)
+    assert done.status == 1 and "model.augment: take one of none, shift or mirror" in done.err
+    assert not home.runs.exists()
 
 
 async def test_a_text_that_was_changed_fails_with_its_reason(home: Home) -> None:

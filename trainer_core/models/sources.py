@@ -17,7 +17,7 @@ from trainer_core.files.layout import Home, RunDirectory
 from trainer_core.files.sums import problems_with_sums
 from trainer_core.models.listed import located
 from trainer_core.models.places import Places
-from trainer_core.models.specs import FOLDER, RUN
+from trainer_core.models.specs import FOLDER, HUB, RUN
 
 _MODEL = re.compile(r"config\.json|generation_config\.json|model.*\.safetensors|model\.safetensors\.index\.json")
 _TOKENIZER = ("tokenizer.json", "tokenizer_config.json", "characters.json")
@@ -61,8 +61,20 @@ def find(source: str, places: Places, told: Told = unheard) -> Source:
         name = source.removeprefix(FOLDER)
         folder = located(places.approved.models, name, _FIELD)
         return Source(name, _files(folder, name, within=folder), folder, own=False)
-    folder = _of_hub(source, told)
-    return Source(source, _files(folder, source), folder, own=False)
+    name = source.removeprefix(HUB)
+    folder = _of_hub(name, told)
+    return Source(name, _files(folder, name), folder, own=False)
+
+
+def is_cached(name: str) -> bool:
+    """Whether this machine has anything of that model on the Hub. Raises nothing, whatever the name."""
+    from huggingface_hub import constants
+    from huggingface_hub.file_download import repo_folder_name
+
+    try:
+        return Path(constants.HF_HUB_CACHE, repo_folder_name(repo_id=name, repo_type="model")).is_dir()
+    except (OSError, ValueError):  # nothing can have that name
+        return False
 
 
 def _of_run(home: Home, name: str) -> Source:

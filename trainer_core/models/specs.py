@@ -18,8 +18,8 @@ Size = Annotated[str, Field(pattern=r"^(?:tiny|mini|small|medium|depth=(?:[1-9]|
 HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(?:/[A-Za-z0-9][\w.-]*)?")
 """A model on the Hugging Face Hub."""
 
-RUN, FOLDER = "run:", "folder:"
-"""What `PretrainedSpec.source` begins with where it is not on the Hub."""
+RUN, FOLDER, HUB = "run:", "folder:", "hub:"
+"""What `PretrainedSpec.source` begins with; nothing has to stand before a name on the Hub."""
 _DEEPEST = 64
 """Submodules whose outputs feed each other, one named inside of the other: what reads a spec knows a bound."""
 _RUN_NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
@@ -96,8 +96,8 @@ class PretrainedSpec(_Frozen):
 
     family: Literal["pretrained"] = "pretrained"
     source: str = Field(min_length=1, max_length=200)
-    """`run:NAME` for an earlier run's newest weights, `folder:NAME` for a folder below an approved one, or the name of
-    a model on the Hugging Face Hub, like `org/model`.
+    """`run:NAME` for an earlier run's newest weights, `folder:NAME` for a folder below an approved one, `hub:NAME` or
+    the name alone for a model on the Hugging Face Hub, like `org/model`.
     """
     lora: LoraSpec | None = None
     """Adapters to train in place of the weights; None trains all of them."""
@@ -110,7 +110,7 @@ class PretrainedSpec(_Frozen):
         elif source.startswith(FOLDER):
             named = _BELOW.fullmatch(source.removeprefix(FOLDER))
         else:
-            named = HUB_NAME.fullmatch(source)
+            named = HUB_NAME.fullmatch(source.removeprefix(HUB))
         if not named:
             raise ValueError(
                 f"name a run (`{RUN}name`), an approved folder (`{FOLDER}name`), or a model on the Hugging Face "
@@ -121,7 +121,8 @@ class PretrainedSpec(_Frozen):
     @property
     def label(self) -> str:
         """What it is, for a person."""
-        return f"{self.source.removeprefix(RUN).removeprefix(FOLDER)}{' with LoRA' if self.lora else ''}"
+        name = self.source.removeprefix(RUN).removeprefix(FOLDER).removeprefix(HUB)
+        return f"{name} with LoRA" if self.lora else name
 
 
 Argument = bool | int | float | str

@@ -10,6 +10,7 @@ from trainer_core.errors import SpotterError
 from trainer_core.models.families import FAMILIES
 from trainer_core.models.specs import (
     FOLDER,
+    HUB,
     RUN,
     CharLSTMSpec,
     GPT2Spec,
@@ -84,13 +85,22 @@ def test_what_the_data_holds_decides_where_nobody_has() -> None:
     [
         ("song", f"{RUN}song"),
         (" Song ", f"{RUN}song"),
-        ("run:tune", "run:tune"),
+        ("run:tune", f"{RUN}tune"),
+        ("Run: Tune", f"{RUN}tune"),
         ("models/base", f"{FOLDER}models/base"),
         ("models/base/", f"{FOLDER}models/base"),
-        ("folder:else", "folder:else"),
+        ("models/a large/one", f"{FOLDER}models/a large/one"),
+        ("folder:Else", f"{FOLDER}Else"),
         ("org/model", "org/model"),
-        ("gpt2", "gpt2"),
+        ("hub:gpt2", f"{HUB}gpt2"),
+        ("Hub:models/other", f"{HUB}models/other"),
     ],
 )
 def test_a_source_is_known_by_its_name(typed: str, meant: str) -> None:
-    assert named_source(typed, {"song"}, {"models/base"}) == meant
+    folders = {"models/base", "models/a large/one"}
+    assert named_source(typed, {"song"}, folders) == named_source(meant, {"song"}, folders) == meant
+
+
+@pytest.mark.parametrize("slip", ["sonq", "gpt2", "models/bse", "models/a/b/c", "org/a/b", "a song", ""])
+def test_what_may_be_a_slip_is_not_looked_for_on_the_hub(slip: str) -> None:
+    assert named_source(slip, {"song"}, {"models/base"}) is None

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.runs.models import ModelChoice
 from bot.runs.sources import Sources
 from tests.bot.chat.stories import spec
 from trainer_core.approved import NONE, Approved
@@ -58,10 +59,33 @@ RUNS = {"ended", "going", "begun", "pets", "letters"}
         ("folder:models/base", "folder:models/base"),
         ("models/base", "folder:models/base"),
         ("org/model", "org/model"),
+        ("hub:gpt2", "hub:gpt2"),
     ],
 )
 async def test_a_source_that_is_here_is_named_in_full(sources: Sources, typed: str, meant: str) -> None:
+    assert await sources.named(ModelChoice(source=typed), RUNS) == ModelChoice(source=meant)
     assert await sources.settled(PretrainedSpec(source=typed), RUNS) == PretrainedSpec(source=meant)
+
+
+async def test_a_model_without_an_organisation_is_the_hubs_if_it_is_cached(
+    sources: Sources, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    with pytest.raises(SpotterError, match="is called `gpt2`") as refused:
+        await sources.named(ModelChoice(source="gpt2"), RUNS)
+    assert (refused.value.code, refused.value.field) == (Code.MODEL_NOT_FOUND, "from")
+    assert "`hub:gpt2`" in refused.value.next_step
+    (tmp_path / "hub" / "models--gpt2").mkdir(parents=True)
+    assert await sources.named(ModelChoice(source=" gpt2"), RUNS) == ModelChoice(source="hub:gpt2")
+
+
+@pytest.mark.parametrize(
+    ("typed", "near"), [("endet", "ended"), ("models/bse", "models/base"), ("x" * 6000, None), ("a\0b", None)]
+)
+async def test_a_slip_is_told_with_what_is_near(sources: Sources, typed: str, near: str | None) -> None:
+    with pytest.raises(SpotterError, match="neither a run of yours nor a model in the approved folders") as refused:
+        await sources.named(ModelChoice(source=typed), RUNS)
+    assert refused.value.message.endswith(f"; did you mean {near}?" if near else "`")
 
 
 @pytest.mark.parametrize(
@@ -81,6 +105,7 @@ async def test_a_source_that_is_here_is_named_in_full(sources: Sources, typed: s
             Code.MODEL_NOT_FOUND,
             "module: there is no `nets/smal.py` in the approved folders; did you mean nets/small.py?",
         ),
+        (PretrainedSpec(source="endet"), Code.MODEL_NOT_FOUND, "is called `endet`; did you mean ended?"),
         (ModuleSpec(file="nets/../nets/small.py"), Code.MODEL_NOT_FOUND, "module: there is no"),
     ],
 )

@@ -291,6 +291,8 @@ def test_of_the_hub_a_model_is_here_when_all_of_its_weights_are(
         find("org/large", places)
     (folder / parts["2"]).touch()
     assert {file.name for file in find("org/large", places).files} > set(parts.values())
+    assert find("hub:org/large", places) == find("org/large", places)
+    assert PretrainedSpec(source="hub:org/large").label == "org/large"
 
 
 def test_how_much_of_a_download_is_done_is_told() -> None:

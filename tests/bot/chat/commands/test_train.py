@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+from pathlib import Path
 
 import pytest
 
@@ -11,10 +13,11 @@ from bot.runs.model import RunState
 from bot.runs.service import RunService
 from tests.bot.chat import cards, stories
 from tests.bot.chat.conftest import UPLOAD_LIMIT, Chat, nothing_to_announce
+from tests.trainer_core.data.album import patterns, zipped
 from trainer_core.approved import Approved
 from trainer_core.data import catalog as folders
 from trainer_core.events import JobCompleted
-from trainer_core.models.specs import LlamaSpec, LoraSpec, ModelSpec, ModuleSpec, PretrainedSpec
+from trainer_core.models.specs import ImageCNNSpec, LlamaSpec, LoraSpec, ModelSpec, ModuleSpec, PretrainedSpec
 
 PROSE = "\n\n".join(f"Paragraph {number} tells of {number * 7} swans on a lake in winter." for number in range(80))
 
@@ -24,6 +27,15 @@ UNREACHABLE = "http://127.0.0.1:9"
 @pytest.fixture(autouse=True)
 def _connected(spotter: SpotterClient) -> None:
     """Every test here has the client connected."""
+
+
+def approve(
+    chat: Chat, spotter: SpotterClient, *, modules: tuple[Path, ...] = (), models: tuple[Path, ...] = ()
+) -> None:
+    approved = Approved(modules=modules, models=models)
+    spotter.service = RunService(
+        chat.database, chat.home, chat.catalog, nothing_to_announce, chat.dispatch, approved=approved
+    )
 
 
 async def test_a_data_set_by_name(chat: Chat) -> None:
@@ -51,10 +63,7 @@ async def test_every_kind_of_model_can_be_asked_for_with_its_settings(chat: Chat
     nets = chat.home.path.parent / "nets"
     nets.mkdir()
     (nets / "small.py").touch()
-    approved = Approved(modules=(nets,))
-    spotter.service = RunService(
-        chat.database, chat.home, chat.catalog, nothing_to_announce, chat.dispatch, approved=approved
-    )
+    approve(chat, spotter, modules=(nets,))
     asked: list[tuple[dict[str, str | int | float], ModelSpec]] = [
         ({"model": "llama", "size": " Depth=3"}, LlamaSpec(size="depth=3")),
         ({"from": "org/model", "lora": 4}, PretrainedSpec(source="org/model", lora=LoraSpec(rank=4))),
@@ -85,6 +94,46 @@ async def test_an_own_run_that_has_ended_can_be_gone_on_from(chat: Chat) -> None
     for asker, says in ((chat.friend, "you have no run called `swans`"), (chat.owner, "has saved no weights yet")):
         reply = await asker.slash("trainer train", {"data": "python-docs", "from": "run:swans"})
         assert reply.text.startswith("⚠️ **from**: ") and says in reply.text
+
+
+async def test_a_folder_is_gone_on_from_by_its_name_alone(chat: Chat, spotter: SpotterClient) -> None:
+    """Also where no model on the Hub could have that name."""
+    models = chat.home.path.parent / "my models"
+    for name in ("base", "large/of two"):
+        (models / name).mkdir(parents=True)
+        (models / name / "config.json").touch()
+    approve(chat, spotter, models=(models,))
+    for name in ("base", "large/of two"):
+        await chat.owner.slash("trainer train", {"data": "python-docs", "from": f"my models/{name}"})
+    assert [run.spec.model for run in await chat.runs()] == [
+        PretrainedSpec(source="folder:my models/base"),
+        PretrainedSpec(source="folder:my models/large/of two"),
+    ]
+
+
+async def test_a_name_that_is_nothing_here_is_no_model_on_the_hub(chat: Chat) -> None:
+    await chat.owner.slash("trainer train", data="python-docs", name="swans")
+    for asker, typed, near in ((chat.owner, "swanz", "; did you mean swans?"), (chat.friend, "swans", ".")):
+        reply = await asker.slash("trainer train", {"data": "python-docs", "from": typed})
+        first, second = reply.text.splitlines()
+        called = f"neither a run of yours nor a model in the approved folders is called `{typed}`"
+        assert first == f"⚠️ **from**: {called}{near}" and "`hub:gpt2`" in second
+    assert len(await chat.runs()) == 1
+
+
+async def test_a_name_that_is_no_text_breaks_no_list(chat: Chat, spotter: SpotterClient) -> None:
+    nets, models = (chat.home.path.parent / name for name in ("nets", "models"))
+    for folder in (nets, models / "base", Path(os.fsdecode(bytes(models) + b"/caf\xe9"))):
+        folder.mkdir(parents=True)
+        (folder / "config.json").touch()
+    for name in (b"good.py", b"caf\xe9.py"):
+        Path(os.fsdecode(bytes(nets) + b"/" + name)).touch()
+    approve(chat, spotter, modules=(nets,), models=(models,))
+    for option, listed in (("module", ["nets/good.py"]), ("from", ["folder:models/base"])):
+        offered = await chat.owner.autocomplete("trainer train", option, "")
+        assert [choice.value for choice in offered] == listed
+    reply = await chat.owner.slash("trainer models")
+    assert "nets/good.py" in str(reply.embeds)
 
 
 async def test_sizes_are_suggested_with_how_large_the_chosen_model_gets(chat: Chat) -> None:
@@ -259,3 +308,26 @@ async def test_pictures_get_a_classifier_and_no_model_of_text(chat: Chat) -> Non
     await chat.owner.slash("trainer train", data="pets", size="mini")
     [run] = await chat.runs()
     assert run.spec.model.label == "image-cnn mini"
+
+
+async def test_settings_of_the_classifier_are_taken_without_naming_it(chat: Chat) -> None:
+    chat.added(cards.pictures())
+    await chat.owner.slash("trainer train", data="pets", settings="model.augment=mirror model.side=32")
+    [run] = await chat.runs()
+    assert run.spec.model == ImageCNNSpec(augment="mirror", side=32)
+    for data, says in (("pets", "take one of none, shift or mirror."), ("python-docs", "there is no such setting.")):
+        reply = await chat.owner.slash("trainer train", data=data, settings="model.augment=wild", budget="soon")
+        lines = reply.text.splitlines()
+        assert [line.split("**")[1] for line in lines] == ["model.augment", "budget"], "all that is wrong, at once"
+        assert lines[0] == f"⚠️ **model.augment**: {says}"
+
+
+async def test_settings_of_the_model_are_held_against_what_a_file_turns_out_to_hold(chat: Chat) -> None:
+    settings = "model.augment=shift"
+    reply = await chat.owner.slash("trainer train", file=("swans.txt", PROSE.encode()), settings=settings)
+    await chat.outcome(reply)
+    assert reply.text == "⚠️ **model.augment**: there is no such setting."
+    reply = await chat.owner.slash("trainer train", file=("patterns.zip", zipped(patterns())), settings=settings)
+    await chat.outcome(reply)
+    [run] = await chat.runs()
+    assert (run.spec.data.dataset, run.spec.model) == ("patterns", ImageCNNSpec(augment="shift"))
