@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Coroutine, Mapping
 from typing import Literal
+from weakref import WeakValueDictionary
 
 from bot.runs.executor import Executor, Job
 from bot.runs.model import Run
@@ -15,6 +16,8 @@ from bot.store.db import Database
 
 _STALLED_GRACE = 10.0
 """Seconds a worker that has stalled has to end when it is told to: it is not expected to hear."""
+_WRITTEN_WITHIN = 30.0
+"""Seconds in which a request to end has to be written: a disk that hangs keeps no worker from being made to."""
 
 log = logging.getLogger(__name__)
 
@@ -39,14 +42,14 @@ class Requests:
         self._tending = tending
         self._grace = grace
         self._retry_pause = retry_pause
-        self._asking = asyncio.Lock()
-        """Held while a worker is asked."""
+        self._turns: WeakValueDictionary[Job, asyncio.Lock] = WeakValueDictionary()
+        """Held while a job's worker is asked; each is there for as long as somebody holds it, or waits to."""
         self._ending: dict[Job, asyncio.Task[None]] = {}
         """Who asks a job to end, until it has."""
-        self._telling: set[asyncio.Task[None]] = set()
+        self._asking: set[asyncio.Task[None]] = set()
 
     async def close(self) -> None:
-        tasks = [*self._ending.values(), *self._telling]
+        tasks = [*self._ending.values(), *self._asking]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -67,10 +70,14 @@ class Requests:
         if run.requests:
             self._spawn(self._tell(Job(run.name, run.attempt)))
 
-    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+    def _spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
-        self._telling.add(task)
-        task.add_done_callback(self._telling.discard)
+        self._asking.add(task)
+        task.add_done_callback(self._asking.discard)
+        return task
+
+    def _turn(self, job: Job) -> asyncio.Lock:
+        return self._turns.setdefault(job, asyncio.Lock())
 
     def _grace_of(self, run: Run) -> float:
         """Seconds for a step and a save: slow steps take longer, and a worker that has stalled hears nothing."""
@@ -81,7 +88,7 @@ class Requests:
     async def _tell(self, job: Job) -> None:
         while True:
             try:
-                async with self._asking:
+                async with self._turn(job):
                     await self._tell_next(job)
                 return
             except Exception:
@@ -97,12 +104,18 @@ class Requests:
         if requests and job in self._tending and job not in self._ending:
             await self._executor.control(job, requests[0].verb, requests[0].value)
 
+    async def _ask(self, job: Job, verb: Literal["stop", "pause"]) -> None:
+        async with self._turn(job):
+            await self._executor.control(job, verb)
+
     async def _end(self, job: Job, verb: Literal["stop", "pause"], grace: float) -> None:
         for force in (None, False, True):
             try:
                 if force is None:
-                    async with self._asking:
-                        await self._executor.control(job, verb)
+                    # Whoever asks for something else meanwhile waits until this is written: what was let go could be
+                    # written last.
+                    async with asyncio.timeout(min(grace, _WRITTEN_WITHIN)):
+                        await asyncio.shield(self._spawn(self._ask(job, verb)))
                 else:
                     log.warning("%s did not %s within %.0f s", job, verb, grace)
                     await self._executor.kill(job, force=force)

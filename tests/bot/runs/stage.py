@@ -71,7 +71,7 @@ class Stage:
                     return self._exits[job]
                 await self._changed.wait()
 
-    async def control(self, job: Job, verb: Verb, value: float | None = None) -> None:
+    async def control(self, job: Job, verb: Verb, value: float | None = None, seq: int | None = None) -> None:
         await self._note(job, verb if value is None else f"{verb} {value}")
         if self.trouble is not None:
             trouble, self.trouble = self.trouble, None
