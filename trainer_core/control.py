@@ -40,12 +40,20 @@ class Control(BaseModel):
         return self
 
 
-def write_control(path: Path, verb: Verb, value: float | None = None) -> Control:
-    """Ask for `verb`. Returns the request as written. Raises OSError, ValueError if a rate has no value."""
+def write_control(path: Path, verb: Verb, value: float | None = None, seq: int | None = None) -> Control:
+    """Ask for `verb`. Returns the newest request. Raises OSError, ValueError if a rate has no value.
+
+    `seq` is of a request that may have been written before: it is heard once, and takes the place of none that came
+    after it. Without one this is the next request.
+    """
     before = read_control(path)
-    # The time goes on where the file was lost or edited, and nobody knows which requests were heard.
-    now = time.time_ns() // 1_000_000
-    control = Control(seq=max(now, before.seq + 1) if before else now, verb=verb, value=value)
+    if seq is None:
+        # The time goes on where the file was lost or edited, and nobody knows which requests were heard.
+        now = time.time_ns() // 1_000_000
+        seq = max(now, before.seq + 1) if before else now
+    elif before and before.seq >= seq:
+        return before
+    control = Control(seq=seq, verb=verb, value=value)
     write_atomic(path, control.model_dump_json().encode())
     return control
 

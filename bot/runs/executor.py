@@ -87,8 +87,11 @@ class Executor(Protocol):
         """Return None when the journal is longer than `offset`, or how the job ended if it is not and never will be."""
         ...
 
-    async def control(self, job: Job, verb: Verb, value: float | None = None) -> None:
-        """Ask the job's worker for `verb`, at its next step's edge; `value` as in `Control`. Raises OSError."""
+    async def control(self, job: Job, verb: Verb, value: float | None = None, seq: int | None = None) -> None:
+        """Ask the job's worker for `verb`, at its next step's edge; `value` as in `Control`. Raises OSError.
+
+        With `seq`, which the worker's answer names, the same request may be made again, and is done once.
+        """
         ...
 
     async def kill(self, job: Job, *, force: bool) -> None:

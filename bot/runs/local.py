@@ -132,10 +132,10 @@ class LocalPool:
             await asyncio.sleep(_LOOK_EVERY - clock() % _LOOK_EVERY)
             look += 1
 
-    async def control(self, job: Job, verb: Verb, value: float | None = None) -> None:
+    async def control(self, job: Job, verb: Verb, value: float | None = None, seq: int | None = None) -> None:
         path = self._attempt(job).control
         await asyncio.to_thread(path.parent.mkdir, parents=True, exist_ok=True)
-        await asyncio.to_thread(write_control, path, verb, value)
+        await asyncio.to_thread(write_control, path, verb, value, seq)
 
     async def kill(self, job: Job, *, force: bool) -> None:
         # A pid that was used again has another start time, or another boot: nobody else is ever signalled. What is

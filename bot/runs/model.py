@@ -118,11 +118,12 @@ class Request:
     verb: SteeringVerb
     value: float | None = None
     """The learning rate of `rate`."""
+    seq: int = 0
+    """Its number, which the worker is told and names in its answer; 0 until the run has taken it."""
 
     def is_answered_by(self, event: Event) -> bool:
-        if self.verb == "checkpoint" and isinstance(event, MetricsCheckpoint):
-            return event.control_seq > 0
-        return isinstance(event, MetricsGuard) and event.control_seq > 0
+        """Whether `event` says that it was done, or given up."""
+        return isinstance(event, MetricsCheckpoint | MetricsGuard) and 0 < self.seq == event.control_seq
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,12 +149,23 @@ class Run:
     question: Question | None = None
     """Set while it is paused because the guard asks."""
     requests: tuple[Request, ...] = ()
-    """What its worker is asked for, one after the other; the first one it may have heard of already."""
+    """What its worker is asked for, one after the other; the first one it may have heard of already. Of a run that has
+    ended, what was left undone.
+    """
+    asked: int = 0
+    """`seq` of the newest request ever made of it; 0 if there was none."""
 
     @property
     def undecided(self) -> Stall | None:
         """The stall that needs a decision; there is none of a run that is being ended already."""
         return self.stall if self.state in (RunState.STARTING, RunState.RUNNING) else None
+
+    def asked_for(self, request: Request, at: float) -> Run:
+        """The run with `request` after all that it was asked before; `at` in seconds since the epoch."""
+        # The number goes on where the clock was put back, the time where the store was: an older backup has forgotten
+        # what the worker heard.
+        seq = max(int(at * 1000), self.asked + 1)
+        return replace(self, asked=seq, requests=(*self.requests, replace(request, seq=seq)))
 
     def moved(
         self,
@@ -178,7 +190,6 @@ class Run:
             summary=summary or self.summary,
             stall=self.stall if to.has_worker else None,
             question=question,
-            requests=() if to.is_terminal or to is RunState.STOPPING else self.requests,
         )
 
 

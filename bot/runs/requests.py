@@ -1,4 +1,8 @@
-"""What workers are asked for: to stop, to pause, to change their course. A worker reads only what it was asked last."""
+"""What workers are asked for: to stop, to pause, to change their course. A worker reads only what it was asked last.
+
+What changes its course is asked for one after the other, each under the number that the store has given it: asked for
+again, after a restart of the bot, it is done once, and an answer is of the request whose number it names.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,7 @@ from typing import Literal
 from weakref import WeakValueDictionary
 
 from bot.runs.executor import Executor, Job
-from bot.runs.model import Run
+from bot.runs.model import STEERABLE, Run
 from bot.runs.watchdog import Watchdog
 from bot.store import runs as rows
 from bot.store.db import Database
@@ -100,9 +104,10 @@ class Requests:
         """Ask for what the store says comes next, unless the job has ended or is asked to."""
         async with self._database.snapshot() as tx:
             run = await rows.find(tx, job.run)
-        requests = run.requests if run and run.attempt == job.attempt else ()
+        requests = run.requests if run and run.attempt == job.attempt and run.state in STEERABLE else ()
         if requests and job in self._tending and job not in self._ending:
-            await self._executor.control(job, requests[0].verb, requests[0].value)
+            first = requests[0]
+            await self._executor.control(job, first.verb, first.value, first.seq)
 
     async def _ask(self, job: Job, verb: Literal["stop", "pause"]) -> None:
         async with self._turn(job):

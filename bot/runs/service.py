@@ -148,12 +148,13 @@ class RunService:
             run = await self._find_going(tx, person, name)
             if run.state not in STEERABLE:
                 raise _wrong_state(run, f"is {run.state}; only a run that trains can be asked for that")
-            if run.requests[-1:] == (request,):
+            if run.requests and replace(run.requests[-1], seq=0) == request:
                 return run
             if len(run.requests) >= MOST_REQUESTS:
                 raise _wrong_state(run, "has not done yet what it was asked before; try again in a moment")
-            after = replace(run, requests=(*run.requests, request))
-            await rows.update(tx, run, after, self._now())
+            now = self._now()
+            after = run.asked_for(request, now)
+            await rows.update(tx, run, after, now)
             await self._announce(tx, Change(run, after))
             if not run.requests:
                 tx.after_commit["steer"] = lambda: self._dispatch.steer(after)

@@ -33,6 +33,7 @@ def _run(row: Row) -> Run:
         stall=Stall(**stall) if stall else None,
         question=Question(**question) if question else None,
         requests=tuple(Request(**request) for request in json.loads(row["requests"])),
+        asked=row["asked"],
     )
 
 
@@ -80,7 +81,7 @@ async def update(tx: Transaction, before: Run, after: Run, at: float) -> None:
     """Store what changed between `before` and `after`, and note the transition, if it is one."""
     await tx.execute(
         "UPDATE runs SET state = ?, attempt = ?, error = ?, summary = ?, queued_at = ?, started_at = ?, ended_at = ?,"
-        " stall = ?, question = ?, requests = ? WHERE name = ?",
+        " stall = ?, question = ?, requests = ?, asked = ? WHERE name = ?",
         (
             after.state,
             after.attempt,
@@ -92,6 +93,7 @@ async def update(tx: Transaction, before: Run, after: Run, at: float) -> None:
             _json(after.stall),
             _json(after.question),
             json.dumps([asdict(request) for request in after.requests]),
+            after.asked,
             after.name,
         ),
     )

@@ -29,6 +29,18 @@ def test_requests_are_numbered_and_the_newest_counts(path: Path) -> None:
     assert reader.poll() == asked
 
 
+def test_a_request_that_has_its_number_is_heard_once_and_takes_the_place_of_no_newer_one(path: Path) -> None:
+    reader = ControlReader(path)
+    assert write_control(path, "land", seq=7) == reader.poll() == Control(seq=7, verb="land")
+    assert write_control(path, "land", seq=7).seq == 7 and reader.poll() is None
+    path.unlink()
+    write_control(path, "land", seq=7)
+    assert reader.poll() is None, "also where the file was lost"
+    assert write_control(path, "checkpoint", seq=8) == reader.poll()
+    stop = write_control(path, "stop")
+    assert write_control(path, "land", seq=9) == stop == reader.poll()
+
+
 def test_a_rate_comes_with_its_value(path: Path) -> None:
     reader = ControlReader(path)
     asked = write_control(path, "rate", 1e-3)

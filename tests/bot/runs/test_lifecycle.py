@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from bot.runs import lifecycle
 from bot.runs.executor import Ending, ExecutorError, Exit
 from bot.runs.lifecycle import PAUSES, POISON, History, Tried
-from bot.runs.model import NEXT, Question, Request, Run, RunState, Stall, SteeringVerb
+from bot.runs.model import NEXT, Question, Request, Run, RunState, Stall
 from tests.bot.chat.stories import run, summary
 from trainer_core.errors import Code
 from trainer_core.events import (
@@ -245,23 +245,33 @@ def test_a_pause_that_somebody_asked_for_is_no_question(state: RunState) -> None
     assert paused.state is RunState.PAUSED and paused.question is None
 
 
-def test_what_was_asked_of_a_worker_is_asked_of_the_next_one_unless_the_run_ends() -> None:
-    asked = run(RunState.RUNNING, requests=(Request("land"),))
+def test_what_was_asked_of_a_worker_is_asked_of_the_next_one() -> None:
+    asked = run(RunState.RUNNING).asked_for(Request("land"), 0.0)
     lost = asked.moved(RunState.LOST, 1.0)
-    assert lost.moved(RunState.QUEUED, 1.0).moved(RunState.STARTING, 2.0).requests == (Request("land"),)
-    assert asked.moved(RunState.PAUSING, 1.0).moved(RunState.PAUSED, 2.0).requests == (Request("land"),)
-    assert asked.moved(RunState.STOPPING, 1.0).requests == ()
+    assert lost.moved(RunState.QUEUED, 1.0).moved(RunState.STARTING, 2.0).requests == asked.requests
+    assert asked.moved(RunState.PAUSING, 1.0).moved(RunState.PAUSED, 2.0).requests == asked.requests
+    assert asked.moved(RunState.SUCCEEDED, 1.0).requests == asked.requests, "what was left undone is told"
 
 
 @pytest.mark.parametrize(
-    ("event", "answers"),
+    ("event", "answered"),
     [
-        (MetricsGuard(step=3, action="steer", control_seq=9, reason="r"), {"land", "rate", "checkpoint"}),
-        (MetricsGuard(step=3, action="skip", reason="r"), set()),
-        (MetricsCheckpoint(step=3, path="p", bytes=1, seconds=1, pinned=True, control_seq=9), {"checkpoint"}),
-        (MetricsCheckpoint(step=3, path="p", bytes=1, seconds=1), set()),
+        (MetricsGuard(step=3, action="steer", control_seq=9, reason="r"), 9),
+        (MetricsGuard(step=3, action="disk", control_seq=8, reason="r"), 8),
+        (MetricsGuard(step=3, action="skip", reason="r"), None),
+        (MetricsCheckpoint(step=3, path="p", bytes=1, seconds=1, pinned=True, control_seq=9), 9),
+        (MetricsCheckpoint(step=3, path="p", bytes=1, seconds=1), None),
     ],
 )
-def test_a_worker_answers_by_naming_the_request(event: Event, answers: set[str]) -> None:
-    verbs: tuple[SteeringVerb, ...] = ("land", "rate", "checkpoint")
-    assert {verb for verb in verbs if Request(verb).is_answered_by(event)} == answers
+def test_a_worker_answers_by_naming_the_request(event: Event, answered: int | None) -> None:
+    requests = [Request("checkpoint", seq=seq) for seq in (0, 7, 8, 9)]
+    assert [request.seq for request in requests if request.is_answered_by(event)] == ([answered] if answered else [])
+
+
+def test_no_two_requests_have_the_same_number() -> None:
+    """The clock may be put back; so may the store, to a backup that knows of fewer requests."""
+    asked = run(RunState.RUNNING).asked_for(Request("land"), 5.0)
+    assert [request.seq for request in asked.asked_for(Request("checkpoint"), 2.0).requests] == [5000, 5001]
+    answered = replace(asked, requests=())
+    assert [request.seq for request in answered.asked_for(Request("land"), 2.0).requests] == [5001]
+    assert [request.seq for request in run(RunState.RUNNING).asked_for(Request("land"), 6.0).requests] == [6000]

@@ -18,7 +18,7 @@ from bot.runs.local import LocalPool
 from tests.bot.catalog.laying import take_in
 from tests.e2e.conftest import end_workers
 from trainer_core.approved import Approved
-from trainer_core.control import read_control
+from trainer_core.control import Control, read_control
 from trainer_core.data import catalog as folders
 from trainer_core.errors import Code, SpotterError
 from trainer_core.files.layout import AttemptDirectory, Home
@@ -284,9 +284,8 @@ async def test_a_worker_is_told_what_it_may_run_on_and_read(
 
 
 async def test_a_request_is_written_with_its_value(home: Home) -> None:
-    await LocalPool(home, standby=0).control(Job("song", 1), "rate", 3e-4)
-    written = read_control(home.run("song").attempt(1).control)
-    assert written is not None and (written.verb, written.value) == ("rate", 3e-4)
+    await LocalPool(home, standby=0).control(Job("song", 1), "rate", 3e-4, 7)
+    assert read_control(home.run("song").attempt(1).control) == Control(seq=7, verb="rate", value=3e-4)
 
 
 async def test_a_home_that_cannot_be_written_is_told(home: Home) -> None:

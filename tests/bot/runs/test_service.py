@@ -129,7 +129,9 @@ async def test_a_run_that_trains_is_asked_for_one_thing_after_the_other(
     for request in wanted:
         first = await service.steer(ADA, NAME, request)
         assert await service.steer(ADA, NAME, request) == first, "twice in a row is meant once"
-    assert (await engine.read(NAME)).requests == tuple(wanted)
+    requests = (await engine.read(NAME)).requests
+    assert [replace(request, seq=0) for request in requests] == wanted
+    assert [request.seq for request in requests] == sorted({request.seq for request in requests} - {0})
     assert asked.calls == [("steer", NAME)], "the others wait for their turn"
     with pytest.raises(SpotterError, match="has not done yet"):
         await service.steer(ADA, NAME, Request("checkpoint"))

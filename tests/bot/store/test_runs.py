@@ -67,16 +67,16 @@ async def test_a_stall_is_read_back_and_goes_with_its_worker(database: Database)
     assert found == lost and lost.stall is None
 
 
-async def test_a_question_and_a_request_are_read_back_and_go_with_what_they_belong_to(database: Database) -> None:
+async def test_a_question_and_a_request_are_read_back(database: Database) -> None:
     running = run(RunState.RUNNING, attempt=1)
-    asked = replace(running, requests=(Request("rate", 3e-4), Request("land")))
+    asked = running.asked_for(Request("rate", 3e-4), 1.0).asked_for(Request("land"), 2.0)
     asks = asked.moved(RunState.PAUSING, 4.0).moved(RunState.PAUSED, 5.0, question=Question(3, "it ran away", 5.0))
     async with database.transaction() as tx:
         await rows.insert(tx, running, None)
         for before, after in ((running, asked), (asked, asks), (asks, asks.moved(RunState.STOPPED, 6.0))):
             await rows.update(tx, before, after, 5.0)
             assert await rows.find(tx, NAME) == after
-        assert after.question is None and after.requests == ()
+        assert after.question is None and [request.seq for request in after.requests] == [1000, 2000]
 
 
 async def test_names_are_of_ones_own_runs(database: Database) -> None:
