@@ -39,7 +39,7 @@ from trainer_core.models.sizes import SIZES
 from trainer_core.reporter import Reporter
 from trainer_core.run import run
 from trainer_core.spec import RunSpec
-from trainer_core.steering import SteeringLog
+from trainer_core.steering import Steer, SteeringLog
 from trainer_core.tokenizers import shelf
 from trainer_core.tokenizers.card import TokenizerCard
 from trainer_core.tokenizers.characters import character_tokenizer
@@ -374,6 +374,22 @@ def test_an_answer_is_for_one_question(home: Home, card: DatasetCard, last: list
     was(directory.attempt(2), BEGUN, *last)
     run_attempt(directory, small_spec(budget="1 steps"), attempt=3)
     assert steered(directory) == []
+
+
+def test_a_run_that_begins_where_another_ones_rollbacks_led_learns_at_their_rate(home: Home, card: DatasetCard) -> None:
+    """As one that is tried again after its guard went back to the beginning and asked."""
+    spec = small_spec(budget="2 steps")
+    before = run_attempt(home.run("calm-heron-7"), spec)
+    directory = home.run("brisk-otter-42")
+    directory.path.mkdir(parents=True)
+    log = SteeringLog(directory.steering, lambda: None)
+    for _ in range(3):
+        log.append(Steer(step=0, verb="rollback", value=0.5, skip=4, reason="it broke"))
+    log.append(Steer(step=0, verb="go_on"))
+    after = run_attempt(directory, spec)
+    assert isinstance(after[-1], JobCompleted)
+    usual, lowered = ([e.learning_rate for e in told if isinstance(e, MetricsProgress)] for told in (before, after))
+    assert lowered == pytest.approx([rate / 8 for rate in usual]) and len(usual) == 2
 
 
 @pytest.mark.parametrize("verb", ["stop", "pause"])
