@@ -227,6 +227,8 @@ class RunStatus:
     """What was last decided to keep it going."""
     steer: MetricsGuard | None = None
     """How a person last changed its course."""
+    saved: MetricsCheckpoint | MetricsGuard | None = None
+    """What became of the checkpoint that a person last asked for: it was made, or the disk did not take it."""
     curve: Curve = Curve()
     classes: ClassReport | None = None
     """Of a classifier that has ended: how well it tells each class."""
@@ -268,7 +270,9 @@ def status_of(
             case MetricsGuard(action="steer"):
                 status = replace(status, steer=event)
             case MetricsGuard():
-                status = replace(status, guard=event)
+                status = replace(status, guard=event, saved=event if event.control_seq else status.saved)
+            case MetricsCheckpoint(pinned=True):
+                status = replace(status, saved=event)
             case _:
                 pass
     return replace(

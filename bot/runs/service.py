@@ -20,6 +20,7 @@ from bot.runs.intake import Submission
 from bot.runs.model import STEERABLE, Request, Run, RunState, RunStatus
 from bot.runs.sources import Sources, can_be_gone_on_from
 from bot.runs.stalls import Choice
+from bot.store import events
 from bot.store import runs as rows
 from bot.store.db import Database, Transaction
 from trainer_core.approved import NONE, Approved
@@ -140,7 +141,7 @@ class RunService:
         """Ask a run for something at its next step, after all that it was asked before.
 
         The same twice in a row is meant once. Raises SpotterError if the run is not the person's or does not train, if
-        it has much to do already, or if the request makes no sense.
+        it has taken its last step or has much to do already, or if the request makes no sense.
         """
         if request.value is not None and not 0 < request.value <= 1:
             raise SpotterError(Code.CONFIG_INVALID, "must be more than 0, and at most 1", field="learning_rate")
@@ -148,6 +149,8 @@ class RunService:
             run = await self._find_going(tx, person, name)
             if run.state not in STEERABLE:
                 raise _wrong_state(run, f"is {run.state}; only a run that trains can be asked for that")
+            if await events.newest_phase(tx, run.name, run.attempt) == "saving":
+                raise _wrong_state(run, "has taken its last step, and saves its model")
             if run.requests and replace(run.requests[-1], seq=0) == request:
                 return run
             if len(run.requests) >= MOST_REQUESTS:

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bot.store.db import Transaction
-from trainer_core.events import Event, MetricsCheckpoint, MetricsProgress, decode
+from trainer_core.events import Event, JobProgress, MetricsCheckpoint, MetricsProgress, Phase, decode
 
+_PHASE = JobProgress.model_fields["type"].default
 _PROGRESS = MetricsProgress.model_fields["type"].default
 _CHECKPOINT = MetricsCheckpoint.model_fields["type"].default
 
@@ -77,8 +78,8 @@ async def append(tx: Transaction, run: str, number: int, batch: Batch, at: float
 async def events_for_view(tx: Transaction, run: str, points: int) -> list[Event]:
     """What the run reported, in order, as far as views show it.
 
-    There may be days of it: checkpoints are left out, and of progress are about `points` events there, evenly spread,
-    the newest among them.
+    There may be days of it: of checkpoints only the newest that somebody asked for is there, and of progress about
+    `points` events, evenly spread, the newest among them.
     """
     counted = await tx.one("SELECT count(*) AS number FROM events WHERE run = ? AND type = ?", (run, _PROGRESS))
     stride = int(counted["number"]) // points + 1 if counted else 1
@@ -90,6 +91,8 @@ async def events_for_view(tx: Transaction, run: str, points: int) -> list[Event]
         " WHERE run = :run AND type = :progress AND seq % :stride = 0"
         " UNION ALL SELECT * FROM (SELECT attempt, seq, payload FROM events WHERE run = :run AND type = :progress"
         " ORDER BY attempt DESC, seq DESC LIMIT 1) WHERE seq % :stride <> 0"
+        " UNION ALL SELECT * FROM (SELECT attempt, seq, payload FROM events WHERE run = :run AND type = :checkpoint"
+        " AND json_extract(payload, '$.pinned') ORDER BY attempt DESC, seq DESC LIMIT 1)"
         " ORDER BY attempt, seq",
         {"run": run, "progress": _PROGRESS, "checkpoint": _CHECKPOINT, "stride": stride},
     )
@@ -103,3 +106,12 @@ async def newest_progress(tx: Transaction, run: str) -> MetricsProgress | None:
         (run, _PROGRESS),
     )
     return MetricsProgress.model_validate_json(row["payload"]) if row else None
+
+
+async def newest_phase(tx: Transaction, run: str, number: int) -> Phase | None:
+    """What the attempt is busy with, as far as it has told."""
+    row = await tx.one(
+        "SELECT payload FROM events WHERE run = ? AND type = ? AND attempt = ? ORDER BY seq DESC LIMIT 1",
+        (run, _PHASE, number),
+    )
+    return JobProgress.model_validate_json(row["payload"]).phase if row else None

@@ -63,8 +63,10 @@ async def test_a_run_takes_another_course_and_lands_while_one_that_waits_is_stop
         await owner.slash("trainer stop", run="second")
         await ending(owner, "second", "stopped")
         done = await ending(owner, "first", "finished")
+        card = await live(owner, "first", lambda m: "finished" in title(m))
         async with parts.database.snapshot() as tx:
             told = await events_of(tx, "first")
+    assert "The checkpoint that was asked for is saved" in str(fields(card))
     steers = [event for event in told if isinstance(event, MetricsGuard) and event.action == "steer"]
     [pinned] = [event for event in told if isinstance(event, MetricsCheckpoint) and event.pinned]
     assert landing.text.startswith("🛬 **first** lands at its next step")

@@ -105,8 +105,9 @@ def _tried(taken: Snapshot, checkpoints: Checkpoints, asked: _Asked, stall: floa
     try:
         return _written(taken, checkpoints, asked, stall)
     except OSError as error:
-        reason = f"{_not_saved(taken, error)}; training goes on and tries again later"
-        return (_told(taken, reason, asked.control_seq),)
+        # A later one is not what was asked for.
+        later = "it is not tried again" if asked.control_seq else "another one is tried later"
+        return (_told(taken, f"{_not_saved(taken, error)}; training goes on, and {later}", asked.control_seq),)
 
 
 def _written(taken: Snapshot, checkpoints: Checkpoints, asked: _Asked, stall: float | None = None) -> tuple[Event, ...]:

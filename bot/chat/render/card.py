@@ -9,8 +9,9 @@ from bot.chat.render.curve import PlotRequest, plot_request
 from bot.chat.render.embeds import Field, embed
 from bot.chat.render.headline import headline
 from bot.chat.render.progress import elapsed, look, recipe, unit_of
+from bot.chat.render.steering import undone
 from bot.runs.model import RunStatus
-from trainer_core.events import MetricsGuard, MetricsProgress, Summary, Unit
+from trainer_core.events import MetricsCheckpoint, MetricsGuard, MetricsProgress, Summary, Unit
 
 SAMPLE, SAMPLE_LINES = 320, 6
 """Characters of the text sample on a live card, fences counted, and its lines."""
@@ -23,13 +24,15 @@ def card(status: RunStatus, now: float) -> discord.Embed:
     run, shown = status.run, look(status.run)
     fields = _final(run.summary) if run.summary else _current(status, now)
     fields += [_told(event) for event in (status.guard, status.steer) if event]
+    if status.saved:
+        fields.append(_saved(status.saved))
     if status.sample and status.sample.text.strip():
         name = f"It writes, at step {text.number(status.sample.step)}"
         fields.append(Field(name, text.code_block(status.sample.text, SAMPLE, SAMPLE_LINES), inline=False))
     return embed(
         title=f"{shown.emoji} {run.name} · {shown.word}",
         colour=shown.colour,
-        description="\n".join(headline(status, now)),
+        description="\n".join([*headline(status, now), *undone(run)]),
         fields=fields,
         footer=recipe(status),
     )
@@ -40,6 +43,15 @@ def _told(event: MetricsGuard) -> Field:
     said = text.sentence(event.reason)
     icon = "🎛️" if event.action == "steer" else "⚠️"
     return Field(f"{icon} At step {text.number(event.step)}", f"{said[:1].upper()}{said[1:]}.", inline=False)
+
+
+def _saved(event: MetricsCheckpoint | MetricsGuard) -> Field:
+    """What became of a checkpoint that a person asked for."""
+    if isinstance(event, MetricsCheckpoint):
+        said = "The checkpoint that was asked for is saved, and stays whatever comes after."
+    else:
+        said = "The checkpoint that was asked for could not be saved, and is given up. Ask again once there is room."
+    return Field(f"💾 At step {text.number(event.step)}", said, inline=False)
 
 
 def curve(status: RunStatus) -> PlotRequest | None:

@@ -11,7 +11,7 @@ from bot.chat.render.embeds import Colour, Field, content, embed
 from bot.chat.render.failures import failed
 from bot.chat.render.message import Act, Message, buttons
 from bot.chat.render.progress import fraction, look, recipe, steps
-from bot.chat.render.steering import acts
+from bot.chat.render.steering import acts, undone
 from bot.runs.model import RunStatus
 from trainer_core.events import Summary
 
@@ -85,7 +85,9 @@ def completed(status: RunStatus) -> Message:
     """The run is finished: what it came to, how the loss went, what it writes, and where the model is."""
     run, summary = status.run, status.run.summary
     return Message(
-        content=content(" ".join([f"✅ **{run.name}** has finished.", *_outcome(summary), *_which(summary)])),
+        content=content(
+            " ".join([f"✅ **{run.name}** has finished.", *_outcome(summary), *_which(summary), *undone(run)])
+        ),
         embed=embed(
             title=f"✅ {run.name} · finished",
             colour=Colour.DONE,
@@ -107,7 +109,7 @@ def stopped(status: RunStatus) -> Message:
     else:
         learned = "It had not begun to train."
     return Message(
-        content=content(f"⏹️ **{run.name}** was stopped. {learned}"),
+        content=content(" ".join([f"⏹️ **{run.name}** was stopped.", learned, *undone(run)])),
         embed=embed(
             title=f"⏹️ {run.name} · stopped",
             colour=Colour.QUIET,

@@ -103,6 +103,13 @@ def requested(requests: Sequence[Request]) -> str:
     return ", then ".join(names.get(each.verb) or f"learning rate {text.rate(each.value or 0)}" for each in requests)
 
 
+def undone(run: Run) -> list[str]:
+    """What a run that has ended was asked for and did not get to, as sentences."""
+    if not (run.state.is_terminal and run.requests):
+        return []
+    return [f"It ended before it could do what it was asked: {requested(run.requests)}."]
+
+
 def _over(run: Run) -> Message | None:
     """What there is to say of a run that needs no decision any more; None if it does."""
     if run.state.is_terminal:

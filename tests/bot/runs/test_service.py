@@ -26,6 +26,7 @@ from tests.bot.chat.stories import progress, spec
 from tests.bot.runs.conftest import Engine
 from tests.bot.storing import append_events
 from trainer_core.errors import Code, SpotterError
+from trainer_core.events import JobProgress, Phase
 from trainer_core.faults import Faults, Rule
 from trainer_core.spec import TokenizerSpec
 from trainer_core.tasks.orders import Progress
@@ -147,6 +148,20 @@ async def test_only_a_run_that_trains_is_asked(
     with pytest.raises(SpotterError, match=f"`{NAME}` (is|has) {state}") as refused:
         await service.steer(ADA, NAME, Request("land"))
     assert refused.value.field == "run" and asked.calls == []
+
+
+async def test_a_run_that_saves_its_model_takes_no_step_to_be_asked_at(engine: Engine, service: RunService) -> None:
+    await engine.add(RunState.RUNNING, attempt=2)
+    phases: tuple[Phase, ...] = ("training", "saving")
+    story = [JobProgress(phase=phase).stamped(NAME, 1, seq, 0.0) for seq, phase in enumerate(phases, start=1)]
+    async with engine.database.transaction() as tx:
+        await append_events(tx, NAME, 1, story, 2)
+    await service.steer(ADA, NAME, Request("land"))
+    async with engine.database.transaction() as tx:
+        await append_events(tx, NAME, 2, [event.stamped(NAME, 2, event.seq, 0.0) for event in story], 2)
+    for request in (Request("land"), Request("checkpoint")):
+        with pytest.raises(SpotterError, match="has taken its last step"):
+            await service.steer(ADA, NAME, request)
 
 
 @pytest.mark.parametrize("rate", [0.0, -1e-3, 1.5, math.nan, math.inf])

@@ -23,13 +23,13 @@ async def database(tmp_path: Path) -> AsyncIterator[Database]:
 
 
 async def test_a_long_story_is_thinned_to_what_a_picture_shows(database: Database) -> None:
-    """Progress and checkpoints are left out, and the newest progress never."""
+    """Progress and checkpoints are left out, but never the newest progress, nor the newest checkpoint asked for."""
     story: list[Event] = [*events(0)]
     for step in range(1, 3001):
         story.append(progress(step, 3000))
         if step % 100 == 0:
             story.append(MetricsEval(step=step, loss=3.0, bits_per_byte=1.0))
-            story.append(MetricsCheckpoint(step=step, path="p", bytes=1, seconds=0.1))
+            story.append(MetricsCheckpoint(step=step, path="p", bytes=1, seconds=0.1, pinned=step in (500, 700)))
     story.append(progress(3000, 3000))
     stamped = [each.stamped(NAME, 1, seq, 0.0) for seq, each in enumerate(story, start=1)]
     async with database.transaction() as tx:
@@ -40,7 +40,12 @@ async def test_a_long_story_is_thinned_to_what_a_picture_shows(database: Databas
         thin = await rows.events_for_view(tx, NAME, 300)
         one = await rows.events_for_view(tx, NAME, 1)
     assert whole == stamped
-    others = [each for each in stamped if not isinstance(each, MetricsProgress | MetricsCheckpoint)]
+    others = [
+        each
+        for each in stamped
+        if not isinstance(each, MetricsProgress | MetricsCheckpoint)
+        or (isinstance(each, MetricsCheckpoint) and each.step == 700)
+    ]
     assert [each for each in thin if not isinstance(each, MetricsProgress)] == others
     assert 200 <= len(thin) - len(others) <= 350 and thin[-1] == stamped[-1]
     assert [each for each in one if isinstance(each, MetricsProgress)][-1] == stamped[-1]

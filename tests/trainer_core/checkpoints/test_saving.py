@@ -116,8 +116,9 @@ def test_what_a_person_asked_for_waits_its_turn(making: Training, slow: Slow) ->
     assert (second.step, second.pinned, second.control_seq) == (2, True, 5)
 
 
+@pytest.mark.parametrize(("seq", "later"), [(5, "it is not tried again"), (0, "another one is tried later")])
 def test_what_the_disk_refuses_a_thread_is_told_and_the_end_waits_for_the_disk(
-    making: Training, slow: Slow, tmp_path: Path
+    making: Training, slow: Slow, tmp_path: Path, seq: int, later: str
 ) -> None:
     in_the_way = tmp_path / "checkpoints"
     in_the_way.write_text("")
@@ -126,12 +127,12 @@ def test_what_the_disk_refuses_a_thread_is_told_and_the_end_waits_for_the_disk(
         in_the_way.unlink()
         yield 0.0
 
-    list(save(at(making, 3), slow.checkpoints, pinned=True, control_seq=5))
+    list(save(at(making, 3), slow.checkpoints, pinned=bool(seq), control_seq=seq))
     slow.may.set()
     first, last, event = save_surely(at(making, 4), slow.checkpoints, pauses())
     assert isinstance(first, MetricsGuard) and isinstance(last, MetricsGuard)
-    assert (first.step, first.action, first.control_seq) == (3, "disk", 5)
-    assert first.reason.endswith("the checkpoint of step 3 was not saved; training goes on and tries again later")
+    assert (first.step, first.action, first.control_seq) == (3, "disk", seq)
+    assert first.reason.endswith(f"the checkpoint of step 3 was not saved; training goes on, and {later}")
     assert last.reason.endswith("the checkpoint of step 4 was not saved; it is tried again for some minutes")
     assert isinstance(event, MetricsCheckpoint) and event.step == 4
 

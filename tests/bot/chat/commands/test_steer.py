@@ -10,6 +10,7 @@ from bot.chat.client import SpotterClient
 from bot.runs.model import RunState
 from tests.bot.chat import stories
 from tests.bot.chat.conftest import Chat
+from trainer_core.events import JobCompleted, JobProgress
 
 
 @pytest.fixture(autouse=True)
@@ -112,6 +113,17 @@ async def test_a_run_that_trains_is_asked_for_another_course(chat: Chat) -> None
     assert "Asked for: checkpoint, then learning rate 0.0003" in card.embeds[0]["description"]
     assert (await said(chat, "land")).startswith("🛬 **swans** lands at its next step")
     assert chat.dispatch.steered == ["swans"], "the others wait for their turn"
+
+
+async def test_a_run_that_saves_its_model_is_promised_no_next_step(chat: Chat) -> None:
+    await chat.reported("swans", stories.events(100))
+    assert (await said(chat, "land")).startswith("🛬 **swans** lands at its next step")
+    await chat.reported_on("swans", JobProgress(phase="saving", message="writing the model"))
+    for verb in ("land", "checkpoint"):
+        assert (await said(chat, verb)).startswith("⚠️ **run**: `swans` has taken its last step, and saves its model")
+    await chat.reported_on("swans", JobCompleted(summary=stories.summary()))
+    card = await chat.owner.slash("trainer status", run="swans")
+    assert "It ended before it could do what it was asked: landing." in card.embeds[0]["description"]
 
 
 async def test_a_learning_rate_that_is_none_is_refused(chat: Chat) -> None:

@@ -6,9 +6,9 @@ import discord
 import pytest
 
 from bot.chat.render.card import card
-from bot.runs.model import Request, RunState, RunStatus
+from bot.runs.model import Request, RunState, RunStatus, status_of
 from tests.bot.chat import stories
-from trainer_core.events import MetricsGuard
+from trainer_core.events import Event, MetricsCheckpoint, MetricsGuard
 
 NOW = stories.START + 60
 
@@ -41,6 +41,32 @@ def test_what_the_guard_did_and_what_a_person_changed_stand_beside_each_other() 
     told = shown(card(status, NOW))
     assert told["⚠️ At step 40"] == "The loss was not a number."
     assert told["🎛️ At step 90"] == "The learning rate peaks at 0.0003 now."
+
+
+def test_what_became_of_a_checkpoint_that_was_asked_for_is_shown() -> None:
+    story = stories.events(100)
+    saved = MetricsCheckpoint(step=60, path="p", bytes=1, seconds=1, pinned=True, control_seq=7)
+    full = MetricsGuard(step=90, action="disk", control_seq=8, reason="the disk is full: the checkpoint was not saved")
+    skipped = MetricsGuard(step=95, action="skip", reason="the loss was not a number")
+
+    def told(*events: Event) -> dict[str, str]:
+        return shown(card(status_of(stories.run(RunState.RUNNING), [*story, *events]), NOW))
+
+    ordinary = MetricsCheckpoint(step=80, path="p", bytes=1, seconds=1)
+    assert told(saved, ordinary)["💾 At step 60"].startswith("The checkpoint that was asked for is saved, and stays")
+    given_up = told(saved, full, skipped)
+    assert given_up["💾 At step 90"].startswith("The checkpoint that was asked for could not be saved")
+    assert "💾 At step 60" not in given_up and "⚠️ At step 95" in given_up
+    assert not any(name.startswith("💾") for name in told(ordinary, skipped))
+
+
+@pytest.mark.parametrize("state", [RunState.SUCCEEDED, RunState.FAILED, RunState.STOPPED])
+def test_the_card_of_a_run_that_has_ended_says_what_was_left_undone(state: RunState) -> None:
+    undone = "It ended before it could do what it was asked: landing, then checkpoint."
+    requests = (Request("land", seq=1), Request("checkpoint", seq=2))
+    ended = card(stories.status(state, 100, requests=requests), NOW).description or ""
+    assert ended.endswith(undone)
+    assert "ended before" not in (card(stories.status(state, 100), NOW).description or "")
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from bot.chat.render.curve import PlotRequest
 from bot.chat.render.message import Act, Message
 from bot.chat.render.reports import passed, render, unwatched
 from bot.chat.render.steering import acts
-from bot.runs.model import RunError, RunState, RunStatus
+from bot.runs.model import Request, RunError, RunState, RunStatus
 from tests.bot.chat import stories
 from tests.bot.chat.render.budgets import check
 from tests.bot.chat.render.test_text import HOSTILE
@@ -297,3 +297,12 @@ def test_the_card_left_behind_offers_to_watch_again() -> None:
     message = unwatched(stories.status(RunState.RUNNING, 430))
     assert message.content and "43 %" in message.content
     assert stories.offered(message) == [Act.WATCH]
+
+
+@pytest.mark.parametrize("kind", [Kind.COMPLETED, Kind.STOPPED])
+def test_the_last_report_names_what_was_left_undone(kind: Kind) -> None:
+    state = RunState.SUCCEEDED if kind is Kind.COMPLETED else RunState.STOPPED
+    asked = stories.status(state, 1000, requests=(Request("land", seq=1),))
+    content = render(kind, asked, NOW).content or ""
+    assert content.endswith("It ended before it could do what it was asked: landing.")
+    assert "could do" not in (render(kind, stories.status(state, 1000), NOW).content or "")
