@@ -245,7 +245,7 @@ def status_of(
 ) -> RunStatus:
     """`run` as its events tell it, given in the order they were reported.
 
-    An attempt that goes on from a checkpoint takes back what an earlier one measured after that step.
+    Whoever goes on from a checkpoint, another attempt or the guard, takes back what was measured after that step.
     """
     status = RunStatus(run, position=position, starts_in=starts_in, fits=fits, watchers=watchers or {})
     train: list[tuple[int, float]] = []
@@ -253,14 +253,14 @@ def status_of(
     for event in events:
         match event:
             case JobStarted():
-                train = [point for point in train if point[0] <= event.resumed_step]
-                validation = [e for e in validation if e.step <= event.resumed_step]
+                _take_back(train, validation, event.resumed_step)
                 status = replace(status, device=event.device)
             case JobProgress():
                 status = replace(status, phase=event.phase, message=event.message)
             case MetricsConfig():
                 status = replace(status, config=event)
             case MetricsProgress():
+                _take_back(train, validation, event.step - 1)
                 train.append((event.step, event.loss))
                 status = replace(status, progress=event)
             case MetricsEval():
@@ -281,3 +281,11 @@ def status_of(
         last_eval=validation[-1] if validation else None,
         curve=Curve(tuple(train), tuple((e.step, e.loss) for e in validation)),
     )
+
+
+def _take_back(train: list[tuple[int, float]], validation: list[MetricsEval], step: int) -> None:
+    """Drop what was measured after `step`."""
+    while train and train[-1][0] > step:
+        train.pop()
+    while validation and validation[-1].step > step:
+        validation.pop()

@@ -4,7 +4,7 @@ import pytest
 
 from bot.runs.model import IllegalTransitionError, RunState, status_of
 from tests.bot.chat.stories import events, run, summary
-from trainer_core.events import JobStarted
+from trainer_core.events import JobStarted, MetricsProgress
 
 
 def test_a_state_that_may_not_follow_is_refused() -> None:
@@ -27,6 +27,14 @@ def test_a_resumed_attempt_takes_back_what_came_after_its_checkpoint() -> None:
     assert [step for step, _ in status.curve.validation] == [0, 100]
     assert status.last_eval is not None and status.last_eval.step == 100
     assert status.first_eval is not None and status.first_eval.step == 0
+
+
+def test_a_rollback_takes_back_what_came_after_it() -> None:
+    again = next(event for event in events(300) if isinstance(event, MetricsProgress) and event.step > 120)
+    status = status_of(run(RunState.RUNNING), [*events(300), again])
+    steps = [step for step, _ in status.curve.train]
+    assert steps == sorted(set(steps)) and steps[-1] == again.step
+    assert [step for step, _ in status.curve.validation] == [0, 100]
 
 
 def test_a_status_is_what_was_reported_last() -> None:
