@@ -27,12 +27,8 @@ ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking",
 BUDGET = "75s"
 WITHIN = 180_000
 """Milliseconds that training and everything around it may take."""
-IN_SIGHT = """() => {
-    const card = [...document.querySelectorAll('.embed')].find(embed => embed.textContent.includes('▰'.repeat(6)));
-    const [box, header] = [card, document.querySelector('main header')].map(part => part?.getBoundingClientRect());
-    return box && box.top >= header.bottom;
-}"""
-"""The bar is filled enough for the curve to have a shape, and no long sample pushes the card's head out of sight."""
+FILLED = "▰" * 6
+"""So much of the bar, and the curve has a shape."""
 
 DROP = """([name, text]) => {
     const data = new DataTransfer();
@@ -49,10 +45,12 @@ async def main() -> None:
     PICTURES.mkdir(exist_ok=True)
     async with demo() as address, async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
-        page = await browser.new_page(viewport={"width": 1280, "height": 860})
+        page = await browser.new_page(viewport={"width": 1280, "height": 1000})
         await page.goto(address)
         log = page.get_by_role("log")
-        await page.wait_for_function(IN_SIGHT, timeout=WITHIN)
+        card = log.get_by_role("listitem").filter(has_text=FILLED)
+        await expect(card).to_be_visible(timeout=WITHIN)
+        await card.evaluate("message => message.scrollIntoView()")
         await photograph(page, "chat.png")
         done = log.get_by_role("listitem").filter(has_text="has finished")
         await expect(done).to_be_visible(timeout=WITHIN)

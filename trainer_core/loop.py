@@ -8,7 +8,7 @@ from collections.abc import Generator, Iterator
 
 from trainer_core.checkpoints.checkpoint import Checkpoints
 from trainer_core.checkpoints.keeping import better
-from trainer_core.checkpoints.saving import save, save_surely, saved
+from trainer_core.checkpoints.saving import save, save_surely, saved, settled
 from trainer_core.control import Control, ControlReader
 from trainer_core.course import follow, heard, peak
 from trainer_core.errors import Code, SpotterError
@@ -182,6 +182,7 @@ def _edge(
         yield from heard(request, training, checkpoints, steering)
     follow(training, steering)
     if reason := question(training, steering):
+        yield from settled(checkpoints)
         yield MetricsGuard(step=training.state.step, action="ask", reason=reason)
         return JobPaused(control_seq=0, step=training.state.step, reason=reason)
     return None

@@ -1,7 +1,8 @@
 """A run that failed or was stopped, tried again: a new run that goes on from the newest checkpoint of the old one.
 
-What the checkpoint is of goes with it: the model that the run began with or its module. What changed the old run's
-course goes with it in any case, so that a run whose guard went back to the beginning does not fail as it did before.
+What the checkpoint is of goes with it: the model that the run began with or its module; and the checkpoint with the
+best weights, which the new run may end with. What changed the old run's course goes with it in any case, so that a run
+whose guard went back to the beginning does not fail as it did before.
 All of it is made ready aside, which may take a while, and takes its place in one rename once the new run has a name.
 Files of a checkpoint are never changed once they are written, so both runs share them where the file system can: a run
 that a full disk ended can be tried again on a disk that is nearly full.
@@ -9,12 +10,14 @@ that a full disk ended can be tried again on a disk that is nearly full.
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
-from collections.abc import Awaitable, Callable, Collection, Container
+from collections.abc import Awaitable, Callable, Collection, Container, Iterable
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 from bot.runs.model import Run, RunState
 from trainer_core.errors import Code, SpotterError
@@ -29,6 +32,7 @@ from trainer_core.steering import Steer, SteeringLog, rollbacks
 RETRYABLE = frozenset({RunState.FAILED, RunState.STOPPED})
 
 _CHECKPOINT = re.compile(r"step-(\d{8,})")
+_STATE = "state.json"
 _NUMBERED = re.compile(r"(.+)-[2-9]")
 _LONGEST_STEM = 40
 """Characters, so that a number fits behind them."""
@@ -84,8 +88,8 @@ class Carried:
 
 
 def carry_over(old: RunDirectory) -> Carried:
-    """Make ready for a new run what changed the course of `old`, and its newest checkpoint that verifies with what it
-    is of.
+    """Make ready for a new run what changed the course of `old`, its newest checkpoint that verifies with what it is
+    of, and its best one.
 
     Not for two at once: what is aside in the runs' folder is taken for what a bot left there that was killed.
     Raises OSError, or SpotterError if nobody can tell what changed the course; then nothing is left.
@@ -93,13 +97,15 @@ def carry_over(old: RunDirectory) -> Carried:
     sweep(old.home.runs)
     carried = Carried(name_aside(old.path), 0)
     try:
-        for step, checkpoint in _newest_first(old.checkpoints):
-            if not problems_with_sums(checkpoint):
-                _share(checkpoint, RunDirectory(carried.folder).checkpoints / checkpoint.name)
-                _share_what_it_is_of(old, carried.folder)
-                sync_folder(carried.folder)
-                carried.step = step
-                break
+        newest_first = _newest_first(old.checkpoints)
+        newest = next((found for found in newest_first if not problems_with_sums(found[1])), None)
+        if newest is not None:
+            carried.step, checkpoint = newest
+            older = [path for step, path in newest_first if step < carried.step]
+            for going_along in (checkpoint, *_best(checkpoint, older)):
+                _share(going_along, RunDirectory(carried.folder).checkpoints / going_along.name)
+            _share_what_it_is_of(old, carried.folder)
+            sync_folder(carried.folder)
         _follow_the_course_of(old, carried.folder)
     except BaseException:
         # Whatever it was, nothing half-made stays.
@@ -125,6 +131,25 @@ def _newest_first(folder: Path) -> list[tuple[int, Path]]:
         return []
     found = [(int(match[1]), path) for path in folder.iterdir() if (match := _CHECKPOINT.fullmatch(path.name))]
     return sorted(found, reverse=True)
+
+
+def _best(newest: Path, older: Iterable[Path]) -> list[Path]:
+    """The one of the `older` that has the weights which did best by the time of the `newest`; none if that has them."""
+    best = _state(newest).get("loop", {}).get("best")
+    for checkpoint in older if best else ():
+        state = _state(checkpoint)
+        if state.get("evaluated") and state["loop"].get("last") == best and not problems_with_sums(checkpoint):
+            return [checkpoint]
+    return []
+
+
+def _state(checkpoint: Path) -> dict[str, Any]:  # Any: as JSON is
+    """What its `state.json` holds; empty if that cannot be read. To parse it in full would take torch."""
+    try:
+        state = json.loads((checkpoint / _STATE).read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return state if isinstance(state, dict) and isinstance(state.get("loop"), dict) else {}
 
 
 def _share_what_it_is_of(old: RunDirectory, folder: Path) -> None:

@@ -256,6 +256,42 @@ def test_a_run_that_got_worse_and_is_stopped_has_its_best_weights(run: Start) ->
     )
 
 
+EACH_STEP = {"every_seconds": 1e-9, "keep": 2}
+
+
+def test_what_was_learnt_since_the_last_evaluation_is_not_lost_where_its_step_was_saved_before(run: Start) -> None:
+    going = run(small_spec(checkpoint=EACH_STEP))
+    going.go_until(5, "stop")
+    last = going.events[-1]
+    assert isinstance(last, JobStopped) and last.summary.best_step is None
+    looked = {event.step: event.loss for event in going.events if isinstance(event, MetricsEval)}
+    assert last.summary.loss == looked[5] < looked[3]
+
+
+def test_nor_where_it_rested_before_it_was_stopped(run: Start) -> None:
+    going = run(small_spec(checkpoint={"keep": 1}))
+    going.go_until(5, "pause")
+    pinned = going.checkpoints.newest_good()
+    assert pinned and step_of(pinned) == 5
+    (pinned / "pinned").touch()
+    going.resume()
+    write_control(going.control, "stop")
+    last = list(going.go())[-1]
+    assert isinstance(last, JobStopped)
+    assert (last.summary.steps, last.summary.best_step) == (5, None)
+    best = going.checkpoints.best_good()
+    assert best == pinned and (best / "pinned").exists()
+
+
+def test_a_run_that_keeps_no_best_weights_ends_with_the_last(run: Start) -> None:
+    worse = {**patient(6, None), "checkpoint": {"metric": "loss", "direction": "max", "best": 0}}
+    going = run(small_spec(**worse))
+    going.go_until(5, "pause")
+    going.resume()
+    last = list(going.go())[-1]
+    assert isinstance(last, JobCompleted) and (last.summary.steps, last.summary.best_step) == (6, None)
+
+
 def test_only_a_model_that_guesses_evenly_is_seen_to_by_a_part_of_the_text(run: Start) -> None:
     evaluation = {"times": 1, "max_tokens": 800, "sample_tokens": 0}
     ours, own = (run(small_spec(budget="1 steps", evaluation=evaluation)) for _ in range(2))

@@ -12,7 +12,9 @@ import torch
 
 from tests.trainer_core.conftest import small_spec, weights
 from tests.trainer_core.test_loop import Run, Start, run, same, steps, told
+from trainer_core.checkpoints import saving
 from trainer_core.checkpoints.saving import saved
+from trainer_core.control import write_control
 from trainer_core.events import JobPaused, MetricsCheckpoint, MetricsEval, MetricsGuard, MetricsProgress
 from trainer_core.failures import is_out_of_memory
 from trainer_core.guard import Verdict
@@ -212,6 +214,19 @@ def test_a_run_that_asks_at_its_beginning_says_so(run: Start) -> None:
     asked = list(going.go())[-1]
     assert isinstance(asked, JobPaused) and asked.step == 0
     assert "; it could go on from the beginning with a peak learning rate of " in asked.reason
+
+
+def test_a_checkpoint_that_is_being_written_when_the_guard_asks_is_told_of(
+    run: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(saving, "LARGE", 0)
+    going = run(small_spec())
+    for _ in range(3):
+        going.steering.append(Steer(step=0, verb="rollback", value=0.5, reason="it broke"))
+    wanted = write_control(going.control, "checkpoint")
+    *before, last = going.go()
+    assert isinstance(last, JobPaused)
+    assert [event.control_seq for event in before if isinstance(event, MetricsCheckpoint)] == [wanted.seq]
 
 
 def test_weights_that_stop_being_numbers_are_taken_back(run: Start) -> None:

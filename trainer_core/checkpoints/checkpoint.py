@@ -67,18 +67,23 @@ class Checkpoints:
     def save(self, snapshot: Snapshot, *, pinned: bool = False) -> MetricsCheckpoint:
         """Write a checkpoint and drop those over the limits. Raises OSError; then none was added.
 
-        `pinned` keeps it whatever comes after. One of the same step that verifies is left as it is. What cannot be
-        dropped stays, and is dropped after a later one. Raises SpotterError if another attempt has taken over.
+        `pinned` keeps it whatever comes after. One of the same step that verifies is left as it is, unless nobody had
+        evaluated its weights when it was saved, and somebody has by now. What cannot be dropped stays, and is dropped
+        after a later one. Raises SpotterError if another attempt has taken over.
         """
         self._fence()
         reach("checkpoint.begin")
         started = time.monotonic()
         step = snapshot.record.loop.step
         target = self._folder / f"step-{step:08d}"
-        if problems_with_sums(target):
-            with new_folder(target, makes_way=problems_with_sums) as aside:
+
+        def says_less(folder: Path) -> bool:
+            return bool(problems_with_sums(folder)) or (snapshot.record.evaluated and not _is_evaluated(folder))
+
+        if says_less(target):
+            with new_folder(target, makes_way=says_less) as aside:
                 snapshot.write(aside)
-                if pinned:
+                if pinned or _is_pinned(target):
                     (aside / _PINNED).touch()
                 self._fence()  # writing takes a while, and this process may have been stopped for longer
             reach("checkpoint.saved")
@@ -107,9 +112,10 @@ class Checkpoints:
         return among_best(new, map(self._held, self._newest_first()), self._spec.best)
 
     def make_room(self) -> int:
-        """Drop every checkpoint but the newest that verifies and the pinned ones. Returns how many.
+        """Drop every checkpoint but the newest that verifies, the best one and the pinned ones. Returns how many.
 
-        Raises OSError, or SpotterError if another attempt has taken over.
+        Where there is no other to drop, it is the best. Raises OSError, or SpotterError if another attempt has taken
+        over.
         """
         self._fence()
         newest_first = self._newest_first()
@@ -117,9 +123,11 @@ class Checkpoints:
         if good is None:
             return 0
         others = [folder for folder in newest_first if folder != good and not _is_pinned(folder)]
-        for folder in others:
+        best = self._best(newest_first)
+        making_way = [folder for folder in others if folder != best] or others
+        for folder in making_way:
             _remove(folder)
-        return len(others)
+        return len(making_way)
 
     def newest_good(self, at_most: int | None = None) -> Path | None:
         """The newest checkpoint that verifies, of those of step `at_most` and before; None if there are none.
@@ -148,10 +156,7 @@ class Checkpoints:
     def best_good(self) -> Path | None:
         """The best that was evaluated, of those that verify; of equals the newest. None if there are none."""
         self._settled()
-        folders = {step_of(folder): folder for folder in self._newest_first()}
-        held = map(self._held, folders.values())
-        best_first = sorted(((one.merit, one.step) for one in held if one.merit is not None), reverse=True)
-        return next((folders[step] for _, step in best_first if not problems_with_sums(folders[step])), None)
+        return self._best(self._newest_first())
 
     def drop_newer(self, step: int) -> None:
         """Drop the checkpoints after `step`, which the run has gone back behind. Those pinned are renamed instead.
@@ -167,6 +172,12 @@ class Checkpoints:
                     _rename(folder, _ABANDONED)
                 else:
                     _remove(folder)
+
+    def _best(self, folders: Iterable[Path]) -> Path | None:
+        by_step = {step_of(folder): folder for folder in folders}
+        held = map(self._held, by_step.values())
+        best_first = sorted(((one.merit, one.step) for one in held if one.merit is not None), reverse=True)
+        return next((by_step[step] for _, step in best_first if not problems_with_sums(by_step[step])), None)
 
     def _settled(self) -> None:
         """Wait for what is being written. What comes of it is for whoever reports it."""
@@ -243,6 +254,11 @@ def _checkpoints(folder: Path) -> Iterator[tuple[int, Path]]:
 def _size(folder: Path) -> int:
     """Bytes that its files take; 0 if it is none."""
     return sum(file.stat().st_size for file in folder.iterdir()) if folder.is_dir() else 0
+
+
+def _is_evaluated(folder: Path) -> bool:
+    record = record_in(folder)
+    return record is not None and record.evaluated
 
 
 def _is_pinned(folder: Path) -> bool:

@@ -78,8 +78,11 @@ def finish(training: Training, directory: RunDirectory, manifest: Manifest, fenc
 def _take_best(training: Training, checkpoints: Checkpoints) -> bool:
     """Put back the best weights that were evaluated and saved, to finish with them; whether they are not the last.
 
-    The run stays where it ended. Raises SpotterError if they cannot be restored.
+    The run stays where it ended; one that is to keep no best ones ends with the last. Raises SpotterError if they
+    cannot be restored.
     """
+    if not training.spec.checkpoint.best:
+        return False
     best, ended = checkpoints.best_good(), training.state
     if best is None or step_of(best) == ended.step:
         return False

@@ -7,7 +7,7 @@ from bot.chat.render.card import curve
 from bot.chat.render.embeds import Colour, Field, content, embed
 from bot.chat.render.message import Message, buttons
 from bot.chat.render.progress import recipe, steps
-from bot.chat.render.steering import acts
+from bot.chat.render.steering import acts, undone
 from bot.runs.model import RunError, RunStatus
 from trainer_core.errors import Code
 
@@ -35,7 +35,7 @@ def failed(status: RunStatus) -> Message:
     said = text.sentence(error.message)
     ending = f"failed: {_NAMES[error.code]}" if error.code in _NAMES else "failed"
     return Message(
-        content=content(f"❌ **{run.name}** failed: {said}"),
+        content=content("\n".join([f"❌ **{run.name}** failed: {said}", *undone(run)])),
         embed=embed(
             title=f"❌ {run.name} · {ending}",
             colour=Colour.FAILED,

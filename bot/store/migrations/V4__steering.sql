@@ -3,6 +3,3 @@ ALTER TABLE runs ADD COLUMN question TEXT;
 
 -- What was asked of the run's worker that it has not answered yet, as a JSON array, the oldest first.
 ALTER TABLE runs ADD COLUMN requests TEXT NOT NULL DEFAULT '[]';
-
--- The number of the newest of all the requests there ever were.
-ALTER TABLE runs ADD COLUMN asked INTEGER NOT NULL DEFAULT 0;

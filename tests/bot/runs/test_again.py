@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import json
 import os
 from pathlib import Path
 
@@ -162,6 +163,20 @@ async def test_a_module_whose_folder_is_no_longer_approved_is_not_run_from_its_c
     with_it = RunService(engine.database, engine.home, catalog, engine.announce, Asked(), approved=approved)
     assert (await with_it.retry(ADA, NAME)).resumes_from == 600
     assert engine.home.run(AGAIN).module.read_text() == "import torch"
+
+
+async def test_the_best_weights_come_along(engine: Engine, service: RunService) -> None:
+    """With other settings the new run may not do better; what it ends with is the best of both."""
+    await ended(engine)
+    for step, loss in ((300, 2.5), (600, 2.0), (900, 2.0), (1200, 3.0)):
+        saved(engine.home, NAME, step)
+        folder = engine.home.run(NAME).checkpoints / f"step-{step:08d}"
+        loop = {"last": {"loss": loss}, "best": {"loss": 2.0}}
+        (folder / "state.json").write_text(json.dumps({"evaluated": step != 900, "loop": loop}))
+        write_sums(folder)
+    assert (await service.retry(ADA, NAME)).resumes_from == 1200
+    carried = engine.home.run(AGAIN).checkpoints
+    assert sorted(folder.name for folder in carried.iterdir()) == ["step-00000600", "step-00001200"]
 
 
 async def test_a_corrupt_checkpoint_is_left_behind(engine: Engine, service: RunService) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import sqlite3
 from pathlib import Path
 
@@ -43,6 +44,25 @@ async def test_what_was_there_before_a_migration_is_kept(tmp_path: Path) -> None
     assert tables(path)[0] == newest
     assert tables(tmp_path / "backups" / f"before-schema-{newest}.db") == before
     assert len(list((tmp_path / "backups").iterdir())) == 1
+
+
+async def test_what_was_asked_before_requests_had_numbers_gets_some(tmp_path: Path) -> None:
+    path = tmp_path / "spotter.db"
+    await migrated(path, migrations.shipped()[:4])
+    asked: list[dict[str, str | float | None]] = [{"verb": "rate", "value": 0.001}, {"verb": "land", "value": None}]
+    row = (
+        "INSERT INTO runs (name, owner_id, state, spec, created_at, queued_at, requests)"
+        " VALUES (?, 1, 'running', '{}', 0, 0, ?)"
+    )
+    with sqlite3.connect(path) as connection:
+        connection.execute(row, ("a", json.dumps(asked)))
+        connection.execute(row, ("b", "[]"))
+    await (await Database.open(path)).close()
+    with sqlite3.connect(path) as connection:
+        (requests, newest), none = connection.execute("SELECT requests, asked FROM runs ORDER BY name").fetchall()
+    first, second = json.loads(requests)
+    assert [{**request, "seq": 0} for request in (first, second)] == [{**request, "seq": 0} for request in asked]
+    assert 1_000_000_000_000 < first["seq"] < second["seq"] < newest and none == ("[]", 0)
 
 
 async def test_a_new_database_has_nothing_to_keep(tmp_path: Path) -> None:

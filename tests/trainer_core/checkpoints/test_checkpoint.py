@@ -163,6 +163,15 @@ def test_a_pinned_one_stays_whatever_comes_after(making: Training, folder: Path)
     assert step_of(checkpoints.newest_good(at_most=2)) == 2, "a mark does not spoil it"
 
 
+def test_the_best_makes_room_last(making: Training, folder: Path) -> None:
+    checkpoints = Checkpoints(folder, CheckpointSpec(keep=9))
+    for step, loss in enumerate([5.0, 3.0, 4.0, 4.5], start=1):
+        checkpoints.save(snapshot(at(making, step, loss), evaluated=True))
+    assert (checkpoints.make_room(), steps_in(folder)) == (2, [2, 4])
+    assert (checkpoints.make_room(), steps_in(folder)) == (1, [4])
+    assert checkpoints.make_room() == 0
+
+
 def test_a_bound_on_the_disk_is_kept_as_far_as_that_goes_and_told_where_it_ends(making: Training, folder: Path) -> None:
     size = Checkpoints(folder, CheckpointSpec()).save(snapshot(at(making, 1))).bytes
     bounded = Checkpoints(folder, CheckpointSpec(keep=9, gigabytes=2.5 * size / 1e9))
