@@ -2,42 +2,34 @@
 
 from __future__ import annotations
 
-import copy
 import math
-import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import torch
-from torch import nn
 
 from trainer_core.compute.buffers import unchanged
 from trainer_core.compute.fitting import a_few, tried
 from trainer_core.compute.network import Network
-from trainer_core.distributed.group import ALONE
 from trainer_core.errors import Code, SpotterError
 from trainer_core.failures import is_out_of_memory
 from trainer_core.models.specs import ModuleSpec, PretrainedSpec
 from trainer_core.objectives.objective import Batch
-from trainer_core.optim.optimizer import Optimizer
+from trainer_core.rehearsal import Rehearsal, rehearsed
 from trainer_core.training import Training
 
 _LOSS_TOLERANCE = 1.0
 """Nats by which the loss of fresh weights may miss that of guessing evenly."""
-_STEPS = 4
-"""On one small batch, which is enough for every parameter to be reached and for the loss to fall."""
 _TARGETS = 64
 """About so many targets in that batch."""
+_QUICK = 0.05
+"""Seconds after which a pass tells of a larger one; in less, much of it is what any pass takes."""
 _LOWER = (0.1, 0.01, 0.001)
 """Factors that are tried on a learning rate at which the loss grows."""
 _LEAK = 1e-3
 """Share of the logits' spread that rounding may move them by."""
-_NUMBER = re.compile(r"\.\d+\.")
-"""In a parameter's name: which of several parts that are alike it belongs to."""
-_QUICK = 0.05
-"""Seconds after which a pass tells of a larger one; in less, much of it is what any pass takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,16 +70,16 @@ def preflight(training: Training) -> Preflight:
             loss = training.forward_backward(training.state.cursor, a_few(training))
             _check_loss(loss, training)
             return Preflight(loss, _seconds_per_step(training), _bytes(training))
-        trial = _learnt(training, batch, training.peak_learning_rate)
-        _check_loss(trial.losses[0], training)
-        _check_gradients(trial)
-        _check_causality(trial.copy, batch)
+        rehearsal = rehearsed(training, batch, training.peak_learning_rate)
+        _check_loss(rehearsal.losses[0], training)
+        _check_gradients(rehearsal)
+        _check_causality(rehearsal.copy, batch)
         doubts = (
-            *_unlike_guessing(trial.losses[0], training),
-            *_unreached(trial),
-            *_unlearnt(trial, training, batch),
+            *_unlike_guessing(rehearsal.losses[0], training),
+            *_unreached(rehearsal),
+            *_unlearnt(rehearsal, training, batch),
         )
-        return Preflight(trial.losses[0], _seconds_per_step(training), _bytes(training), doubts)
+        return Preflight(rehearsal.losses[0], _seconds_per_step(training), _bytes(training), doubts)
 
 
 @contextmanager
@@ -164,80 +156,12 @@ def _unlike_guessing(loss: float, training: Training) -> Iterator[str]:
         yield f"guessing evenly would have a loss of {_even(training):.2f}, so the first steps only unlearn"
 
 
-@dataclass(frozen=True, slots=True)
-class _Trial:
-    """Some steps on one small batch, on a copy."""
-
-    copy: Training
-    rate: float
-    losses: tuple[float, ...]
-    """Before each step, and after the last."""
-    dead: frozenset[str]
-    """Trainable parameters that no gradient reached in any step."""
-    broken: str
-    """A parameter whose gradient was no number at the first step; empty if there was none."""
-
-    @property
-    def unreached(self) -> frozenset[str]:
-        """Dead ones that have a twin which is not, as experts do that none of the few examples were sent to."""
-        alive = {
-            _NUMBER.sub(".*.", name) for name, parameter in self.copy.model.named_parameters() if name not in self.dead
-        }
-        return frozenset(name for name in self.dead if (kind := _NUMBER.sub(".*.", name)) != name and kind in alive)
-
-    @property
-    def has_learnt(self) -> bool:
-        return self.losses[-1] < self.losses[0]
-
-
-def _learnt(training: Training, batch: Batch, rate: float) -> _Trial:
-    model, mode = copy.deepcopy(training.model), training.mode
-    trial = replace(
-        training,
-        model=model,
-        network=Network(model, mode, training.device),
-        optimizer=Optimizer(model, training.spec.optimizer, mode.precision),
-        average=None,
-        group=ALONE,
-    )
-    losses, broken = [], ""
-    dead = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
-    for step in range(_STEPS):
-        torch.manual_seed(training.spec.seed)  # the same dropout each time, so that the losses compare
-        loss = trial.network.loss(batch.inputs, batch.targets) / batch.targets.numel()
-        trial.optimizer.backward(loss)
-        losses.append(float(loss.detach()))
-        dead -= {name for name in dead if _is_reached(model.get_parameter(name))}
-        broken = broken or ("" if step else _broken(model))
-        trial.clip()
-        trial.step(rate * (step + 1) / _STEPS)
-    torch.manual_seed(training.spec.seed)
-    with torch.inference_mode():
-        losses.append(float(trial.network.losses(batch.inputs, batch.targets).mean()))
-    return _Trial(trial, rate, tuple(losses), frozenset(dead), broken)
-
-
-def _is_reached(parameter: nn.Parameter) -> bool:
-    return parameter.grad is not None and bool(parameter.grad.any())
-
-
-def _broken(model: nn.Module) -> str:
-    return next(
-        (
-            name
-            for name, parameter in model.named_parameters()
-            if parameter.grad is not None and not bool(parameter.grad.isfinite().all())
-        ),
-        "",
-    )
-
-
-def _check_gradients(trial: _Trial) -> None:
-    if trial.broken:
+def _check_gradients(rehearsal: Rehearsal) -> None:
+    if rehearsal.broken:
         raise SpotterError(
-            Code.TRAINING_NAN_LOSS, f"The gradient of {trial.broken} is not finite before the first step."
+            Code.TRAINING_NAN_LOSS, f"The gradient of {rehearsal.broken} is not finite before the first step."
         )
-    if dead := trial.dead - trial.unreached:
+    if dead := rehearsal.dead - rehearsal.unreached:
         first, *others = sorted(dead)
         which = f"the parameter {first} does not learn"
         if others:
@@ -273,21 +197,21 @@ def _check_causality(training: Training, batch: Batch) -> None:
         )
 
 
-def _unreached(trial: _Trial) -> Iterator[str]:
-    if trial.unreached:
-        first, *others = sorted(trial.unreached)
+def _unreached(rehearsal: Rehearsal) -> Iterator[str]:
+    if rehearsal.unreached:
+        first, *others = sorted(rehearsal.unreached)
         which = f"{first} and {len(others)} more" if others else first
         yield f"no gradient reached {which} so far, as those of an expert that is seldom asked"
 
 
-def _unlearnt(trial: _Trial, training: Training, batch: Batch) -> Iterator[str]:
+def _unlearnt(rehearsal: Rehearsal, training: Training, batch: Batch) -> Iterator[str]:
     """If the loss of the one batch grew, a rate at which it falls."""
-    if trial.has_learnt:
+    if rehearsal.has_learnt:
         return
-    what = f"a learning rate of {trial.rate:.2g} makes the loss of a single batch grow"
+    what = f"a learning rate of {rehearsal.rate:.2g} makes the loss of a single batch grow"
     for factor in _LOWER:
-        if _learnt(training, batch, trial.rate * factor).has_learnt:
-            yield f"{what}, and {trial.rate * factor:.2g} does not"
+        if rehearsed(training, batch, rehearsal.rate * factor).has_learnt:
+            yield f"{what}, and {rehearsal.rate * factor:.2g} does not"
             return
     yield f"{what}, and so do lower ones"
 

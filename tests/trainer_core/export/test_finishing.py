@@ -7,6 +7,7 @@ import torch
 from safetensors.torch import load_file
 
 from tests.trainer_core.conftest import small_spec, weights
+from tests.trainer_core.export.conftest import manifest_of
 from trainer_core.checkpoints.checkpoint import Checkpoints
 from trainer_core.data.card import DatasetCard
 from trainer_core.errors import Code, SpotterError
@@ -30,20 +31,8 @@ def directory(home: Home) -> RunDirectory:
 
 
 def about(training: Training, card: DatasetCard, directory: RunDirectory) -> Manifest:
-    return Manifest(
-        run="brisk-otter-42",
-        attempts=1,
-        spec=training.spec,
-        dataset=card,
-        tokenizer="",
-        versions={},
-        git_commit=None,
-        system="Linux",
-        device="a laptop",
-        precision="fp32",
-        decisions={},
-        durations={},
-        summary=outcome(training, Checkpoints(directory.checkpoints, training.spec.checkpoint)),
+    return manifest_of(
+        training.spec, card, outcome(training, Checkpoints(directory.checkpoints, training.spec.checkpoint))
     )
 
 

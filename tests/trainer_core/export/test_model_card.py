@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 
 from tests.trainer_core.conftest import small_spec
+from tests.trainer_core.export.conftest import manifest_of
 from trainer_core.data.card import DatasetCard, Images
 from trainer_core.evals.classes import ClassReport
 from trainer_core.events import Summary
@@ -46,20 +47,10 @@ def manifest(data: Data, dataset: DatasetCard, **model: object) -> Manifest:
         images = Images(classes={"cat": 8, "dog|fox": 4})
         dataset = dataset.model_copy(update={"kind": "images", "documents": 12, "images": images})
     numbers = {"first_accuracy": 0.5, "accuracy": 0.75, "f1": 0.7} if pictures else {"bits_per_byte": 1.25}
-    return Manifest(
-        run="brisk-otter-42",
-        attempts=1,
-        spec=small_spec(model=model),
-        dataset=dataset,
-        tokenizer="",
-        versions={},
-        git_commit=None,
-        system="Linux",
-        device="a laptop",
-        precision="fp32",
-        decisions={},
-        durations={},
-        summary=Summary.model_validate(
+    return manifest_of(
+        small_spec(model=model),
+        dataset,
+        Summary.model_validate(
             {
                 "steps": 1_000,
                 "tokens": 5_000,

@@ -245,6 +245,13 @@ def test_a_run_says_why_it_ended_early_and_which_weights_are_kept() -> None:
     assert message.content and message.content.endswith(" The model has the weights of step 250, which did best.")
 
 
+def test_a_run_that_failed_names_what_it_was_asked_for_and_did_not_do() -> None:
+    status = stories.status(RunState.FAILED, 300, error=KILLED)
+    asked = replace(status, run=status.run.asked_for(Request("land"), NOW))
+    before, after = (render(Kind.FAILED, each, NOW).content for each in (status, asked))
+    assert before and after == f"{before}\nIt ended before it could do what it was asked: landing."
+
+
 def test_a_completion_without_an_evaluation_leaves_those_numbers_out() -> None:
     bare = stories.summary(
         first_loss=None, first_bits_per_byte=None, loss=None, bits_per_byte=None, sample="", model=""
